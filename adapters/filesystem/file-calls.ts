@@ -1,0 +1,106 @@
+// Carries out the calls of file tasks on the local file system: at once (`callNow`), which is the quickest on a local
+// disk, or through the thread pool (`callLater`), which lets many wait for a slow mount at the same time. Names come
+// and go as bytes (latin1 strings), see core/instance/byte-path.ts.
+import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
+import type { EntryType, FileAnswer, FileCall, FileStatus } from '../../core/ports/archive-files.ts';
+
+// O_NONBLOCK: opening a named pipe that someone put into the archive must not wait for a writer.
+const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
+/** Entries that one read of a folder asks for. */
+const LIST_BATCH = 1024;
+
+/** Turns byte paths relative to `root` into what node:fs takes: a string where the bytes are ASCII, else a Buffer. */
+export class Paths {
+  private readonly root: string;
+  private readonly ascii: boolean;
+
+  /** @param root byte path of the archive's root */
+  constructor(root: string) {
+    this.root = root.endsWith('/') ? root : `${root}/`;
+    this.ascii = isAscii(root);
+  }
+
+  of(path: string): string | Buffer {
+    const whole = this.root + path;
+    return this.ascii && isAscii(path) ? whole : Buffer.from(whole, 'latin1');
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+/** Carries out a call and returns its answer. Throws the error of node:fs. */
+export function callNow(paths: Paths, call: FileCall): FileAnswer {
+  switch (call.call) {
+    case 'stat':
+      return status(fs.statSync(paths.of(call.path)));
+    case 'open':
+      return fs.openSync(paths.of(call.path), READ_ONLY);
+    case 'fstat':
+      return status(fs.fstatSync(call.file));
+    case 'read':
+      return fs.readSync(call.file, call.buffer, call.offset, call.length, call.position);
+    case 'close':
+      fs.closeSync(call.file);
+      return undefined;
+    case 'list': {
+      const dir = fs.opendirSync(paths.of(call.path) as string, LIST_OPTIONS);
+      try {
+        for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) call.entry(entry.name, typeOf(entry));
+      } finally {
+        dir.closeSync();
+      }
+      return undefined;
+    }
+  }
+}
+
+/** Carries out a call in the thread pool; `done` gets its error or its answer. */
+export function callLater(paths: Paths, call: FileCall, done: (error: Error | null, answer: FileAnswer) => void): void {
+  switch (call.call) {
+    case 'stat':
+      fs.stat(paths.of(call.path), (error, stats) => done(error, error ? undefined : status(stats)));
+      return;
+    case 'open':
+      fs.open(paths.of(call.path), READ_ONLY, done);
+      return;
+    case 'fstat':
+      fs.fstat(call.file, (error, stats) => done(error, error ? undefined : status(stats)));
+      return;
+    case 'read':
+      fs.read(call.file, call.buffer, call.offset, call.length, call.position, done);
+      return;
+    case 'close':
+      fs.close(call.file, (error) => done(error ?? null, undefined));
+      return;
+    case 'list':
+      listLater(paths.of(call.path), call.entry).then(
+        () => done(null, undefined),
+        (error: unknown) => done(error as Error, undefined),
+      );
+      return;
+  }
+}
+
+// `encoding: latin1` is what keeps names that are not UTF-8 whole; the types do not know that it is allowed.
+const LIST_OPTIONS = { encoding: 'latin1' as BufferEncoding, bufferSize: LIST_BATCH };
+
+async function listLater(path: string | Buffer, entry: (name: string, type: EntryType) => void): Promise<void> {
+  const dir = await fs.promises.opendir(path as string, LIST_OPTIONS);
+  for await (const found of dir) entry(found.name, typeOf(found));
+}
+
+function typeOf(entry: fs.Dirent): EntryType {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  if (entry.isSymbolicLink()) return 'link';
+  return entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice() ? 'other' : 'unknown';
+}
+
+function status(stats: fs.Stats): FileStatus {
+  const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  return { type, size: stats.size, mtime: Math.round(stats.mtimeMs * 1000) };
+}

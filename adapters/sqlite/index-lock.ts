@@ -1,0 +1,19 @@
+// One writer per index: an SQLite lock on a file of its own, held as long as the process lives. The system releases
+// it when the process dies, however it dies; a pid file would not be.
+import { DatabaseSync } from 'node:sqlite';
+import { ditagError } from '../../core/errors/errors.ts';
+import { createPrivateFile } from './open-database.ts';
+
+/** Takes the lock of an index; disposing it releases it. Throws `already-running`. */
+export function lockIndex(databasePath: string): Disposable {
+  const path = `${databasePath}-lock`;
+  createPrivateFile(path);
+  const lock = new DatabaseSync(path, { timeout: 0 });
+  try {
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    throw ditagError('already-running', { database: databasePath }, error);
+  }
+  return { [Symbol.dispose]: () => lock.close() };
+}

@@ -1,0 +1,137 @@
+// The port IndexWriter over an index file: lock, staging file, publication. A database of the Python tool is replaced
+// by the index that is being made when that is whole, not before.
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { ditagError } from '../../core/errors/errors.ts';
+import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import type { ScanEvent } from '../../core/jobs/jobs.ts';
+import type { IndexWriter, KnownArchive, PublishOptions, PublishReport } from '../../core/ports/index-writer.ts';
+import { lockIndex } from './index-lock.ts';
+import { databaseKind, openForWriting } from './open-database.ts';
+import { Publication } from './publish.ts';
+import { Staging } from './staging.ts';
+import { countStudies } from './statistics.ts';
+
+/** Milliseconds after which staged events are committed. */
+const COMMIT_EVERY = 1000;
+/** Names of the root that are remembered to recognise it by. */
+const ROOT_SAMPLE = 1000;
+
+export class SqliteIndexWriter implements IndexWriter {
+  readonly known: KnownArchive | undefined;
+  readonly resumed: boolean;
+  /** The file that is written: beside `path` while an old tool's database still stands there. */
+  readonly databasePath: string;
+  private readonly path: string;
+  private readonly archive: string;
+  private readonly database: DatabaseSync;
+  private readonly staging: Staging;
+  private readonly resources = new DisposableStack();
+  private lastCommit = Date.now();
+  private published = false;
+
+  /**
+   * @param append the index's other archives stay; then a database of the old tool is an error (`old-database`)
+   * Throws `already-running`, `newer-database`, `not-a-database`, `old-database`, `cannot-write`.
+   */
+  constructor(databasePath: string, archive: string, options: { readonly append: boolean; readonly config: string }) {
+    this.path = databasePath;
+    this.archive = archive;
+    try {
+      fs.mkdirSync(path.dirname(databasePath), { recursive: true, mode: 0o700 });
+      this.resources.use(lockIndex(databasePath));
+      const old = databaseKind(databasePath) === 'python-tool';
+      if (old && options.append) throw ditagError('old-database', { database: databasePath });
+      this.databasePath = old ? `${databasePath}-new` : databasePath;
+      this.database = this.resources.adopt(openForWriting(this.databasePath, options.config), (database) =>
+        database.close(),
+      );
+      this.staging = this.resources.adopt(new Staging(this.databasePath), (staging) =>
+        this.published ? staging.remove() : staging.close(),
+      );
+    } catch (error) {
+      this.resources.dispose();
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EACCES' || code === 'EROFS' || code === 'ENOSPC')
+        throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
+      throw error;
+    }
+    this.resumed = this.staging.begin(archive);
+    this.known = knownArchive(this.database, archive);
+  }
+
+  stage(events: readonly ScanEvent[]): void {
+    this.staging.add(events);
+    if (Date.now() - this.lastCommit > COMMIT_EVERY) this.commitStaged();
+  }
+
+  /** Makes what was staged visible to scan workers and safe from an interruption. */
+  commitStaged(): void {
+    this.staging.commit();
+    this.lastCommit = Date.now();
+  }
+
+  publish(options: PublishOptions): PublishReport {
+    this.commitStaged();
+    this.database.exec('BEGIN IMMEDIATE');
+    let report: PublishReport;
+    try {
+      const id = this.ensureArchive();
+      report = new Publication(this.database, this.staging, { id, name: this.archive }, options).run();
+      report = { ...report, studies: countStudies(this.database, id) };
+      this.database.exec('COMMIT');
+    } catch (error) {
+      this.database.exec('ROLLBACK');
+      throw error;
+    }
+    this.published = true;
+    return report;
+  }
+
+  close(): void {
+    if (this.published) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.resources.dispose();
+    if (this.published && this.databasePath !== this.path) replaceDatabase(this.databasePath, this.path);
+  }
+
+  private ensureArchive(): number {
+    const now = new Date().toISOString();
+    this.database
+      .prepare(
+        'INSERT INTO archive (name, indexed_at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET indexed_at = excluded.indexed_at',
+      )
+      .run(this.archive, now);
+    return (this.database.prepare('SELECT id FROM archive WHERE name = ?').get(this.archive) as { id: number }).id;
+  }
+}
+
+/** Neither file is in WAL mode with an open log: the new one was just closed, the old tool never used one. */
+function replaceDatabase(from: string, to: string): void {
+  for (const suffix of ['-wal', '-shm', '-journal']) fs.rmSync(to + suffix, { force: true });
+  fs.renameSync(from, to);
+}
+
+function knownArchive(database: DatabaseSync, name: string): KnownArchive | undefined {
+  const archive = database.prepare('SELECT id FROM archive WHERE name = ?').get(name) as { id: number } | undefined;
+  if (archive === undefined) return undefined;
+  const { files } = database
+    .prepare('SELECT coalesce(sum(files), 0) AS files FROM folder WHERE archive = ?')
+    .get(archive.id) as { files: number };
+  const root = database.prepare('SELECT id, record FROM folder WHERE parent = 0 AND archive = ?').get(archive.id) as
+    | { id: number; record: Uint8Array | null }
+    | undefined;
+  if (root === undefined) return { files, rootSample: [] };
+  const names = database
+    .prepare("SELECT name FROM folder WHERE parent = ? AND name <> '' LIMIT ?")
+    .all(root.id, ROOT_SAMPLE) as { name: string }[];
+  const sample = names.map((row) => row.name);
+  const part = database.prepare("SELECT record FROM folder WHERE parent = ? AND name = '' LIMIT 1").get(root.id) as
+    | { record: Uint8Array }
+    | undefined;
+  const record = root.record ?? part?.record;
+  if (record !== undefined && record !== null) {
+    for (const file of decodeFolderRecord(record).files.slice(0, ROOT_SAMPLE)) sample.push(file.name);
+  }
+  return { files, rootSample: sample };
+}

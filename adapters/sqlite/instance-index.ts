@@ -1,0 +1,54 @@
+// The port InstanceIndex over an index file. Each call sees one state of the index, however long it takes and
+// whatever `ditag index` does meanwhile.
+import type { DatabaseSync } from 'node:sqlite';
+import { ditagError } from '../../core/errors/errors.ts';
+import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { Query } from '../../core/query/query.ts';
+import { openForReading } from './open-database.ts';
+import { searchRows, selectPages } from './search.ts';
+import { indexStatistics, skippedFiles } from './statistics.ts';
+
+export class SqliteInstanceIndex implements InstanceIndex {
+  private readonly database: DatabaseSync;
+
+  /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages */
+  constructor(path: string, config: string) {
+    this.database = openForReading(path, config);
+    if (this.database.prepare('SELECT 1 FROM archive LIMIT 1').get() === undefined) {
+      this.database.close();
+      throw ditagError('no-index', { database: path });
+    }
+  }
+
+  async *search(query: Query): AsyncIterable<RowBatch> {
+    yield* this.reading(() => searchRows(this.database, query));
+  }
+
+  async count(query: Query): Promise<number> {
+    let count = 0;
+    for (const { rows } of this.reading(() => selectPages(this.database, query))) count += rows.length;
+    return count;
+  }
+
+  async statistics(): Promise<IndexStatistics> {
+    const [statistics] = this.reading(() => [indexStatistics(this.database)]);
+    return statistics!;
+  }
+
+  async *skippedFiles(): AsyncIterable<SkippedFile> {
+    yield* this.reading(() => skippedFiles(this.database));
+  }
+
+  async close(): Promise<void> {
+    this.database.close();
+  }
+
+  private *reading<T>(read: () => Iterable<T>): Iterable<T> {
+    this.database.exec('BEGIN');
+    try {
+      yield* read();
+    } finally {
+      this.database.exec('COMMIT');
+    }
+  }
+}

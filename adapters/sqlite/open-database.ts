@@ -1,0 +1,97 @@
+// Opens index files: creates, recognises, refuses. Index files hold patient data: they are made readable by their
+// owner only.
+import fs from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { ditagError } from '../../core/errors/errors.ts';
+import { APPLICATION_ID, FORMAT, SCHEMA } from './schema.ts';
+
+/** What stands where an index is expected. */
+export type DatabaseKind = 'none' | 'index' | 'python-tool' | 'other' | 'newer';
+
+/** statfs types of network file systems, on which a WAL (shared memory) does not work. */
+const NETWORK_FILE_SYSTEMS = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x0bd00bd0, 0x47504653, 0x00c36400,
+]);
+
+/** Finds out what `path` is, changing nothing. */
+export function databaseKind(path: string): DatabaseKind {
+  const size = fs.statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined || size === 0) return 'none';
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
+    if (pragma(database, 'application_id') === APPLICATION_ID) {
+      return pragma(database, 'user_version') > FORMAT ? 'newer' : 'index';
+    }
+    const tables = database
+      .prepare(
+        "SELECT count(*) AS n FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND replace(lower(c.name), '_', '') = 'seriesinstanceuid'",
+      )
+      .get() as { n: number };
+    return tables.n > 0 ? 'python-tool' : 'other';
+  } catch {
+    return 'other';
+  } finally {
+    database?.close();
+  }
+}
+
+/** Opens an index for reading. Throws `no-index`, `old-database`, `newer-database` or `not-a-database`. */
+export function openForReading(path: string, config: string): DatabaseSync {
+  switch (databaseKind(path)) {
+    case 'none':
+      throw ditagError('no-index', { database: path });
+    case 'python-tool':
+      throw ditagError('old-database', { database: path });
+    case 'newer':
+      throw newer(path);
+    case 'other':
+      throw ditagError('not-a-database', { database: path, config });
+    case 'index':
+  }
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 60_000 });
+  // Rows are read straight from the page cache of the system instead of being copied twice.
+  database.exec('PRAGMA mmap_size = 4294967296; PRAGMA cache_size = -16384');
+  return database;
+}
+
+/** Opens or creates an index for writing. Throws `newer-database` or `not-a-database`. */
+export function openForWriting(path: string, config: string): DatabaseSync {
+  const kind = databaseKind(path);
+  if (kind === 'newer') throw newer(path);
+  if (kind === 'other' || kind === 'python-tool') throw ditagError('not-a-database', { database: path, config });
+  if (kind === 'none') createPrivateFile(path);
+  const database = new DatabaseSync(path, { timeout: 60_000 });
+  if (kind === 'none') {
+    database.exec(
+      `PRAGMA page_size = 8192; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`,
+    );
+  }
+  setJournal(database, path);
+  if (kind === 'none') database.exec(`BEGIN; ${SCHEMA} COMMIT`);
+  return database;
+}
+
+/** WAL lets queries go on during an index run; a network home has no shared memory for it. */
+export function setJournal(database: DatabaseSync, path: string): void {
+  const type = fs.statfsSync(path).type;
+  const journal = NETWORK_FILE_SYSTEMS.has(type) ? 'DELETE' : 'WAL';
+  database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768`);
+}
+
+/** Makes an empty file that only its owner can read. */
+export function createPrivateFile(path: string): void {
+  fs.closeSync(fs.openSync(path, 'a', 0o600));
+  fs.chmodSync(path, 0o600);
+}
+
+function newer(path: string) {
+  const database = new DatabaseSync(path, { readOnly: true });
+  const found = pragma(database, 'user_version');
+  database.close();
+  return ditagError('newer-database', { database: path, found, known: FORMAT });
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get()!)[0] as number;
+}

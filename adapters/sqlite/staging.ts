@@ -1,0 +1,215 @@
+// What a scan has found out and the index does not show yet, in a file of its own beside the index. An interrupted
+// scan leaves it behind; the next one of the same archive goes on from it. Publishing empties it.
+import fs from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import zlib from 'node:zlib';
+import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import { nameHash } from '../../core/instance/folder-chunks.ts';
+import type { ChunkEvent, ScanEvent } from '../../core/jobs/jobs.ts';
+import type { Chunk } from '../../core/ports/scan-ledger.ts';
+import { createPrivateFile, setJournal } from './open-database.ts';
+
+const STAGING_SCHEMA = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chunk (
+  id INTEGER PRIMARY KEY,
+  scan INTEGER NOT NULL,
+  hash INTEGER NOT NULL,
+  folder TEXT NOT NULL,
+  bits INTEGER NOT NULL,
+  chunk INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  instances INTEGER NOT NULL,
+  skipped TEXT,
+  record BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chunk_hash ON chunk (hash);
+CREATE TABLE IF NOT EXISTS header (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uid TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL, elements BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS header_hash ON header (hash);
+CREATE TABLE IF NOT EXISTS vanished (id INTEGER PRIMARY KEY, folder TEXT NOT NULL);
+`;
+
+/** A chunk that a scan has found changed. */
+export interface StagedChunk {
+  readonly folder: string;
+  readonly bits: number;
+  readonly chunk: number;
+  readonly files: number;
+  readonly instances: number;
+  readonly skipped: string | null;
+  readonly record: Uint8Array;
+}
+
+export function stagingPath(databasePath: string): string {
+  return `${databasePath}-scan`;
+}
+
+/** The writing side: one scan at a time. */
+export class Staging {
+  private readonly database: DatabaseSync;
+  private readonly path: string;
+  private scan = 0;
+  private inTransaction = false;
+  private readonly addChunk: StatementSync;
+  private readonly dropChunk: StatementSync;
+  private readonly touchChunk: StatementSync;
+  private readonly addHeader: StatementSync;
+  private readonly addVanished: StatementSync;
+  private readonly findHeader: StatementSync;
+
+  constructor(databasePath: string) {
+    this.path = stagingPath(databasePath);
+    createPrivateFile(this.path);
+    this.database = new DatabaseSync(this.path, { timeout: 60_000 });
+    setJournal(this.database, this.path);
+    this.database.exec(STAGING_SCHEMA);
+    const sql = (text: string) => this.database.prepare(text);
+    this.addChunk = sql(
+      'INSERT INTO chunk (scan, hash, folder, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.dropChunk = sql('DELETE FROM chunk WHERE hash = ? AND folder = ? AND (bits < ? OR (bits = ? AND chunk = ?))');
+    this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
+    this.addHeader = sql('INSERT INTO header (hash, uid, folder, name, elements) VALUES (?, ?, ?, ?, ?)');
+    this.addVanished = sql('INSERT INTO vanished (folder) VALUES (?)');
+    this.findHeader = sql(
+      'SELECT elements FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
+    );
+  }
+
+  /** Starts a scan: what another archive's scan left is dropped, what this one's did is kept. Returns if any was kept. */
+  begin(archive: string): boolean {
+    const kept = this.meta('archive') === archive;
+    if (!kept) this.clear();
+    this.scan = Number(this.meta('scan') ?? 0) + 1;
+    const set = this.database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+    set.run('archive', archive);
+    set.run('scan', this.scan);
+    this.database.exec('DELETE FROM vanished');
+    return kept && this.database.prepare('SELECT 1 FROM chunk LIMIT 1').get() !== undefined;
+  }
+
+  /** Keeps events until `commit`. */
+  add(events: readonly ScanEvent[]): void {
+    if (!this.inTransaction) {
+      this.database.exec('BEGIN IMMEDIATE');
+      this.inTransaction = true;
+    }
+    for (const event of events) {
+      if (event.event === 'chunk') this.addChunkEvent(event);
+      else if (event.event === 'folders-vanished') {
+        for (const name of event.names) this.addVanished.run(event.folder === '' ? name : `${event.folder}/${name}`);
+      }
+    }
+  }
+
+  commit(): void {
+    if (this.inTransaction) this.database.exec('COMMIT');
+    this.inTransaction = false;
+  }
+
+  private addChunkEvent({ folder, chunk, record, staged, headers, tally }: ChunkEvent): void {
+    const hash = nameHash(folder);
+    const { bits, index } = chunk;
+    if (record === undefined) {
+      if (staged) this.touchChunk.run(this.scan, hash, folder, bits, index);
+      return;
+    }
+    this.dropChunk.run(hash, folder, bits, bits, index);
+    const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
+    this.addChunk.run(this.scan, hash, folder, bits, index, tally.files, tally.instances, skipped, record);
+    for (const { SeriesInstanceUID, name, elements } of headers) {
+      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, packElements(elements));
+    }
+  }
+
+  /** The chunks that this scan has found changed, in the order of finding. */
+  chunks(): Iterable<StagedChunk> {
+    return this.database
+      .prepare('SELECT folder, bits, chunk, files, instances, skipped, record FROM chunk WHERE scan = ? ORDER BY id')
+      .iterate(this.scan) as Iterable<StagedChunk>;
+  }
+
+  vanishedFolders(): string[] {
+    return (this.database.prepare('SELECT folder FROM vanished').all() as { folder: string }[]).map(
+      (row) => row.folder,
+    );
+  }
+
+  /** The full header of a file, where this or an interrupted scan has read it. */
+  header(uid: string, folder: string, name: string): HeaderElement[] | undefined {
+    const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { elements: Uint8Array } | undefined;
+    return row === undefined ? undefined : unpackElements(row.elements);
+  }
+
+  /** Forgets everything: it is in the index now, or not wanted. */
+  clear(): void {
+    this.database.exec('DELETE FROM chunk; DELETE FROM header; DELETE FROM vanished; DELETE FROM meta');
+  }
+
+  close(): void {
+    this.commit();
+    this.database.close();
+  }
+
+  /** Closes and removes the file. */
+  remove(): void {
+    this.close();
+    for (const suffix of ['', '-wal', '-shm', '-journal']) fs.rmSync(this.path + suffix, { force: true });
+  }
+
+  private meta(key: string): unknown {
+    return (this.database.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: unknown } | undefined)
+      ?.value;
+  }
+}
+
+/** The reading side, for scan workers. */
+export class StagedChunks {
+  private readonly database: DatabaseSync;
+  private readonly find: StatementSync;
+  private readonly mostBits: StatementSync;
+
+  constructor(databasePath: string) {
+    this.database = new DatabaseSync(stagingPath(databasePath), { readOnly: true, timeout: 60_000 });
+    this.find = this.database.prepare(
+      'SELECT bits, chunk, record FROM chunk WHERE hash = ? AND folder = ? ORDER BY bits DESC',
+    );
+    this.mostBits = this.database.prepare('SELECT max(bits) AS bits FROM chunk WHERE hash = ? AND folder = ?');
+  }
+
+  /** False when no interrupted scan left anything. */
+  any(): boolean {
+    return this.database.prepare('SELECT 1 FROM chunk LIMIT 1').get() !== undefined;
+  }
+
+  bits(folder: string): number {
+    return (this.mostBits.get(nameHash(folder), folder) as { bits: number | null }).bits ?? 0;
+  }
+
+  chunk(folder: string, { bits, index }: Chunk): (Chunk & { record: Uint8Array }) | undefined {
+    for (const row of this.find.iterate(nameHash(folder), folder) as Iterable<{
+      bits: number;
+      chunk: number;
+      record: Uint8Array;
+    }>) {
+      if (row.bits <= bits && row.chunk === index >>> (bits - row.bits))
+        return { bits: row.bits, index: row.chunk, record: row.record };
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
+
+function packElements(elements: readonly HeaderElement[]): Uint8Array {
+  return zlib.zstdCompressSync(JSON.stringify(elements.map(({ key, vr, text }) => [key, vr, text])), QUICK);
+}
+
+function unpackElements(packed: Uint8Array): HeaderElement[] {
+  const rows = JSON.parse(zlib.zstdDecompressSync(packed).toString()) as [string, string, string][];
+  return rows.map(([key, vr, text]) => ({ key, vr, text }));
+}

@@ -1,0 +1,165 @@
+// What an index holds, counted from its rows and folder records: exact, never from the distinct values, which are a
+// superset.
+import type { DatabaseSync } from 'node:sqlite';
+import { issueNames } from '../../core/dicom/issues.ts';
+import { attributeIndex } from '../../core/instance/attributes.ts';
+import { joinPath } from '../../core/instance/byte-path.ts';
+import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import type { ArchiveStatistics, CountedValue, IndexStatistics, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { Query } from '../../core/query/query.ts';
+import { FolderTree } from './folder-tree.ts';
+import { selectPages } from './search.ts';
+import { FLAG_MIXED, ISSUES_SHIFT } from './series-page.ts';
+import { ValueTexts } from './value-dictionary.ts';
+
+const EVERYTHING: Query = { from: undefined, to: undefined, conditions: [], columns: [] };
+
+/** Counts of the whole index. */
+export function indexStatistics(database: DatabaseSync): IndexStatistics {
+  const studies = new CodeCounts(database, 'StudyInstanceUID');
+  const patients = new CodeCounts(database, 'PatientID');
+  const modalities = new CodeCounts(database, 'Modality');
+  const years = new Map<number, { series: number; instances: number }>();
+  const issues: Record<string, number> = {};
+  let series = 0;
+  let instances = 0;
+  let mixedSeries = 0;
+  let firstDate: number | undefined;
+  let lastDate: number | undefined;
+  for (const { page, rows } of selectPages(database, EVERYTHING)) {
+    const { columns } = page;
+    for (const row of rows) {
+      series++;
+      const files = columns.instances[row]!;
+      instances += files;
+      studies.add(page.codes(studies.attribute)[row]!, files);
+      patients.add(page.codes(patients.attribute)[row]!, files);
+      modalities.add(page.codes(modalities.attribute)[row]!, files);
+      const date = columns.dates[row]!;
+      if (date !== 0) {
+        firstDate = Math.min(firstDate ?? date, date);
+        lastDate = Math.max(lastDate ?? date, date);
+      }
+      const year = years.get(Math.floor(date / 10000)) ?? { series: 0, instances: 0 };
+      years.set(Math.floor(date / 10000), { series: year.series + 1, instances: year.instances + files });
+      const flags = columns.flags[row]!;
+      if ((flags & FLAG_MIXED) !== 0) mixedSeries++;
+      for (const name of issueNames(flags >> ISSUES_SHIFT)) issues[name] = (issues[name] ?? 0) + 1;
+    }
+  }
+  return {
+    archives: archives(database),
+    series,
+    studies: studies.distinct(),
+    patients: patients.distinct(),
+    instances,
+    firstDate,
+    lastDate,
+    mixedSeries,
+    issues,
+    byModality: modalities.counted(),
+    byYear: [...years]
+      .sort(([a], [b]) => a - b)
+      .map(([year, counts]) => ({ value: year === 0 ? '' : String(year), ...counts })),
+  };
+}
+
+/** Number of distinct studies of one archive. */
+export function countStudies(database: DatabaseSync, archive: number): number {
+  const own = new Set<number>();
+  for (const { id } of database.prepare('SELECT id FROM series WHERE archive = ?').iterate(archive) as Iterable<{
+    id: number;
+  }>)
+    own.add(id);
+  const studies = new CodeCounts(database, 'StudyInstanceUID');
+  for (const { page, rows } of selectPages(database, EVERYTHING)) {
+    for (const row of rows) if (own.has(page.columns.series[row]!)) studies.add(page.codes(studies.attribute)[row]!, 1);
+  }
+  return studies.distinct();
+}
+
+function archives(database: DatabaseSync): ArchiveStatistics[] {
+  const rows = database.prepare('SELECT id, name, indexed_at FROM archive ORDER BY id').all() as {
+    id: number;
+    name: string;
+    indexed_at: string;
+  }[];
+  return rows.map(({ id, name, indexed_at }) => {
+    const { files, instances } = database
+      .prepare(
+        'SELECT coalesce(sum(files), 0) AS files, coalesce(sum(instances), 0) AS instances FROM folder WHERE archive = ?',
+      )
+      .get(id) as { files: number; instances: number };
+    return { name, indexedAt: indexed_at, files, instances, skipped: skippedCounts(database, id) };
+  });
+}
+
+/** Skipped files of an archive by reason. */
+export function skippedCounts(database: DatabaseSync, archive: number): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const rows = database
+    .prepare('SELECT skipped FROM folder WHERE archive = ? AND skipped IS NOT NULL')
+    .iterate(archive);
+  for (const { skipped } of rows as Iterable<{ skipped: string }>) {
+    for (const [reason, n] of Object.entries(JSON.parse(skipped) as Record<string, number>))
+      counts[reason] = (counts[reason] ?? 0) + n;
+  }
+  return counts;
+}
+
+/** Every skipped file, folder by folder. */
+export function* skippedFiles(database: DatabaseSync): Iterable<SkippedFile> {
+  for (const { id, name } of database.prepare('SELECT id, name FROM archive ORDER BY id').all() as {
+    id: number;
+    name: string;
+  }[]) {
+    const tree = new FolderTree(database, id, false);
+    const rows = database
+      .prepare('SELECT id, parent, bits, record FROM folder WHERE archive = ? AND skipped IS NOT NULL')
+      .iterate(id);
+    for (const row of rows as Iterable<{ id: number; parent: number; bits: number; record: Uint8Array }>) {
+      const folder = tree.pathOf(row.bits === 0 ? row.id : row.parent);
+      const { kinds, files } = decodeFolderRecord(row.record);
+      for (const file of files) {
+        const reason = kinds[file.kind]!.skipped;
+        if (reason !== '') yield { archive: name, path: joinPath(folder, file.name), reason };
+      }
+    }
+  }
+}
+
+/** Counts rows by the value code of an attribute. */
+class CodeCounts {
+  readonly attribute: number;
+  private readonly texts: ValueTexts;
+  private readonly series: Uint32Array;
+  private readonly instances: Float64Array;
+
+  constructor(database: DatabaseSync, keyword: string) {
+    this.attribute = attributeIndex(keyword);
+    this.texts = new ValueTexts(database, this.attribute);
+    this.series = new Uint32Array(this.texts.count);
+    this.instances = new Float64Array(this.texts.count);
+  }
+
+  add(code: number, instances: number): void {
+    this.series[code]!++;
+    this.instances[code]! += instances;
+  }
+
+  /** Values in use; a missing value is not counted as one. */
+  distinct(): number {
+    let n = 0;
+    for (let code = 1; code < this.series.length; code++) if (this.series[code]! > 0) n++;
+    return n;
+  }
+
+  /** Most frequent first, then by value. */
+  counted(): CountedValue[] {
+    const out: CountedValue[] = [];
+    this.series.forEach((series, code) => {
+      if (series > 0) out.push({ value: this.texts.text(code), series, instances: this.instances[code]! });
+    });
+    return out.sort((a, b) => b.series - a.series || (a.value < b.value ? -1 : 1));
+  }
+}

@@ -1,0 +1,13 @@
+// What every command is given, and how it ends: streams in, an exit code out. Only main.ts touches the process.
+import type { Workspace } from './workspaces/workspace.ts';
+
+/** 0 done, 1 ran but something is missing or failed, 2 input or configuration, 130 interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130;
+
+export interface CommandContext {
+  readonly workspace: Workspace;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Aborts on the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,103 @@
+// `ditag index`: indexes an archive and says what it found.
+
+import { ditagError } from '../../core/errors/errors.ts';
+import { shownPath } from '../../core/instance/byte-path.ts';
+import { SKIP_REASON_TEXT, type SkipReason } from '../../core/instance/skipped.ts';
+import { csvLine } from '../../core/query/csv.ts';
+import type { CommandContext, ExitCode } from '../command.ts';
+import { fileOutput } from '../output.ts';
+import { progressReporter } from '../reporters/index-progress.ts';
+import { grouped } from '../reporters/statistics-text.ts';
+import type { IndexOutcome } from '../workspaces/workspace.ts';
+
+export interface IndexArchiveOptions {
+  readonly archive?: string;
+  readonly append?: boolean;
+  readonly threads?: string;
+  readonly skipped?: string;
+  readonly acceptDeletions?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Folders that were kept are named up to this many. */
+const NAMED_FOLDERS = 10;
+
+export async function indexArchive(
+  options: IndexArchiveOptions,
+  { workspace, stderr, signal }: CommandContext,
+): Promise<ExitCode> {
+  const quiet = options.quiet === true;
+  const progress = progressReporter(stderr, quiet);
+  const threads = threadCount(options.threads);
+  let outcome: IndexOutcome;
+  try {
+    outcome = await workspace.index({
+      archive: options.archive,
+      append: options.append === true,
+      threads,
+      acceptDeletions: options.acceptDeletions === true,
+      onStart: ({ archive, resumed, knownFiles }) => {
+        if (quiet) return;
+        const known = knownFiles > 0 ? `, ${grouped(knownFiles)} files known` : '';
+        stderr.write(`Indexing ${archive}${known}${resumed ? ', going on where the last run was interrupted' : ''}\n`);
+      },
+      onProgress: (at) => progress.update(at),
+      signal,
+    });
+  } finally {
+    progress.stop();
+  }
+  if (options.skipped !== undefined) await listSkipped(options.skipped, workspace, outcome.archive);
+  if (!quiet) stderr.write(summary(outcome));
+  if (outcome.kept.length === 0) return 0;
+  stderr.write(keptFolders(outcome));
+  return 1;
+}
+
+function threadCount(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    throw ditagError('bad-option', { option: '--threads', value: text, allowed: 'give a whole number from 1 to 64' });
+  }
+  return threads;
+}
+
+async function listSkipped(file: string, workspace: CommandContext['workspace'], archive: string): Promise<void> {
+  const index = await workspace.openIndex(undefined);
+  const output = fileOutput(file);
+  try {
+    await output.write(csvLine(['reason', 'path']));
+    for await (const skipped of index.skippedFiles()) {
+      if (skipped.archive === archive) await output.write(csvLine([skipped.reason, shownPath(skipped.path)]));
+    }
+    await output.finish();
+  } catch (error) {
+    await output.abandon();
+    throw error;
+  } finally {
+    await index.close();
+  }
+}
+
+function summary({ report, opened, seconds }: IndexOutcome): string {
+  const rate = seconds === 0 ? 0 : Math.round(report.files / seconds);
+  const lines = [
+    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(report.files - opened)} unchanged)`,
+    `Instances: ${grouped(report.instances)}, series: ${grouped(report.series)}, studies: ${grouped(report.studies)}`,
+  ];
+  for (const [reason, n] of Object.entries(report.skipped)) {
+    lines.push(`Skipped, ${SKIP_REASON_TEXT[reason as SkipReason] ?? reason}: ${grouped(n)}`);
+  }
+  lines.push(`${seconds.toFixed(1)} s, ${grouped(rate)} files/s`);
+  return `${lines.join('\n')}\n`;
+}
+
+function keptFolders({ kept }: IndexOutcome): string {
+  const lines = kept.slice(0, NAMED_FOLDERS).map(({ folder, reason, detail }) => {
+    const why = reason === 'unreadable' ? `could not be listed (${detail})` : 'lists empty, but held files before';
+    return `  ${shownPath(folder) || '.'}: ${why}`;
+  });
+  if (kept.length > NAMED_FOLDERS) lines.push(`  … and ${grouped(kept.length - NAMED_FOLDERS)} more`);
+  return `What is known of ${grouped(kept.length)} folder(s) was kept; --accept-deletions removes what lists empty:\n${lines.join('\n')}\n`;
+}

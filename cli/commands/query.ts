@@ -1,0 +1,74 @@
+// `ditag query`: finds series and prints them.
+import { ditagError } from '../../core/errors/errors.ts';
+import { makeQuery } from '../../core/query/query.ts';
+import type { CommandContext, ExitCode } from '../command.ts';
+import { fileOutput, type Output, streamOutput } from '../output.ts';
+import { ROW_FORMATS, type RowFormatName, rowFormat } from '../reporters/row-format.ts';
+
+export interface QueryOptions {
+  readonly sdate?: string;
+  readonly edate?: string;
+  readonly date?: string;
+  readonly targets?: string;
+  readonly pattern?: string;
+  readonly where?: readonly string[];
+  readonly whereNot?: readonly string[];
+  readonly columns?: string;
+  readonly format?: string;
+  readonly count?: boolean;
+  readonly output?: string;
+  readonly projectName?: string;
+}
+
+export async function query(options: QueryOptions, { workspace, stdout, stderr }: CommandContext): Promise<ExitCode> {
+  const asked = makeQuery(options);
+  const format = formatName(options.format);
+  if (options.targets !== undefined && options.pattern === undefined) {
+    stderr.write('--targets without --pattern filters nothing.\n');
+  }
+  const index = await workspace.openIndex(options.projectName);
+  try {
+    if (options.count === true) {
+      const output = outputOf(options.output, stdout);
+      await output.write(`${await index.count(asked)}\n`);
+      await output.finish();
+      return 0;
+    }
+    const more = asked.columns.map((target) => target.name);
+    const { begin, batch, end } = rowFormat(format, more);
+    const output = outputOf(options.output, stdout);
+    let found = 0;
+    try {
+      await output.write(begin());
+      for await (const rows of index.search(asked)) {
+        found += rows.rows;
+        await output.write(batch(rows));
+      }
+      await output.write(end());
+      await output.finish();
+    } catch (error) {
+      await output.abandon();
+      throw error;
+    }
+    stderr.write(`Found ${found} matching series.\n`);
+    return 0;
+  } finally {
+    await index.close();
+  }
+}
+
+function outputOf(file: string | undefined, stdout: NodeJS.WriteStream): Output {
+  return file === undefined ? streamOutput(stdout) : fileOutput(file);
+}
+
+function formatName(text: string | undefined): RowFormatName {
+  const name = text ?? 'csv';
+  if (!(ROW_FORMATS as readonly string[]).includes(name)) {
+    throw ditagError('bad-option', {
+      option: '--format',
+      value: name,
+      allowed: `choose one of ${ROW_FORMATS.join(', ')}`,
+    });
+  }
+  return name as RowFormatName;
+}

@@ -1,0 +1,98 @@
+// Where things are: the configuration file and what follows from it. Read once by main.ts.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { ditagError } from '../../core/errors/errors.ts';
+import { IniFile } from './ini.ts';
+
+export interface Configuration {
+  /** The file, whether it exists or not. */
+  readonly file: string;
+  readonly databasePath: string;
+  /** archive_path, where it is set. */
+  readonly archivePath: string | undefined;
+  readonly projectsFolder: string;
+}
+
+/** Reads the configuration. `file` as given by --config-file; else ~/.ditag/config.ini. Throws `bad-config`. */
+export function readConfiguration(file: string | undefined): Configuration {
+  const home = path.join(os.homedir(), '.ditag');
+  const where = file === undefined ? path.join(home, 'config.ini') : path.resolve(expandHome(file));
+  const folder = file === undefined ? home : path.dirname(where);
+  const ini = readIni(where);
+  const setting = (key: string) => {
+    const value = ini.get('DEFAULT', key);
+    return value === undefined || value === '' ? undefined : value;
+  };
+  const database = setting('database');
+  const archive = setting('archive_path');
+  return {
+    file: where,
+    databasePath: database === undefined ? path.join(folder, 'dicom.db') : path.resolve(folder, expandHome(database)),
+    archivePath: archive === undefined ? undefined : expandHome(archive),
+    projectsFolder: path.join(folder, 'projects'),
+  };
+}
+
+/** Writes what `index` keeps for later runs; comments and unknown keys survive. */
+export function saveIndexSettings(configuration: Configuration, archivePath: string | undefined): void {
+  const ini = readIni(configuration.file);
+  if (ini.get('DEFAULT', 'database') === undefined) ini.set('DEFAULT', 'database', configuration.databasePath);
+  if (archivePath !== undefined) ini.set('DEFAULT', 'archive_path', archivePath);
+  const text = ini.toString();
+  if (fs.existsSync(configuration.file) && fs.readFileSync(configuration.file, 'utf8') === text) return;
+  try {
+    fs.mkdirSync(path.dirname(configuration.file), { recursive: true, mode: 0o700 });
+    const temporary = `${configuration.file}.${process.pid}.tmp`;
+    fs.writeFileSync(temporary, text, { mode: 0o600 });
+    fs.renameSync(temporary, configuration.file);
+  } catch (error) {
+    throw ditagError('cannot-write', { path: configuration.file, reason: (error as Error).message }, error);
+  }
+}
+
+/** The index file of a project. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
+export function projectDatabase(configuration: Configuration, project: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(project)) throw ditagError('bad-project-name', { project });
+  const folder = path.join(configuration.projectsFolder, project);
+  const file = path.join(folder, `${project}.yml`);
+  if (!fs.existsSync(file)) {
+    const others = listFolders(configuration.projectsFolder);
+    const known = others.length === 0 ? ': there is none yet' : `; there are: ${others.join(', ')}`;
+    throw ditagError('unknown-project', { project, folder: configuration.projectsFolder, known });
+  }
+  let settings: unknown;
+  try {
+    settings = parse(fs.readFileSync(file, 'utf8'), { schema: 'failsafe' });
+  } catch (error) {
+    throw ditagError('bad-config', { config: file, reason: (error as Error).message.split('\n')[0]! }, error);
+  }
+  const database = (settings as { database_path?: unknown } | null)?.database_path;
+  return typeof database === 'string' && database !== ''
+    ? path.resolve(folder, expandHome(database))
+    : path.join(folder, `${project}.db`);
+}
+
+function listFolders(folder: string): string[] {
+  if (!fs.existsSync(folder)) return [];
+  return fs
+    .readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+function readIni(file: string): IniFile {
+  if (!fs.existsSync(file)) return new IniFile('');
+  try {
+    return new IniFile(fs.readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+  } catch (error) {
+    throw ditagError('bad-config', { config: file, reason: (error as Error).message }, error);
+  }
+}
+
+/** `~` and `~/…` as the home folder. */
+export function expandHome(text: string): string {
+  return text === '~' || text.startsWith('~/') ? path.join(os.homedir(), text.slice(1)) : text;
+}

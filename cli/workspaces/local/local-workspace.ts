@@ -1,0 +1,182 @@
+// The workspace on one machine: an index file, scan workers in threads, no server. This is where the embedded mode is
+// put together from stages and adapters.
+import os from 'node:os';
+import path from 'node:path';
+import type { HeaderElement } from '../../../core/dicom/header-values.ts';
+import { ditagError } from '../../../core/errors/errors.ts';
+import { joinPath, typedPath } from '../../../core/instance/byte-path.ts';
+import type { ScanEvent } from '../../../core/jobs/jobs.ts';
+import { failureCode } from '../../../core/ports/archive-files.ts';
+import type { KnownArchive } from '../../../core/ports/index-writer.ts';
+import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
+import {
+  type Configuration,
+  expandHome,
+  projectDatabase,
+  saveIndexSettings,
+} from '../../configuration/configuration.ts';
+import type { IndexOptions, IndexOutcome, Workspace } from '../workspace.ts';
+
+/** Most file calls under way at a time, of all workers together; main.ts sizes the thread pool by it. */
+export const MOST_CALLS = 128;
+
+export class LocalWorkspace implements Workspace {
+  private readonly configuration: Configuration;
+
+  constructor(configuration: Configuration) {
+    this.configuration = configuration;
+  }
+
+  async openIndex(project: string | undefined): Promise<InstanceIndex> {
+    const { SqliteInstanceIndex } = await import('../../../adapters/sqlite/instance-index.ts');
+    const { configuration } = this;
+    const database = project === undefined ? configuration.databasePath : projectDatabase(configuration, project);
+    return new SqliteInstanceIndex(database, configuration.file);
+  }
+
+  async index(options: IndexOptions): Promise<IndexOutcome> {
+    const start = performance.now();
+    const { configuration } = this;
+    const typed = options.archive ?? configuration.archivePath;
+    if (typed === undefined || typed === '') throw ditagError('no-archive', { config: configuration.file });
+    const archive = path.resolve(expandHome(typed));
+    const root = typedPath(archive);
+    const threads = options.threads ?? Math.min(os.availableParallelism(), 8);
+    // Loaded here: a query does without them.
+    const { FilesystemArchiveFiles } = await import('../../../adapters/filesystem/archive-files.ts');
+    const { SqliteIndexWriter } = await import('../../../adapters/sqlite/index-writer.ts');
+    const { readHeader } = await import('../../../core/stages/read-files.ts');
+    const { runScan } = await import('./scan-pool.ts');
+    const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
+    await checkReadable(files, archive);
+    const writer = new SqliteIndexWriter(configuration.databasePath, archive, {
+      append: options.append,
+      config: configuration.file,
+    });
+    const tally = new Tally();
+    try {
+      await checkRoot(files, archive, writer.known, options.acceptDeletions);
+      options.onStart({ archive, resumed: writer.resumed, knownFiles: writer.known?.files ?? 0 });
+      await runScan({
+        threads,
+        worker: {
+          root,
+          databasePath: writer.databasePath,
+          archive,
+          acceptDeletions: options.acceptDeletions,
+          mostCalls: Math.ceil(MOST_CALLS / threads),
+        },
+        onEvents: (events, done) => {
+          writer.stage(events);
+          tally.add(events);
+          options.onProgress({ step: 'scanning', ...tally.counts(), done });
+        },
+        signal: options.signal,
+      });
+      const report = writer.publish({
+        append: options.append,
+        acceptDeletions: options.acceptDeletions,
+        readHeader: (folder, name) => readNow(files, joinPath(folder, name), readHeader),
+        progress: (done, all) => options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
+      });
+      writer.close();
+      saveIndexSettings(configuration, options.append ? undefined : archive);
+      return { archive, report, ...tally.changes(), kept: tally.kept, seconds: (performance.now() - start) / 1000 };
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  }
+}
+
+type Files = InstanceType<typeof import('../../../adapters/filesystem/archive-files.ts').FilesystemArchiveFiles>;
+
+function readNow(
+  files: Files,
+  path: string,
+  readHeader: typeof import('../../../core/stages/read-files.ts').readHeader,
+): readonly HeaderElement[] | undefined {
+  try {
+    return files.runNow(readHeader(path));
+  } catch {
+    // It is read again by the next run: the index notes that the header is missing.
+    return undefined;
+  }
+}
+
+/** Names of the root, up to a bound: enough to see that it is there, and whether it is the one that is known. */
+async function rootNames(files: Files, archive: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  try {
+    await files.run(
+      (function* () {
+        yield { call: 'list', path: '', entry: (name: string) => void names.add(name) } as const;
+      })(),
+    );
+  } catch (error) {
+    const code = failureCode(error);
+    const reason = REASONS[code] ?? code;
+    throw ditagError('archive-missing', { archive, reason }, error);
+  }
+  return names;
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'it is not a folder',
+  EACCES: 'permission denied',
+  ESTALE: 'stale file handle',
+  EIO: 'input/output error',
+};
+
+async function checkReadable(files: Files, archive: string): Promise<void> {
+  await rootNames(files, archive);
+}
+
+/** A missing mount is not an empty archive, and another mount is not this archive. */
+async function checkRoot(
+  files: Files,
+  archive: string,
+  known: KnownArchive | undefined,
+  acceptDeletions: boolean,
+): Promise<void> {
+  const names = await rootNames(files, archive);
+  if (acceptDeletions) return;
+  if (names.size === 0) {
+    const before =
+      known === undefined || known.files === 0 ? '' : `, but ${known.files} files were indexed there before`;
+    throw ditagError('archive-empty', { archive, known: before });
+  }
+  if (known === undefined || known.rootSample.length === 0) return;
+  if (!known.rootSample.some((name) => names.has(name))) throw ditagError('archive-other', { archive });
+}
+
+class Tally {
+  private files = 0;
+  private instances = 0;
+  private opened = 0;
+  private vanished = 0;
+  private appeared = 0;
+  readonly kept: Extract<ScanEvent, { event: 'folder-kept' }>[] = [];
+
+  add(events: readonly ScanEvent[]): void {
+    for (const event of events) {
+      if (event.event === 'folder-kept') this.kept.push(event);
+      if (event.event !== 'chunk') continue;
+      const { tally } = event;
+      this.files += tally.files;
+      this.instances += tally.instances;
+      this.opened += tally.opened;
+      this.vanished += tally.vanished;
+      this.appeared += tally.appeared;
+    }
+  }
+
+  counts() {
+    return { files: this.files, instances: this.instances, opened: this.opened };
+  }
+
+  changes() {
+    return { opened: this.opened, vanished: this.vanished, appeared: this.appeared };
+  }
+}

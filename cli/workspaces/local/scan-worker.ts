@@ -1,0 +1,57 @@
+// A scan worker: one thread with its own view of the archive's files and of what is known of them. It carries out
+// jobs and answers with their outcomes; what to do next is decided in scan-pool.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { FilesystemArchiveFiles } from '../../../adapters/filesystem/archive-files.ts';
+import { SqliteScanLedger } from '../../../adapters/sqlite/scan-ledger.ts';
+import type { ScanJob } from '../../../core/jobs/jobs.ts';
+import { readFiles } from '../../../core/stages/read-files.ts';
+import { type ScanFolderOutcome, scanFolder } from '../../../core/stages/scan-folder.ts';
+
+/** What a worker is started with. */
+export interface ScanWorkerData {
+  /** Byte path of the archive's root. */
+  readonly root: string;
+  readonly databasePath: string;
+  readonly archive: string;
+  readonly acceptDeletions: boolean;
+  /** Most file calls under way at a time in this worker. */
+  readonly mostCalls: number;
+}
+
+/** Jobs to a worker, and what came of each back from it. */
+export interface ScanBatch {
+  readonly id: number;
+  readonly jobs: readonly ScanJob[];
+}
+export type JobOutcome = ScanFolderOutcome;
+export interface ScanBatchDone {
+  readonly id: number;
+  readonly outcomes: readonly JobOutcome[];
+  /** Milliseconds that the batch took. */
+  readonly took: number;
+}
+
+if (parentPort !== null) serve(parentPort, workerData as ScanWorkerData);
+
+function serve(port: NonNullable<typeof parentPort>, data: ScanWorkerData): void {
+  const files = new FilesystemArchiveFiles(data.root, { mostCalls: data.mostCalls });
+  const ledger = new SqliteScanLedger(data.databasePath, data.archive);
+  const ports = { files, ledger };
+  port.on('message', (batch: ScanBatch) => {
+    const start = performance.now();
+    // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
+    void Promise.all(batch.jobs.map((job) => carryOut(job))).then((outcomes) => {
+      const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - start };
+      port.postMessage(done);
+    });
+  });
+
+  async function carryOut(job: ScanJob): Promise<JobOutcome> {
+    if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports)] };
+    const outcome = await scanFolder(job, ports, { acceptDeletions: data.acceptDeletions });
+    const [only, ...others] = outcome.jobs;
+    // The files of an ordinary folder are read at once; those of a huge one are shared out.
+    if (only?.job !== 'read-files' || others.length > 0) return outcome;
+    return { ...outcome, jobs: [], events: [...outcome.events, await readFiles(only, ports)] };
+  }
+}

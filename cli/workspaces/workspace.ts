@@ -1,0 +1,50 @@
+// What commands work on, whichever mode they run in: the index on this machine, or a cluster's. Commands know only
+// this interface.
+import type { ScanEvent } from '../../core/jobs/jobs.ts';
+import type { PublishReport } from '../../core/ports/index-writer.ts';
+import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+
+/** Where an index run stands; `files` and the tallies are of this run so far. */
+export interface IndexProgress {
+  readonly step: 'scanning' | 'publishing';
+  readonly files: number;
+  readonly instances: number;
+  readonly opened: number;
+  /** Part of the step that is done, 0 to 1: an estimate while scanning. */
+  readonly done: number;
+}
+
+export interface IndexOptions {
+  /** As typed; undefined: the configured one. */
+  readonly archive: string | undefined;
+  readonly append: boolean;
+  readonly threads: number | undefined;
+  readonly acceptDeletions: boolean;
+  readonly onStart: (start: {
+    readonly archive: string;
+    readonly resumed: boolean;
+    readonly knownFiles: number;
+  }) => void;
+  readonly onProgress: (progress: IndexProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What a run did. */
+export interface IndexOutcome {
+  readonly archive: string;
+  readonly report: PublishReport;
+  readonly opened: number;
+  readonly vanished: number;
+  readonly appeared: number;
+  /** Folders whose known content was kept because they could not be listed, or listed empty. */
+  readonly kept: readonly Extract<ScanEvent, { event: 'folder-kept' }>[];
+  /** Seconds of the whole run. */
+  readonly seconds: number;
+}
+
+export interface Workspace {
+  /** Indexes an archive. Throws what is wrong with it, with the index, or AbortError. */
+  index(options: IndexOptions): Promise<IndexOutcome>;
+  /** The index to ask; a project's, where one is named. */
+  openIndex(project: string | undefined): Promise<InstanceIndex>;
+}

@@ -1,0 +1,137 @@
+// THE registry of ditag's own errors: code, message, exit code, and whether trying again later can help. A message
+// is one clear sentence (or two) that names the bad value, what is allowed and what to do. `docs/errors.md` is
+// printed from this table. Errors of the file system and of libraries are wrapped where they are understood.
+
+interface ErrorKind {
+  readonly message: string;
+  /** 1: ran, but something is missing or failed; 2: input or configuration. */
+  readonly exitCode: 1 | 2;
+  readonly retry: 'later' | 'never';
+}
+
+/** `{name}` in a message is replaced by the detail of that name. */
+export const ERRORS = {
+  'unknown-tag': { message: 'There is no DICOM tag "{tag}". {hint}', exitCode: 2, retry: 'never' },
+  'bad-date': {
+    message: '{option} "{value}" is not a date: write YYYYMMDD, for example 20260131.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'date-order': {
+    message: 'The start date {from} lies after the end date {to}: no study can match. Exchange them.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-pattern': { message: '{reason}', exitCode: 2, retry: 'never' },
+  'pattern-without-targets': {
+    message: '--pattern needs --targets: say which tags it is for, for example --targets SeriesDescription.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-where': {
+    message: '{option} "{value}" is not of the form TAG=REGEX, for example {option} Modality=^MR$.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-option': { message: '{option} "{value}" is not valid: {allowed}.', exitCode: 2, retry: 'never' },
+  'no-index': {
+    message: 'There is no index at {database} yet: run `ditag index --archive DIR` first.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'old-database': {
+    message:
+      '{database} was made by the Python ditag: run `ditag index --archive DIR` to index the archive again; it replaces that database.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'newer-database': {
+    message:
+      '{database} has index format {found}; this ditag knows formats up to {known}. Use the newer ditag that made it.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'not-a-database': {
+    message: '{database} is not a ditag index: move it away, or name another file in {config} under database.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'damaged-database': {
+    message: 'The index {database} is damaged ({reason}): move it away and run `ditag index --archive DIR` again.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-archive': {
+    message: 'No archive is named: give --archive DIR, or set archive_path in {config}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'archive-missing': {
+    message: 'The archive {archive} cannot be read ({reason}): check that the mount is there. Nothing was changed.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'archive-empty': {
+    message: 'The archive {archive} is empty{known}: check that the mount is there. Nothing was changed.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'archive-other': {
+    message:
+      '{archive} holds nothing of what was indexed there before: it looks like another archive or a missing mount. Nothing was changed. If this is right, run again with --accept-deletions.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'too-many-deletions': {
+    message:
+      '{vanished} of {known} known files are gone from {archive}, more than 10 %. Nothing was changed. If this is right, run again with --accept-deletions.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'already-running': {
+    message: 'Another `ditag index` is at work on {database}: wait for it to end, then run this again.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'unknown-project': {
+    message: 'There is no project "{project}" in {folder}{known}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-project-name': {
+    message:
+      'The project name "{project}" is not valid: use letters, digits, ".", "_" and "-", starting with a letter or digit.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-config': { message: 'The configuration {config} is not valid: {reason}.', exitCode: 2, retry: 'never' },
+  'cannot-write': { message: 'Cannot write {path}: {reason}.', exitCode: 2, retry: 'never' },
+  'scan-failed': {
+    message: 'The scan of {archive} stopped: {reason}. What was read is kept; run the same command again to go on.',
+    exitCode: 1,
+    retry: 'later',
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error that a person is told: its `message` is complete, its stack is of no interest. */
+export class DitagError extends Error {
+  readonly code: ErrorCode;
+  readonly exitCode: 1 | 2;
+  readonly retry: 'later' | 'never';
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DitagError';
+    this.code = code;
+    this.exitCode = ERRORS[code].exitCode;
+    this.retry = ERRORS[code].retry;
+  }
+}
+
+/** Makes the error `code` with `details` put into its message. `cause` is passed on. */
+export function ditagError(code: ErrorCode, details: Record<string, string | number>, cause?: unknown): DitagError {
+  const message = ERRORS[code].message.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? ''));
+  return new DitagError(code, message, cause === undefined ? undefined : { cause });
+}

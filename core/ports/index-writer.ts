@@ -1,0 +1,45 @@
+// The writing side of the index on one machine: events of a scan are kept, and become the index's new state at once.
+import type { HeaderElement } from '../dicom/header-values.ts';
+import type { ScanEvent } from '../jobs/jobs.ts';
+
+/** What is known of an archive before it is scanned. */
+export interface KnownArchive {
+  readonly files: number;
+  /** Names of its root's known sub-folders and files, up to a bound: a sample by which it is recognised. */
+  readonly rootSample: readonly string[];
+}
+
+export interface PublishOptions {
+  /** Keep the index's other archives. */
+  readonly append: boolean;
+  /** Let files leave the index however many they are. */
+  readonly acceptDeletions: boolean;
+  /** Reads the full header of a file of this archive; undefined where it cannot be read now. */
+  readonly readHeader: (folder: string, name: string) => readonly HeaderElement[] | undefined;
+  /** Called now and then with the number of series that are done, and of all. */
+  readonly progress: (done: number, all: number) => void;
+}
+
+/** What the index holds of the archive after publishing. */
+export interface PublishReport {
+  readonly files: number;
+  readonly instances: number;
+  readonly series: number;
+  readonly studies: number;
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Series whose files disagree, and files with issues by name. */
+  readonly changedFolders: number;
+}
+
+/** One archive's index run. Only one at a time per index (`already-running`). */
+export interface IndexWriter {
+  /** Undefined for an archive that is not in the index. */
+  readonly known: KnownArchive | undefined;
+  /** True when an interrupted scan of this archive left something to go on from. */
+  readonly resumed: boolean;
+  /** Keeps what a scan found; survives an interruption after at most a second. */
+  stage(events: readonly ScanEvent[]): void;
+  /** Makes everything staged the new state of the index, in one transaction. Throws `too-many-deletions`. */
+  publish(options: PublishOptions): PublishReport;
+  close(): void;
+}

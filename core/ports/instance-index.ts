@@ -1,0 +1,65 @@
+// The reading side of the index: queries and statistics. Queries cross as our own values (core/query/query.ts), never
+// as an adapter's dialect; rows come in the one order of all answers: StudyDate (missing first), then
+// SeriesInstanceUID, byte by byte.
+import type { Query } from '../query/query.ts';
+
+/** Rows of an answer, in order: their CSV lines of the six columns, and the values of the columns asked for besides. */
+export interface RowBatch {
+  readonly rows: number;
+  /** `rows` lines, UTF-8, each with its `\n`. */
+  readonly lines: Uint8Array;
+  /** One array of values a row; undefined where the query asks for no further columns. */
+  readonly more: readonly (readonly string[])[] | undefined;
+}
+
+/** What the index holds. Counts are exact. */
+export interface IndexStatistics {
+  readonly archives: readonly ArchiveStatistics[];
+  readonly series: number;
+  readonly studies: number;
+  readonly patients: number;
+  readonly instances: number;
+  /** First and last StudyDate as numbers (20260131); undefined where no series has one. */
+  readonly firstDate: number | undefined;
+  readonly lastDate: number | undefined;
+  /** Series whose files disagree in an indexed attribute. */
+  readonly mixedSeries: number;
+  /** Series with files that have an issue, by name of issue. */
+  readonly issues: Readonly<Record<string, number>>;
+  readonly byModality: readonly CountedValue[];
+  /** By year of StudyDate, ascending; '' for series without a date. */
+  readonly byYear: readonly CountedValue[];
+}
+
+export interface ArchiveStatistics {
+  readonly name: string;
+  readonly indexedAt: string;
+  readonly files: number;
+  readonly instances: number;
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+export interface CountedValue {
+  readonly value: string;
+  readonly series: number;
+  readonly instances: number;
+}
+
+/** A file that is not in the index. */
+export interface SkippedFile {
+  readonly archive: string;
+  /** Byte path relative to the archive's root. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface InstanceIndex {
+  /** The answer, batch by batch; nothing is computed ahead of what is taken. */
+  search(query: Query): AsyncIterable<RowBatch>;
+  /** The number of rows of the answer. */
+  count(query: Query): Promise<number>;
+  statistics(): Promise<IndexStatistics>;
+  /** Files that were looked at and not taken. */
+  skippedFiles(): AsyncIterable<SkippedFile>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,86 @@
+// The query as a value: what the CLI, the API and every adapter of the index agree on. Dates, conditions on targets,
+// columns. Text becomes a query in `makeQuery`; whether one series matches is said once more, in the plainest way, by
+// `reference-matcher.ts`, against which adapters are tested.
+import { ditagError } from '../errors/errors.ts';
+import { parseDateOption } from './dates.ts';
+import { compilePattern, type Pattern, PatternBudget, PatternError } from './pattern/pattern.ts';
+import { parseTarget, parseTargets, type Target } from './target.ts';
+
+/** A pattern that has to be found in one of the targets, or in none of them. */
+export interface Condition {
+  readonly targets: readonly Target[];
+  readonly pattern: Pattern;
+  readonly negate: boolean;
+}
+
+export interface Query {
+  /** Inclusive, as numbers (20260131); undefined: open. A series without a readable date matches no bound. */
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  /** ANDed. */
+  readonly conditions: readonly Condition[];
+  /** Columns after the six. */
+  readonly columns: readonly Target[];
+}
+
+/** A query as it is typed. */
+export interface QueryText {
+  readonly sdate?: string | undefined;
+  readonly edate?: string | undefined;
+  readonly date?: string | undefined;
+  readonly targets?: string | undefined;
+  readonly pattern?: string | undefined;
+  /** `TAG=REGEX`. */
+  readonly where?: readonly string[] | undefined;
+  readonly whereNot?: readonly string[] | undefined;
+  readonly columns?: string | undefined;
+}
+
+/**
+ * Makes the query of options. Throws `bad-date`, `date-order`, `bad-pattern`, `pattern-without-targets`, `bad-where` and
+ * `unknown-tag`. All patterns share one budget (see `PatternBudget`).
+ */
+export function makeQuery(text: QueryText): Query {
+  const budget = new PatternBudget();
+  const bounds = [dateOption('--sdate', text.sdate), dateOption('--date', text.date)].filter(
+    (date) => date !== undefined,
+  );
+  const ends = [dateOption('--edate', text.edate), dateOption('--date', text.date)].filter(
+    (date) => date !== undefined,
+  );
+  const from = bounds.length > 0 ? Math.max(...bounds) : undefined;
+  const to = ends.length > 0 ? Math.min(...ends) : undefined;
+  if (from !== undefined && to !== undefined && from > to && text.date === undefined)
+    throw ditagError('date-order', { from, to });
+  const conditions: Condition[] = [];
+  const targets = text.targets === undefined ? [] : parseTargets(text.targets);
+  if (text.pattern !== undefined) {
+    if (targets.length === 0) throw ditagError('pattern-without-targets', {});
+    conditions.push({ targets, pattern: pattern(text.pattern, budget), negate: false });
+  }
+  for (const where of text.where ?? []) conditions.push(whereCondition('--where', where, false, budget));
+  for (const where of text.whereNot ?? []) conditions.push(whereCondition('--where-not', where, true, budget));
+  return { from, to, conditions, columns: text.columns === undefined ? [] : parseTargets(text.columns) };
+}
+
+function dateOption(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const date = parseDateOption(value.trim());
+  if (date === undefined) throw ditagError('bad-date', { option, value });
+  return date;
+}
+
+function whereCondition(option: string, value: string, negate: boolean, budget: PatternBudget): Condition {
+  const at = value.indexOf('=');
+  if (at <= 0) throw ditagError('bad-where', { option, value });
+  return { targets: [parseTarget(value.slice(0, at))], pattern: pattern(value.slice(at + 1), budget), negate };
+}
+
+function pattern(source: string, budget: PatternBudget): Pattern {
+  try {
+    return compilePattern(source, { budget });
+  } catch (error) {
+    if (error instanceof PatternError) throw ditagError('bad-pattern', { reason: error.message }, error);
+    throw error;
+  }
+}

@@ -1,0 +1,343 @@
+// The stage that reads the files of one folder chunk: what is unchanged (size and mtime) is not opened, the rest is
+// read for its identity, and the first file of each series for its full header. Its outcome is the chunk's new record.
+
+import { HeaderReader } from '../dicom/header-reader.ts';
+import { headerElements } from '../dicom/header-values.ts';
+import { joinPath } from '../instance/byte-path.ts';
+import { comparedTags } from '../instance/compared-tags.ts';
+import { isInChunk } from '../instance/folder-chunks.ts';
+import {
+  decodeFolderRecord,
+  encodeFolderRecord,
+  type FileEntry,
+  type FileKind,
+  type FolderRecord,
+} from '../instance/folder-record.ts';
+import type { SkipReason } from '../instance/skipped.ts';
+import type { ChunkEvent, ReadFilesJob, SeriesHeader } from '../jobs/jobs.ts';
+import type { ArchiveFiles, EntryType, FileStatus, FileTask } from '../ports/archive-files.ts';
+import type { ScanLedger } from '../ports/scan-ledger.ts';
+
+/** A file written less than this before its folder was listed may change again without showing (microseconds). */
+const RACY = 2_000_000;
+/** A clock that is ahead by more than this is wrong rather than fresh. */
+const FAR_AHEAD = 86_400_000_000;
+/** mtime of a file that has to be read again. */
+const READ_AGAIN = -1;
+
+export interface ReadFilesPorts {
+  readonly files: ArchiveFiles;
+  readonly ledger: ScanLedger;
+}
+
+/** What is known of one file after it was looked at. */
+interface FileFinding {
+  readonly name: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly SOPInstanceUID: string;
+  readonly SeriesInstanceUID: string;
+  readonly SOPClassUID: string;
+  readonly TransferSyntaxUID: string;
+  readonly issues: number;
+  /** Digest of the compared tags. */
+  readonly digest: number;
+  /** True for a file that was read now, not taken from the known record. */
+  readonly fresh: boolean;
+  readonly skipped: SkipReason | '';
+}
+
+/** Compares the chunk of `job` with its known record and reads what changed. */
+export async function readFiles(job: ReadFilesJob, ports: ReadFilesPorts): Promise<ChunkEvent> {
+  return new ChunkReading(job, ports).run();
+}
+
+/** Readers are kept for the next file: each owns buffers. */
+const idleReaders: HeaderReader[] = [];
+let tags: number[] | undefined;
+function takeReader(): HeaderReader {
+  tags ??= comparedTags();
+  return idleReaders.pop() ?? new HeaderReader(tags);
+}
+
+/** Reads the full header of one file, for a series whose speaker's header is not at hand. */
+export function* readHeader(path: string): FileTask<SeriesHeader['elements'] | undefined> {
+  const reader = takeReader();
+  try {
+    const status = yield* readOne(path, reader, () => true);
+    return status !== undefined && reader.outcome === 'instance' ? headerElements(reader) : undefined;
+  } finally {
+    idleReaders.push(reader);
+  }
+}
+
+/** Opens a file and feeds it to the reader. Returns its status, or undefined where it is no plain file. */
+function* readOne(
+  path: string,
+  reader: HeaderReader,
+  wantsFull: (reader: HeaderReader) => boolean,
+): FileTask<FileStatus | undefined> {
+  const file = (yield { call: 'open', path }) as number;
+  try {
+    const status = (yield { call: 'fstat', file }) as FileStatus;
+    if (status.type !== 'file') return undefined;
+    let request = reader.begin(status.size);
+    let full = false;
+    for (;;) {
+      while (request !== undefined) {
+        const { buffer, bufferOffset: offset } = reader;
+        const { length, position } = request;
+        request = reader.advance((yield { call: 'read', file, buffer, offset, length, position }) as number);
+      }
+      if (full || reader.outcome !== 'instance' || !wantsFull(reader)) return status;
+      full = true;
+      request = reader.beginFull();
+    }
+  } finally {
+    yield { call: 'close', file };
+  }
+}
+
+class ChunkReading {
+  private readonly job: ReadFilesJob;
+  private readonly ports: ReadFilesPorts;
+  private readonly findings: FileFinding[] = [];
+  /** Per series, the header of the least name read so far. */
+  private readonly headers = new Map<string, SeriesHeader>();
+  private knownRecord: FolderRecord | undefined;
+  private readonly known = new Map<string, FileEntry>();
+  private opened = 0;
+  private changed = false;
+
+  constructor(job: ReadFilesJob, ports: ReadFilesPorts) {
+    this.job = job;
+    this.ports = ports;
+  }
+
+  async run(): Promise<ChunkEvent> {
+    const { job, ports } = this;
+    const { folder, chunk } = job;
+    const known = ports.ledger.chunk(folder, chunk);
+    if (known !== undefined) {
+      this.knownRecord = decodeFolderRecord(known.record);
+      const split = known.bits !== chunk.bits;
+      if (split) this.changed = true;
+      for (const file of this.knownRecord.files) {
+        if (!split || isInChunk(file.name, chunk)) this.known.set(file.name, file);
+      }
+    }
+    const names = [...job.names].sort();
+    await ports.files.runAll(this.tasks(names));
+    let stillKnown = 0;
+    for (const name of names) if (this.known.has(name)) stillKnown++;
+    const vanished = this.known.size - stillKnown;
+    const appeared = names.length - stillKnown;
+    if (vanished > 0 || appeared > 0) this.changed = true;
+    this.findings.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const skipped: Partial<Record<SkipReason, number>> = {};
+    let instances = 0;
+    for (const { skipped: reason, SOPInstanceUID } of this.findings) {
+      if (reason !== '') skipped[reason] = (skipped[reason] ?? 0) + 1;
+      if (SOPInstanceUID !== '') instances++;
+    }
+    const tally = { files: names.length, instances, skipped, opened: this.opened, vanished, appeared };
+    if (!this.changed) {
+      return { event: 'chunk', folder, chunk, record: undefined, staged: known?.staged ?? false, headers: [], tally };
+    }
+    await this.completeHeaders();
+    const record = encodeFolderRecord(this.record());
+    return { event: 'chunk', folder, chunk, record, staged: false, headers: [...this.headers.values()], tally };
+  }
+
+  private *tasks(names: readonly string[]): Iterable<FileTask<void>> {
+    for (const name of names) yield this.task(name);
+  }
+
+  private *task(name: string): FileTask<void> {
+    const { job } = this;
+    const type = job.types.get(name) ?? 'file';
+    const known = this.known.get(name);
+    if (type === 'other') {
+      this.skip(name, 'not-a-file', 0, 0);
+      return;
+    }
+    const path = joinPath(job.folder, name);
+    try {
+      if (known !== undefined || type !== 'file') {
+        const status = (yield { call: 'stat', path }) as FileStatus;
+        const wrong = reasonOfType(type, status.type);
+        if (wrong !== undefined) {
+          this.skip(name, wrong, 0, 0);
+          return;
+        }
+        if (known !== undefined && known.size === status.size && known.mtime === status.mtime) {
+          this.keep(known);
+          return;
+        }
+      }
+      yield* this.open(name, path);
+    } catch (error) {
+      if (!isCallFailure(error)) throw error;
+      this.unreadable(name, known);
+    }
+  }
+
+  private *open(name: string, path: string): FileTask<void> {
+    const reader = takeReader();
+    this.opened++;
+    this.changed = true;
+    try {
+      const status = yield* readOne(path, reader, (at) => this.wantsHeader(at.SeriesInstanceUID, name));
+      if (status === undefined) {
+        this.skip(name, 'not-a-file', 0, 0);
+        return;
+      }
+      const mtime = this.isRacy(status.mtime) ? READ_AGAIN : status.mtime;
+      if (reader.outcome !== 'instance') {
+        this.skip(name, reader.outcome, status.size, mtime);
+        return;
+      }
+      const { SeriesInstanceUID } = reader;
+      if (this.wantsHeader(SeriesInstanceUID, name)) {
+        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, elements: headerElements(reader) });
+      }
+      this.findings.push({
+        name,
+        size: status.size,
+        mtime,
+        SOPInstanceUID: reader.SOPInstanceUID,
+        SeriesInstanceUID,
+        SOPClassUID: reader.SOPClassUID,
+        TransferSyntaxUID: reader.TransferSyntaxUID,
+        issues: reader.issues,
+        digest: reader.digest,
+        fresh: true,
+        skipped: '',
+      });
+    } finally {
+      idleReaders.push(reader);
+    }
+  }
+
+  private wantsHeader(SeriesInstanceUID: string, name: string): boolean {
+    const best = this.headers.get(SeriesInstanceUID);
+    return best === undefined || name < best.name;
+  }
+
+  private isRacy(mtime: number): boolean {
+    const listedAt = this.job.listedAt * 1000;
+    return mtime > listedAt - RACY && mtime < listedAt + FAR_AHEAD;
+  }
+
+  private keep(known: FileEntry): void {
+    const kind = this.knownRecord!.kinds[known.kind]!;
+    this.findings.push({
+      name: known.name,
+      size: known.size,
+      mtime: known.mtime,
+      SOPInstanceUID: known.SOPInstanceUID,
+      SeriesInstanceUID: kind.series < 0 ? '' : this.knownRecord!.series[kind.series]!,
+      SOPClassUID: kind.SOPClassUID,
+      TransferSyntaxUID: kind.TransferSyntaxUID,
+      issues: kind.issues,
+      digest: kind.digest,
+      fresh: false,
+      skipped: kind.skipped,
+    });
+  }
+
+  private skip(name: string, skipped: SkipReason, size: number, mtime: number): void {
+    const known = this.known.get(name);
+    if (known === undefined || this.knownRecord!.kinds[known.kind]!.skipped !== skipped) this.changed = true;
+    this.findings.push({
+      name,
+      size,
+      mtime,
+      SOPInstanceUID: '',
+      SeriesInstanceUID: '',
+      SOPClassUID: '',
+      TransferSyntaxUID: '',
+      issues: 0,
+      digest: 0,
+      fresh: true,
+      skipped,
+    });
+  }
+
+  /** What was an instance when it could be read stays one; it is read again next time. */
+  private unreadable(name: string, known: FileEntry | undefined): void {
+    if (known !== undefined && known.SOPInstanceUID !== '') this.keep({ ...known, mtime: READ_AGAIN });
+    else this.skip(name, 'unreadable', 0, READ_AGAIN);
+  }
+
+  /**
+   * Every series with a changed file needs the header of its least name, which may be a file that was not opened
+   * now, or was read after a later one. Such a file is read once more.
+   */
+  private async completeHeaders(): Promise<void> {
+    const least = new Map<string, FileFinding>();
+    for (const finding of this.findings) {
+      if (finding.SeriesInstanceUID !== '' && !least.has(finding.SeriesInstanceUID)) {
+        least.set(finding.SeriesInstanceUID, finding);
+      }
+    }
+    const tasks: FileTask<void>[] = [];
+    for (const [uid, finding] of least) {
+      const header = this.headers.get(uid);
+      // A first file that was not opened now is unchanged: its header is in the index already.
+      if (header !== undefined && header.name !== finding.name) {
+        this.headers.delete(uid);
+        if (finding.fresh) tasks.push(this.readAgain(finding));
+      }
+    }
+    await this.ports.files.runAll(tasks);
+  }
+
+  private *readAgain(finding: FileFinding): FileTask<void> {
+    const { SeriesInstanceUID, name } = finding;
+    try {
+      const elements = yield* readHeader(joinPath(this.job.folder, name));
+      if (elements !== undefined) this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, elements });
+    } catch (error) {
+      // The index asks for a header that it misses; here there is only one chance less.
+      if (!isCallFailure(error)) throw error;
+    }
+  }
+
+  private record(): FolderRecord {
+    const kinds: FileKind[] = [];
+    const kindOf = new Map<string, number>();
+    const series: string[] = [];
+    const seriesOf = new Map<string, number>();
+    const files = this.findings.map((finding): FileEntry => {
+      let at = -1;
+      if (finding.SeriesInstanceUID !== '') {
+        at = seriesOf.get(finding.SeriesInstanceUID) ?? -1;
+        if (at < 0) {
+          at = series.push(finding.SeriesInstanceUID) - 1;
+          seriesOf.set(finding.SeriesInstanceUID, at);
+        }
+      }
+      const key = `${at} ${finding.SOPClassUID} ${finding.TransferSyntaxUID} ${finding.issues} ${finding.digest} ${finding.skipped}`;
+      let kind = kindOf.get(key);
+      if (kind === undefined) {
+        const { SOPClassUID, TransferSyntaxUID, issues, digest, skipped } = finding;
+        kind = kinds.push({ series: at, SOPClassUID, TransferSyntaxUID, issues, digest, skipped }) - 1;
+        kindOf.set(key, kind);
+      }
+      const { name, size, mtime, SOPInstanceUID } = finding;
+      return { name, size, mtime, SOPInstanceUID, kind };
+    });
+    return { kinds, series, files };
+  }
+}
+
+function reasonOfType(listed: EntryType, found: EntryType): SkipReason | undefined {
+  if (found === 'file') return undefined;
+  if (found === 'folder') return listed === 'link' ? 'linked-folder' : 'not-a-file';
+  return 'not-a-file';
+}
+
+function isCallFailure(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
