@@ -4,12 +4,14 @@
 import type { ArchiveFiles, FileAnswer, FileCall, FileTask } from '../../core/ports/archive-files.ts';
 import { callLater, callNow, Paths } from './file-calls.ts';
 
-/** A call that takes longer than this on average is worth a thread of its own (milliseconds). */
-const SLOW_CALL = 0.15;
-/** One that takes less is not: switching costs as much (milliseconds). */
-const QUICK_CALL = 0.05;
-/** After so many calls side by side, one is made directly to see whether the mount has become quick. */
-const PROBE_EVERY = 4096;
+/** A call that takes longer than this is worth a thread of its own (milliseconds). */
+const SLOW_CALL = 0.2;
+/** Direct calls are judged by the hundred or so: when this share of them was slow, they are made side by side. */
+const JUDGED_CALLS = 96;
+const SLOW_SHARE = 0.25;
+/** After so many calls side by side one is made directly; so many quick ones in a row, and all are. */
+const PROBE_EVERY = 512;
+const QUICK_PROBES = 6;
 const FEWEST = 8;
 
 /** Limits of the adaptation. */
@@ -128,14 +130,20 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
   }
 }
 
-/** Decides how calls are made, from how long they take and how many a second end. */
+/**
+ * Decides how calls are made. Direct calls are judged by how many of them were slow, not by their mean: on a busy
+ * machine a few are interrupted for milliseconds, on a slow mount a good part of all are slow.
+ */
 class Pace {
   direct = true;
+  /** Most tasks side by side. */
   most = FEWEST;
   private readonly limit: number;
-  private average = 0;
+  private calls = 0;
+  private slow = 0;
   private ended = 0;
   private sinceProbe = 0;
+  private quickProbes = 0;
   private windowStart = 0;
   private bestRate = 0;
 
@@ -144,15 +152,18 @@ class Pace {
   }
 
   callTook(milliseconds: number): void {
-    // A single slow call (a disk's seek) must not tip it: the average follows over some 32 calls.
-    this.average += (milliseconds - this.average) / 32;
-    if (this.average > SLOW_CALL) {
+    if (milliseconds > SLOW_CALL) this.slow++;
+    if (++this.calls < JUDGED_CALLS) return;
+    if (this.slow > this.calls * SLOW_SHARE && this.limit > 1) {
       this.direct = false;
       this.most = Math.min(this.limit, 4 * FEWEST);
       this.bestRate = 0;
       this.ended = 0;
+      this.quickProbes = 0;
       this.windowStart = performance.now();
     }
+    this.calls = 0;
+    this.slow = 0;
   }
 
   probes(): boolean {
@@ -162,9 +173,8 @@ class Pace {
   }
 
   probeTook(milliseconds: number): void {
-    if (milliseconds > QUICK_CALL) return;
-    this.direct = true;
-    this.average = milliseconds;
+    this.quickProbes = milliseconds < SLOW_CALL ? this.quickProbes + 1 : 0;
+    if (this.quickProbes >= QUICK_PROBES) this.direct = true;
   }
 
   /** Hill climbing: after each quarter of a second, more at a time if the last step up brought more calls a second. */

@@ -6,7 +6,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ScanEvent } from '../../core/jobs/jobs.ts';
-import type { IndexWriter, KnownArchive, PublishOptions, PublishReport } from '../../core/ports/index-writer.ts';
+import type {
+  IndexWriter,
+  IndexWriterStart,
+  KnownArchive,
+  PublishOptions,
+  PublishPorts,
+  PublishReport,
+} from '../../core/ports/index-writer.ts';
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
 import { Publication } from './publish.ts';
@@ -18,11 +25,17 @@ const COMMIT_EVERY = 1000;
 /** Names of the root that are remembered to recognise it by. */
 const ROOT_SAMPLE = 1000;
 
+export interface IndexWriterOptions {
+  /** The index's other archives stay; then a database of the old tool is an error (`old-database`). */
+  readonly append: boolean;
+  /** The configuration file, to be named in messages. */
+  readonly config: string;
+  readonly ports: PublishPorts;
+}
+
 export class SqliteIndexWriter implements IndexWriter {
-  readonly known: KnownArchive | undefined;
-  readonly resumed: boolean;
-  /** The file that is written: beside `path` while an old tool's database still stands there. */
-  readonly databasePath: string;
+  readonly start: IndexWriterStart;
+  private readonly ports: PublishPorts;
   private readonly path: string;
   private readonly archive: string;
   private readonly database: DatabaseSync;
@@ -32,22 +45,22 @@ export class SqliteIndexWriter implements IndexWriter {
   private published = false;
 
   /**
-   * @param append the index's other archives stay; then a database of the old tool is an error (`old-database`)
    * Throws `already-running`, `newer-database`, `not-a-database`, `old-database`, `cannot-write`.
    */
-  constructor(databasePath: string, archive: string, options: { readonly append: boolean; readonly config: string }) {
+  constructor(databasePath: string, archive: string, options: IndexWriterOptions) {
     this.path = databasePath;
     this.archive = archive;
+    this.ports = options.ports;
+    // Beside `path` while an old tool's database still stands there.
+    let written = databasePath;
     try {
       fs.mkdirSync(path.dirname(databasePath), { recursive: true, mode: 0o700 });
       this.resources.use(lockIndex(databasePath));
       const old = databaseKind(databasePath) === 'python-tool';
       if (old && options.append) throw ditagError('old-database', { database: databasePath });
-      this.databasePath = old ? `${databasePath}-new` : databasePath;
-      this.database = this.resources.adopt(openForWriting(this.databasePath, options.config), (database) =>
-        database.close(),
-      );
-      this.staging = this.resources.adopt(new Staging(this.databasePath), (staging) =>
+      if (old) written = `${databasePath}-new`;
+      this.database = this.resources.adopt(openForWriting(written, options.config), (database) => database.close());
+      this.staging = this.resources.adopt(new Staging(written), (staging) =>
         this.published ? staging.remove() : staging.close(),
       );
     } catch (error) {
@@ -57,28 +70,27 @@ export class SqliteIndexWriter implements IndexWriter {
         throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
       throw error;
     }
-    this.resumed = this.staging.begin(archive);
-    this.known = knownArchive(this.database, archive);
+    const resumed = this.staging.begin(archive);
+    this.start = { known: knownArchive(this.database, archive), resumed, databasePath: written };
   }
 
-  stage(events: readonly ScanEvent[]): void {
+  async stage(events: readonly ScanEvent[]): Promise<void> {
     this.staging.add(events);
     if (Date.now() - this.lastCommit > COMMIT_EVERY) this.commitStaged();
   }
 
-  /** Makes what was staged visible to scan workers and safe from an interruption. */
-  commitStaged(): void {
+  private commitStaged(): void {
     this.staging.commit();
     this.lastCommit = Date.now();
   }
 
-  publish(options: PublishOptions): PublishReport {
+  async publish(options: PublishOptions): Promise<PublishReport> {
     this.commitStaged();
     this.database.exec('BEGIN IMMEDIATE');
     let report: PublishReport;
     try {
       const id = this.ensureArchive();
-      report = new Publication(this.database, this.staging, { id, name: this.archive }, options).run();
+      report = new Publication(this.database, this.staging, { id, name: this.archive }, options, this.ports).run();
       report = { ...report, studies: countStudies(this.database, id) };
       this.database.exec('COMMIT');
     } catch (error) {
@@ -89,10 +101,10 @@ export class SqliteIndexWriter implements IndexWriter {
     return report;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.published) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     this.resources.dispose();
-    if (this.published && this.databasePath !== this.path) replaceDatabase(this.databasePath, this.path);
+    if (this.published && this.start.databasePath !== this.path) replaceDatabase(this.start.databasePath, this.path);
   }
 
   private ensureArchive(): number {

@@ -13,7 +13,7 @@ import {
   type SeriesFold,
   type SeriesPart,
 } from '../../core/instance/series-fold.ts';
-import type { PublishOptions, PublishReport } from '../../core/ports/index-writer.ts';
+import type { PublishOptions, PublishPorts, PublishReport } from '../../core/ports/index-writer.ts';
 import { FolderTree } from './folder-tree.ts';
 import { HeaderBlockWriter } from './header-blocks.ts';
 import { PageMerge } from './page-merge.ts';
@@ -29,6 +29,17 @@ const BELIEVED_SHARE = 0.1;
 const BELIEVED_FILES = 20;
 /** Decoded folders kept while series are folded: those of one study lie together. */
 const REMEMBERED_FOLDERS = 64;
+
+/**
+ * Series to be folded, and their parts in the folders that were staged: these are decoded once, when they are applied,
+ * however many series and folders there are in between.
+ */
+const TEMPORARY = `
+CREATE TEMP TABLE IF NOT EXISTS touched (series INTEGER PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS staged_part (series INTEGER, folder INTEGER, part TEXT, PRIMARY KEY (series, folder)) WITHOUT ROWID;
+DELETE FROM touched;
+DELETE FROM staged_part;
+`;
 
 interface SeriesRow {
   readonly id: number;
@@ -47,6 +58,7 @@ export class Publication {
   private readonly staging: Staging;
   private readonly archive: number;
   private readonly options: PublishOptions;
+  private readonly ports: PublishPorts;
   private readonly name: string;
   private readonly tree: FolderTree;
   private readonly headers: HeaderBlockWriter;
@@ -55,20 +67,22 @@ export class Publication {
   private readonly sql: ReturnType<typeof statements>;
   /** Records that were replaced by those of smaller chunks: row id, and the id of the folder's own row. */
   private readonly split = new Map<number, number>();
-  private readonly folders = new Map<number, { path: string; parts: Map<string, SeriesPart> }>();
+  private readonly folders = new Map<number, ReadonlyMap<string, SeriesPart>>();
 
   constructor(
     database: DatabaseSync,
     staging: Staging,
     archive: { id: number; name: string },
     options: PublishOptions,
+    ports: PublishPorts,
   ) {
     this.database = database;
     this.staging = staging;
     this.archive = archive.id;
     this.name = archive.name;
     this.options = options;
-    database.exec('CREATE TEMP TABLE IF NOT EXISTS touched (series INTEGER PRIMARY KEY); DELETE FROM touched');
+    this.ports = ports;
+    database.exec(TEMPORARY);
     this.tree = new FolderTree(database, archive.id, true);
     this.headers = new HeaderBlockWriter(database);
     this.codes = new ValueCodes(database);
@@ -81,10 +95,10 @@ export class Publication {
     let vanished = 0;
     for (const folder of this.staging.vanishedFolders()) vanished += this.removeFolder(folder);
     this.tree.forget();
-    let changedFolders = 0;
+    let changedChunks = 0;
     for (const chunk of this.staging.chunks()) {
       vanished += this.applyChunk({ ...chunk });
-      changedFolders++;
+      changedChunks++;
     }
     this.removeSplitRecords();
     if (!this.options.acceptDeletions && vanished > Math.max(BELIEVED_FILES, known * BELIEVED_SHARE)) {
@@ -94,7 +108,7 @@ export class Publication {
     this.foldTouched();
     this.headers.flush();
     this.pages.apply();
-    return { ...this.totals(), changedFolders };
+    return { ...this.totals(), changedChunks };
   }
 
   /** Removes a folder with everything below it. Returns the number of its files. */
@@ -107,7 +121,7 @@ export class Publication {
       for (const row of this.sql.below.all(id) as { id: number }[]) pending.push(row.id);
       const row = this.sql.folder.get(id) as { files: number; record: Uint8Array | null };
       files += row.files;
-      if (row.record !== null) this.touch(id, decodeSeriesOfRecord(row.record), false);
+      if (row.record !== null) this.removeParts(id, decodeSeriesOfRecord(row.record));
       this.sql.deleteFolder.run(id);
     }
     return files;
@@ -145,12 +159,17 @@ export class Publication {
       );
       id = Number(added.lastInsertRowid);
     }
-    this.touch(id, record.series, true);
+    for (const part of partsOfRecord(record)) {
+      const series = this.seriesId(part.SeriesInstanceUID);
+      this.sql.touch.run(series);
+      this.sql.addPart.run(series, id);
+      this.sql.addStagedPart.run(series, id, JSON.stringify(part));
+    }
     return vanished;
   }
 
   private removeRecord(id: number, own: number, series: readonly string[]): void {
-    this.touch(id, series, false);
+    this.removeParts(id, series);
     if (id !== own) this.sql.deleteFolder.run(id);
     else this.sql.update.run(0, 0, null, null, own);
   }
@@ -176,13 +195,12 @@ export class Publication {
     return rows;
   }
 
-  /** Notes that a folder row has or has no longer files of these series, and that they have to be folded. */
-  private touch(folder: number, uids: readonly string[], has: boolean): void {
-    this.folders.delete(folder);
+  /** A folder row has no longer files of these series, which are to be folded anew. */
+  private removeParts(folder: number, uids: readonly string[]): void {
     for (const uid of uids) {
       const series = this.seriesId(uid);
       this.sql.touch.run(series);
-      (has ? this.sql.addPart : this.sql.deletePart).run(series, folder);
+      this.sql.deletePart.run(series, folder);
     }
   }
 
@@ -200,7 +218,7 @@ export class Publication {
     const ids = this.database.prepare('SELECT series FROM touched ORDER BY series');
     for (const { series } of ids.iterate() as Iterable<{ series: number }>) {
       this.foldOne(series);
-      if (++done % 1000 === 0) this.options.progress(done, all);
+      if (++done % 1000 === 0) this.ports.progress(done, all);
     }
   }
 
@@ -214,26 +232,31 @@ export class Publication {
   }
 
   private *partsOf(row: SeriesRow): Iterable<PlacedPart> {
-    for (const { folder } of this.sql.parts.all(row.id) as { folder: number }[]) {
-      const { path, parts } = this.folder(folder);
-      const part = parts.get(row.uid);
-      if (part !== undefined) yield { folder: path, part };
+    const rows = this.sql.parts.all(row.id) as { folder: number; part: string | null }[];
+    for (const { folder, part } of rows) {
+      if (part !== null) yield { folder: this.pathOf(folder), part: JSON.parse(part) as SeriesPart };
+      else {
+        const known = this.partsOfFolder(folder).get(row.uid);
+        if (known !== undefined) yield { folder: this.pathOf(folder), part: known };
+      }
     }
   }
 
-  private folder(id: number): { path: string; parts: Map<string, SeriesPart> } {
-    let folder = this.folders.get(id);
-    if (folder === undefined) {
-      const row = this.sql.folder.get(id) as { parent: number; bits: number; record: Uint8Array };
-      const path = this.tree.pathOf(row.bits === 0 ? id : row.parent);
-      const parts = new Map(
-        partsOfRecord(decodeFolderRecord(row.record)).map((part) => [part.SeriesInstanceUID, part]),
-      );
-      folder = { path, parts };
+  /** The path of the folder that a row with a record is about. */
+  private pathOf(id: number): string {
+    const { parent, bits } = this.sql.place.get(id) as { parent: number; bits: number };
+    return this.tree.pathOf(bits === 0 ? id : parent);
+  }
+
+  private partsOfFolder(id: number): ReadonlyMap<string, SeriesPart> {
+    let parts = this.folders.get(id);
+    if (parts === undefined) {
+      const { record } = this.sql.folder.get(id) as { record: Uint8Array };
+      parts = new Map(partsOfRecord(decodeFolderRecord(record)).map((part) => [part.SeriesInstanceUID, part]));
       if (this.folders.size >= REMEMBERED_FOLDERS) this.folders.delete(this.folders.keys().next().value!);
-      this.folders.set(id, folder);
+      this.folders.set(id, parts);
     }
-    return folder;
+    return parts;
   }
 
   private removeSeries(row: SeriesRow): void {
@@ -283,7 +306,7 @@ export class Publication {
 
   private headerOf(uid: string, speaker: SeriesFold['speaker']): readonly HeaderElement[] | undefined {
     const { folder, file } = speaker;
-    return this.staging.header(uid, folder, file.name) ?? this.options.readHeader(folder, file.name);
+    return this.staging.header(uid, folder, file.name) ?? this.ports.readHeader(folder, file.name);
   }
 
   /** A series that lies in several archives is shown once: as the archive that was indexed first has it. */
@@ -309,7 +332,7 @@ export class Publication {
     }
   }
 
-  private totals(): Omit<PublishReport, 'changedFolders'> {
+  private totals(): Omit<PublishReport, 'changedChunks'> {
     const { files, instances } = this.database
       .prepare(
         'SELECT coalesce(sum(files), 0) AS files, coalesce(sum(instances), 0) AS instances FROM folder WHERE archive = ?',
@@ -333,7 +356,8 @@ function stampOf(file: FileEntry): number {
 function statements(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);
   return {
-    folder: sql('SELECT parent, bits, files, record FROM folder WHERE id = ?'),
+    folder: sql('SELECT files, record FROM folder WHERE id = ?'),
+    place: sql('SELECT parent, bits FROM folder WHERE id = ?'),
     below: sql('SELECT id FROM folder WHERE parent = ?'),
     chunks: sql("SELECT id, bits, chunk, record FROM folder WHERE parent = ? AND name = '' AND bits <= ?"),
     deleteFolder: sql('DELETE FROM folder WHERE id = ?'),
@@ -344,7 +368,10 @@ function statements(database: DatabaseSync) {
     touch: sql('INSERT OR IGNORE INTO touched VALUES (?)'),
     addPart: sql('INSERT OR IGNORE INTO part VALUES (?, ?)'),
     deletePart: sql('DELETE FROM part WHERE series = ? AND folder = ?'),
-    parts: sql('SELECT folder FROM part WHERE series = ?'),
+    parts: sql(
+      'SELECT p.folder, s.part FROM part p LEFT JOIN staged_part s ON s.series = p.series AND s.folder = p.folder WHERE p.series = ?',
+    ),
+    addStagedPart: sql('INSERT OR REPLACE INTO staged_part VALUES (?, ?, ?)'),
     seriesOfHash: sql('SELECT id, uid, archive FROM series WHERE hash = ?'),
     insertSeries: sql(
       'INSERT INTO series (archive, hash, uid, date, slot, speaker, stamp, hidden) VALUES (?, ?, ?, 0, -1, 0, 0, 0)',

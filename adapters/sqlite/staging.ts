@@ -2,9 +2,9 @@
 // scan leaves it behind; the next one of the same archive goes on from it. Publishing empties it.
 import fs from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import zlib from 'node:zlib';
 import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
+import { decodeHeader } from '../../core/instance/header-codec.ts';
 import type { ChunkEvent, ScanEvent } from '../../core/jobs/jobs.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
@@ -117,8 +117,8 @@ export class Staging {
     this.dropChunk.run(hash, folder, bits, bits, index);
     const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
     this.addChunk.run(this.scan, hash, folder, bits, index, tally.files, tally.instances, skipped, record);
-    for (const { SeriesInstanceUID, name, elements } of headers) {
-      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, packElements(elements));
+    for (const { SeriesInstanceUID, name, header } of headers) {
+      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, header);
     }
   }
 
@@ -138,7 +138,7 @@ export class Staging {
   /** The full header of a file, where this or an interrupted scan has read it. */
   header(uid: string, folder: string, name: string): HeaderElement[] | undefined {
     const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { elements: Uint8Array } | undefined;
-    return row === undefined ? undefined : unpackElements(row.elements);
+    return row === undefined ? undefined : decodeHeader(row.elements);
   }
 
   /** Forgets everything: it is in the index now, or not wanted. */
@@ -201,15 +201,4 @@ export class StagedChunks {
   close(): void {
     this.database.close();
   }
-}
-
-const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
-
-function packElements(elements: readonly HeaderElement[]): Uint8Array {
-  return zlib.zstdCompressSync(JSON.stringify(elements.map(({ key, vr, text }) => [key, vr, text])), QUICK);
-}
-
-function unpackElements(packed: Uint8Array): HeaderElement[] {
-  const rows = JSON.parse(zlib.zstdDecompressSync(packed).toString()) as [string, string, string][];
-  return rows.map(([key, vr, text]) => ({ key, vr, text }));
 }

@@ -3,43 +3,48 @@
 // serves synchronous reads, many reads in flight, and a byte array in a test. Reading goes in two steps: identity for
 // every file (`begin`, `advance`), and all elements only where someone wants the full header (`beginFull`).
 import { Buffer } from 'node:buffer';
-import zlib from 'node:zlib';
+import { canBeDataSet, encodingAt, findFileStart, syntaxOf } from './data-set-start.ts';
 import { vrOfTag } from './dictionary.ts';
 import {
   ElementTable,
-  ElementWalker,
   type Encoding,
-  EXPLICIT_BIG,
   EXPLICIT_LITTLE,
   IMPLICIT_LITTLE,
   NOT_HELD,
-  tagAt,
   UNDEFINED_LENGTH,
-  type WalkEnd,
 } from './element-table.ts';
+import { ElementWalker, type WalkEnd } from './element-walker.ts';
+import { inflateStart } from './inflate-start.ts';
 import { Issue } from './issues.ts';
-import { transferSyntax } from './transfer-syntaxes.ts';
+import { type TransferSyntax, transferSyntax } from './transfer-syntaxes.ts';
+import { digestValues } from './value-digest.ts';
 import { explicitVrFlags, valueRepresentation } from './value-representations.ts';
 
 /** First read of a file, and the least of each further one, in bytes. */
 export const FIRST_READ = 16_384;
 /** Where the reading of a header is given up: an undelimited sequence may pretend to go on for ever. */
-const MAX_HEADER = 4 * 1024 * 1024;
-/** The same, once identity is known and the rest would only tell whether PixelData is whole. */
+export const MAX_HEADER = 4 * 1024 * 1024;
+/** The same, once identity is known and the rest would only tell whether PixelData is whole; and for deflated bytes. */
 const MAX_BEHIND_IDENTITY = 256 * 1024;
-/** Most that a deflated data set may grow to in memory. */
-const MAX_INFLATED = 64 * 1024 * 1024;
+/** A buffer that one long header has made larger than this is not kept for the next file. */
+const MAX_IDLE_BUFFER = 8 * FIRST_READ;
 /** Values kept in a full header: a binary one up to this many bytes, a text up to the second, a sequence to the third. */
 const HOLD_BINARY = 1024;
 const HOLD_TEXT = 64 * 1024;
 const HOLD_SEQUENCE = 1024 * 1024;
+/** PS3.5 section 9.1. A longer one is marked, and one of more than twice this length is none. */
+const MAX_UID = 64;
+/** Stands for the unknown length of what a deflated stream still holds. */
+const UNKNOWN_BEYOND = 2 ** 40;
 
 const MEDIA_STORAGE_DIRECTORY = '1.2.840.10008.1.3.10';
+const DEFLATED_EXPLICIT_LITTLE = '1.2.840.10008.1.2.1.99';
 const TAG = {
   fileMetaGroupLength: 0x00020000,
   mediaStorageSOPClassUID: 0x00020002,
   mediaStorageSOPInstanceUID: 0x00020003,
   transferSyntaxUID: 0x00020010,
+  behindFileMeta: 0x00030000,
   directoryRecordSequence: 0x00041220,
   SOPClassUID: 0x00080016,
   SOPInstanceUID: 0x00080018,
@@ -67,7 +72,7 @@ export class HeaderReader {
   SOPInstanceUID = '';
   SOPClassUID = '';
   SeriesInstanceUID = '';
-  /** As declared, or as found out where nothing is declared; '' for a big endian or unknown guess that has no UID. */
+  /** As declared, or as found out where nothing is declared; '' for a guess that has no UID. */
   TransferSyntaxUID = '';
   /** Digest of the values of `comparedTags`: files of one series whose digests differ disagree with each other. */
   digest = 0;
@@ -76,23 +81,28 @@ export class HeaderReader {
   readonly elements = new ElementTable();
   encoding: Encoding = EXPLICIT_LITTLE;
   readonly walker: ElementWalker;
+  /** The bytes in which `elements` lie: `buffer`, or what was inflated from it. Those of `meta` lie in `buffer`. */
+  bytes: Buffer = this.buffer;
 
   private readonly comparedTags: Uint32Array;
+  private state: 'meta' | 'encoding' | 'data-set' | 'done' = 'meta';
   private fileSize = 0;
   /** File position of buffer offset 0, for the segment that is being walked. */
   private base = 0;
   private filled = 0;
-  private asked = 0;
+  private asked: ReadRequest = { position: 0, length: 0 };
+  /** Bytes of the buffer in front of the first gap: up to there, offsets are positions in the file. */
   private firstSegment = 0;
+  private metaStart = 0;
+  private hasPrefix = false;
+  private hasMeta = false;
+  private syntax: TransferSyntax | undefined;
   private dataSetStart = 0;
-  /** The bytes in which `elements` lie: `buffer`, or what was inflated from it. */
-  bytes: Buffer = this.buffer;
   private deflated = false;
   private deflatedStart = 0;
   private full = false;
-  private state: 'meta' | 'encoding' | 'data-set' | 'done' = 'meta';
-  private metaEnd = 0;
-  private hasMeta = false;
+  /** Identity was not in front of PixelData, so the elements behind it were looked at. */
+  private passedPixelData = false;
 
   /** @param comparedTags tags (group * 65536 + element), ascending, whose values make `digest`. */
   constructor(comparedTags: Iterable<number>) {
@@ -115,35 +125,34 @@ export class HeaderReader {
     this.digest = 0;
     this.meta.clear();
     this.elements.clear();
-    if (this.deflated) {
-      this.deflated = false;
-      this.useBuffer(this.buffer);
-    }
+    this.deflated = false;
     this.full = false;
+    this.passedPixelData = false;
+    this.hasPrefix = false;
     this.hasMeta = false;
+    this.syntax = undefined;
+    this.firstSegment = Number.MAX_SAFE_INTEGER;
     this.state = 'meta';
     this.walker.reset(0);
-    if (fileSize < 8) return undefined;
+    if (this.buffer.length > MAX_IDLE_BUFFER) this.useBuffer(Buffer.allocUnsafeSlow(FIRST_READ));
+    else if (this.bytes !== this.buffer) this.useBuffer(this.buffer);
+    if (fileSize < 8) return this.done('not-dicom');
     return this.ask(0, Math.min(fileSize, FIRST_READ));
   }
 
   /** Takes the bytes that were asked for (`bytesRead` of them, 0 at the end of the file). Undefined: done. */
   advance(bytesRead: number): ReadRequest | undefined {
+    const { asked } = this;
     this.filled += bytesRead;
-    // A file that is shorter than its listing said ends where reading ended.
-    if (bytesRead < this.asked) this.fileSize = this.base + this.filled;
-    if (this.deflated) {
-      if (!this.inflate()) return this.finish('truncated');
-      this.elements.clear();
-      this.walker.reset(0);
-      return this.readDataSet();
+    if (bytesRead < asked.length) {
+      // A file that is shorter than its listing said ends where reading gives nothing more.
+      if (bytesRead > 0) return this.ask(asked.position + bytesRead, asked.length - bytesRead);
+      this.fileSize = asked.position;
     }
-    const { window } = this.walker;
-    window.available = this.filled;
-    window.beyond = this.fileSize - (this.base + this.filled);
-    if (this.state === 'data-set') return this.readDataSet();
-    const request = this.state === 'meta' ? this.readMeta() : this.chooseEncoding();
-    return request ?? (this.isInDataSet() ? this.readDataSet() : undefined);
+    if (this.deflated) this.inflate();
+    else this.showBuffer();
+    if (this.state === 'meta') return this.readMeta();
+    return this.state === 'encoding' ? this.startDataSet() : this.readDataSet();
   }
 
   /**
@@ -159,44 +168,201 @@ export class HeaderReader {
       // Whatever was read behind a gap is read again: offsets in the first segment stay true.
       this.base = 0;
       this.filled = Math.min(this.filled, this.firstSegment);
-      const { window } = this.walker;
-      window.available = this.filled;
-      window.beyond = this.fileSize - this.filled;
+      this.showBuffer();
     }
     return this.readDataSet();
   }
 
-  /** The bytes from `start` to `end` of the buffer as latin1, without trailing NULs and spaces. */
-  private uid(table: ElementTable, tag: number): string {
-    const buffer = table === this.meta ? this.buffer : this.bytes;
+  /** PS3.10 section 7.1: preamble, prefix, group 0002; each of them may be missing. */
+  private readMeta(): ReadRequest | undefined {
+    const { buffer, meta, walker } = this;
+    const { window } = walker;
+    if (meta.count === 0 && walker.position === 0) {
+      const start = findFileStart(window);
+      if (start === undefined) return this.done('not-dicom');
+      this.hasPrefix = start.hasPrefix;
+      if (start.hasStrayBytes) this.issues |= Issue.StrayBytes;
+      if (start.position + 8 > window.available) return this.done('no-identity');
+      this.metaStart = start.position;
+      walker.position = start.position;
+      if (window.view.getUint16(start.position, true) !== 0x0002) {
+        this.issues |= Issue.NoFileMeta;
+        return this.beginDataSet(start.position);
+      }
+      this.hasMeta = true;
+    }
+    // File meta is explicit VR little endian; implicit occurs all the same.
+    const { metaStart } = this;
+    const explicit = explicitVrFlags[(buffer[metaStart + 4]! << 8) | buffer[metaStart + 5]!] !== 0;
+    const encoding = explicit ? EXPLICIT_LITTLE : IMPLICIT_LITTLE;
+    const end = walker.walk(meta, encoding, holdAll, TAG.behindFileMeta);
+    let start = walker.position;
+    this.TransferSyntaxUID = this.uid(meta, buffer, TAG.transferSyntaxUID);
+    this.syntax = transferSyntax(this.TransferSyntaxUID);
+    const deflated = this.syntax?.deflated === true;
+    // Compressed bytes may look like more of group 0002: there the group length decides, and where the walk is lost.
+    const announced = deflated || end === 'garbage' || end === 'truncated' ? this.announcedEnd() : -1;
+    if (announced >= 0) {
+      start = announced;
+      while (meta.count > 0 && meta.ends[meta.count - 1]! > announced) meta.count--;
+    } else if (end === 'need-more') {
+      return this.askMore() ?? this.done('no-identity');
+    }
+    if (end === 'truncated' && announced < 0) this.issues |= Issue.Truncated;
+    if (end === 'garbage') this.issues |= Issue.StrayBytes;
+    if (this.uid(meta, buffer, TAG.mediaStorageSOPClassUID) === MEDIA_STORAGE_DIRECTORY) return this.done('dicomdir');
+    return this.beginDataSet(start);
+  }
+
+  /** Where the file meta ends by its group length, if that is at hand; else -1. */
+  private announcedEnd(): number {
+    const { meta, filled } = this;
+    const i = meta.indexOf(TAG.fileMetaGroupLength);
+    if (i < 0 || meta.lengths[i] !== 4 || meta.offsets[i] === NOT_HELD) return -1;
+    const end = meta.ends[i]! + this.buffer.readUInt32LE(meta.offsets[i]!);
+    return end <= filled ? end : -1;
+  }
+
+  private beginDataSet(start: number): ReadRequest | undefined {
+    this.dataSetStart = start;
+    this.deflatedStart = start;
+    this.state = 'encoding';
+    return this.startDataSet();
+  }
+
+  /** Decides the encoding from what is declared and what the first element looks like (PS3.5 section 10). */
+  private startDataSet(): ReadRequest | undefined {
+    const { walker, syntax } = this;
+    const { window } = walker;
+    const declaredDeflated = syntax?.deflated === true;
+    if (!this.deflated && this.filled > this.deflatedStart) {
+      if (declaredDeflated) this.deflated = this.inflate();
+      else if (this.dataSetStart + 8 <= window.available && !canBeDataSet(window, this.dataSetStart)) {
+        this.deflated = this.inflate() && window.available >= 8 && canBeDataSet(window, 0);
+      }
+      if (this.deflated) this.dataSetStart = 0;
+      else if (this.bytes !== this.buffer) this.showBuffer();
+    }
+    walker.position = this.dataSetStart;
+    if (this.dataSetStart + 8 > window.available) {
+      if (window.beyond > 0) {
+        const request = this.deflated ? this.askMoreDeflated() : this.askMore();
+        if (request !== undefined) return request;
+      }
+      return this.finish(this.dataSetStart < window.available ? 'truncated' : 'complete');
+    }
+    this.state = 'data-set';
+    const found = encodingAt(window, this.dataSetStart, syntax);
+    this.encoding = found;
+    if (syntax !== undefined) {
+      const isLittle = syntax.byteOrder === 'little';
+      const differs = isLittle !== found.littleEndian || syntax.explicitVr !== found.explicitVr;
+      if (differs || declaredDeflated !== this.deflated) this.issues |= Issue.TransferSyntaxMismatch;
+    } else if (this.TransferSyntaxUID === '') {
+      this.TransferSyntaxUID = this.deflated ? DEFLATED_EXPLICIT_LITTLE : syntaxOf(found);
+    }
+    return this.readDataSet();
+  }
+
+  private readDataSet(): ReadRequest | undefined {
+    const { walker, elements } = this;
+    const hold = this.full ? holdFull : this.holdIdentity;
+    for (;;) {
+      const end = walker.walk(elements, this.encoding, hold);
+      if (end === 'need-more') {
+        if (!this.full) this.takeIdentity(true);
+        const request = this.deflated ? this.askMoreDeflated() : this.askMore();
+        if (request !== undefined) return request;
+        if (this.full || this.SeriesInstanceUID === '') this.issues |= Issue.HeaderCut;
+        return this.finish('complete');
+      }
+      if (end !== 'pixel-data' || walker.pixelDataEnd < 0 || !this.goesOnBehindPixelData()) return this.finish(end);
+      walker.position = walker.pixelDataEnd;
+    }
+  }
+
+  private goesOnBehindPixelData(): boolean {
+    const { elements } = this;
+    if (this.full || this.passedPixelData) return this.passedPixelData;
+    const isWhole = elements.indexOf(TAG.SOPInstanceUID) >= 0 && elements.indexOf(TAG.SeriesInstanceUID) >= 0;
+    this.passedPixelData = !isWhole;
+    return !isWhole;
+  }
+
+  private finish(end: WalkEnd): undefined {
+    const { walker } = this;
+    if (end === 'truncated') this.issues |= Issue.Truncated;
+    if (end === 'garbage') this.issues |= Issue.StrayBytes;
+    if (walker.malformed) this.issues |= Issue.MalformedSequence;
+    if (walker.unknownVr) this.issues |= Issue.UnknownVr;
+    if (walker.oddLength) this.issues |= Issue.OddLength;
+    if (this.full) return this.done('instance');
+    this.takeIdentity(false);
+    if (this.elements.indexOf(TAG.directoryRecordSequence) >= 0) return this.done('dicomdir');
+    if (this.SOPInstanceUID === '' || this.SeriesInstanceUID === '') {
+      const isDicom = this.hasMeta || this.hasPrefix || this.elements.indexOf(TAG.SOPClassUID) >= 0;
+      return this.done(isDicom ? 'no-identity' : 'not-dicom');
+    }
+    this.digest = digestValues(this.elements, this.bytes, this.comparedTags);
+    return this.done('instance');
+  }
+
+  private done(outcome: HeaderOutcome): undefined {
+    this.outcome = outcome;
+    this.state = 'done';
+    return undefined;
+  }
+
+  private takeIdentity(soFar: boolean): void {
+    const { elements, meta, bytes, buffer } = this;
+    if (soFar && elements.indexOf(TAG.SeriesInstanceUID) < 0) return;
+    this.SOPInstanceUID = this.uid(elements, bytes, TAG.SOPInstanceUID);
+    this.SOPClassUID = this.uid(elements, bytes, TAG.SOPClassUID);
+    this.SeriesInstanceUID = this.uid(elements, bytes, TAG.SeriesInstanceUID);
+    if (soFar) return;
+    const declared = this.uid(meta, buffer, TAG.mediaStorageSOPInstanceUID);
+    if (declared !== '' && declared !== this.SOPInstanceUID) {
+      this.issues |= Issue.FileMetaMismatch;
+      if (this.SOPInstanceUID === '') this.SOPInstanceUID = declared;
+    }
+    if (this.SOPClassUID === '') this.SOPClassUID = this.uid(meta, buffer, TAG.mediaStorageSOPClassUID);
+  }
+
+  /** A UID as latin1, up to its first NUL, without blanks around it. */
+  private uid(table: ElementTable, bytes: Buffer, tag: number): string {
     const i = table.indexOf(tag);
-    if (i < 0 || table.offsets[i] === NOT_HELD) return '';
+    if (i < 0 || table.offsets[i] === NOT_HELD || table.lengths[i] === UNDEFINED_LENGTH) return '';
     let start = table.offsets[i]!;
     let end = start + table.lengths[i]!;
-    if (table.lengths[i] === UNDEFINED_LENGTH) return '';
-    while (end > start && (buffer[end - 1] === 0 || buffer[end - 1] === 0x20)) end--;
-    while (start < end && buffer[start] === 0x20) start++;
-    const text = buffer.toString('latin1', start, end);
-    if (end - start > 64 || !isUid(buffer, start, end)) this.issues |= Issue.MalformedUid;
-    return text;
+    while (start < end && bytes[start] === 0x20) start++;
+    let at = start;
+    while (at < end && ((bytes[at]! >= 0x30 && bytes[at]! <= 0x39) || bytes[at] === 0x2e)) at++;
+    if (at < end && bytes[at] !== 0 && bytes[at] !== 0x20) this.issues |= Issue.MalformedUid;
+    while (at < end && bytes[at] !== 0) at++;
+    end = at;
+    while (end > start && bytes[end - 1] === 0x20) end--;
+    if (end - start > MAX_UID) this.issues |= Issue.MalformedUid;
+    return end - start > 2 * MAX_UID ? '' : bytes.latin1Slice(start, end);
   }
 
-  private isInDataSet(): boolean {
-    return this.state === 'data-set';
-  }
+  private readonly holdIdentity = (tag: number): number =>
+    tag === TAG.SOPInstanceUID ||
+    tag === TAG.SOPClassUID ||
+    tag === TAG.SeriesInstanceUID ||
+    this.comparedTags.includes(tag)
+      ? HOLD_TEXT
+      : 0;
 
   private ask(position: number, length: number): ReadRequest {
-    this.asked = length;
     const wanted = this.filled + length;
     if (wanted > this.buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.buffer.length * 2));
       this.buffer.copy(larger, 0, 0, this.filled);
       this.useBuffer(larger);
-    } else if (this.filled === 0 && this.buffer.length > 8 * FIRST_READ) {
-      this.useBuffer(Buffer.allocUnsafeSlow(FIRST_READ));
     }
     this.bufferOffset = this.filled;
-    return { position, length };
+    this.asked = { position, length };
+    return this.asked;
   }
 
   private useBuffer(buffer: Buffer): void {
@@ -206,275 +372,62 @@ export class HeaderReader {
     this.walker.window.view = new DataView(buffer.buffer);
   }
 
+  /** Lets the walker see what of the file is in the buffer. */
+  private showBuffer(): void {
+    const { window } = this.walker;
+    if (this.bytes !== this.buffer) this.useBuffer(this.buffer);
+    window.available = this.filled;
+    window.beyond = this.fileSize - (this.base + this.filled);
+  }
+
   /** More bytes from where the walk stands; undefined where the header is longer than is read of one. */
   private askMore(): ReadRequest | undefined {
-    const { walker } = this;
-    const position = this.base + walker.position;
-    if (walker.position > this.filled) {
+    const { walker, fileSize } = this;
+    const limit = this.full || this.SeriesInstanceUID === '' ? MAX_HEADER : MAX_BEHIND_IDENTITY;
+    const held = this.filled - walker.position;
+    if (this.filled + Math.max(held, 0) > limit) return undefined;
+    if (held < 0) {
       // A long value was stepped over: the next segment starts behind it, right after what is held.
+      const position = this.base + walker.position;
       this.firstSegment = Math.min(this.firstSegment, this.filled);
       this.base = position - this.filled;
       walker.position = this.filled;
-      return this.ask(position, Math.min(FIRST_READ, this.fileSize - position));
+      return this.ask(position, Math.min(FIRST_READ, fileSize - position));
     }
-    const held = this.filled - walker.position;
-    const limit = this.full || this.SeriesInstanceUID === '' ? MAX_HEADER : MAX_BEHIND_IDENTITY;
-    if (this.filled + held > limit || this.filled > limit) return undefined;
     const next = this.base + this.filled;
-    return this.ask(next, Math.min(Math.max(FIRST_READ, held), this.fileSize - next));
+    return this.ask(next, Math.min(Math.max(FIRST_READ, held), fileSize - next));
   }
 
-  private done(outcome: HeaderOutcome): undefined {
-    this.outcome = outcome;
-    this.state = 'done';
-    return undefined;
-  }
-
-  /** PS3.10 section 7.1: preamble, prefix, group 0002; each of them may be missing. */
-  private readMeta(): ReadRequest | undefined {
-    const { buffer, filled, meta, walker } = this;
-    if (meta.count === 0) {
-      const start = this.findStart();
-      if (start < 0) return this.done('not-dicom');
-      walker.reset(start);
-      if (this.walker.window.view.getUint16(start, true) !== 0x0002) {
-        this.issues |= Issue.NoFileMeta;
-        return this.startDataSet(start, '');
-      }
-    }
-    this.hasMeta = true;
-    // File meta is explicit VR little endian; implicit occurs all the same.
-    const at = meta.count === 0 ? walker.position : this.metaEnd;
-    const explicit = explicitVrFlags[(buffer[at + 4]! << 8) | buffer[at + 5]!] !== 0;
-    this.metaEnd = at;
-    const end = walker.walk(meta, explicit ? EXPLICIT_LITTLE : IMPLICIT_LITTLE, Number.POSITIVE_INFINITY, all, 0x00030000);
-    if (end === 'need-more') return this.askMore() ?? this.done('not-dicom');
-    let start = walker.position;
-    const syntaxUid = this.uid(meta, TAG.transferSyntaxUID);
-    const syntax = transferSyntax(syntaxUid);
-    if (syntax?.deflated === true) {
-      // Compressed bytes may look like more of group 0002: here the group length decides, where there is one.
-      const i = meta.indexOf(TAG.fileMetaGroupLength);
-      if (i >= 0 && meta.lengths[i] === 4) {
-        const announced = meta.ends[i]! + buffer.readUInt32LE(meta.offsets[i]!);
-        if (announced <= filled) start = announced;
-      }
-    }
-    if (end === 'truncated' && syntax?.deflated !== true) this.issues |= Issue.Truncated;
-    if (this.uid(meta, TAG.mediaStorageSOPClassUID) === MEDIA_STORAGE_DIRECTORY) return this.done('dicomdir');
-    return this.startDataSet(start, syntaxUid);
-  }
-
-  /** Offset of the first element (of file meta or data set), or -1 where the bytes are not DICOM's. */
-  private findStart(): number {
-    const { buffer, filled } = this;
-    if (filled >= 140 && buffer.readUInt32BE(128) === 0x4449434d) {
-      this.hasMeta = true;
-      return 132;
-    }
-    if (buffer.readUInt32BE(0) === 0x4449434d && filled >= 12) return 4;
-    if (this.isLikelyElement(0)) return 0;
-    if (filled >= 136 && this.isLikelyElement(128)) return 128;
-    return -1;
-  }
-
-  /** Does an element of one of the groups with which a file may start stand here? For files without the prefix. */
-  private isLikelyElement(at: number): boolean {
-    const { view, available, beyond } = this.walker.window;
-    if (at + 8 > available) return false;
-    const little = view.getUint16(at, true);
-    const big = view.getUint16(at, false);
-    const littleEndian = little <= big;
-    const group = littleEndian ? little : big;
-    if (group !== 0x0002 && group !== 0x0004 && group !== 0x0008) return false;
-    const known = explicitVrFlags[view.getUint16(at + 4, false)] !== 0;
-    if (known) return true;
-    const length = view.getUint32(at + 4, littleEndian);
-    return length < 1024 && at + 8 + length <= available + beyond;
-  }
-
-  /** Decides the encoding from what is declared and what the first element looks like (PS3.5 section 10). */
-  private startDataSet(start: number, declaredUid: string): ReadRequest | undefined {
-    const declared = transferSyntax(declaredUid);
-    this.TransferSyntaxUID = declaredUid;
-    this.dataSetStart = start;
-    this.firstSegment = Number.MAX_SAFE_INTEGER;
-    if (declared?.deflated === true) {
-      this.deflatedStart = start;
-      this.deflated = this.inflate();
-      if (this.deflated) this.dataSetStart = 0;
-      else this.issues |= Issue.TransferSyntaxMismatch;
-    }
-    return this.chooseEncoding();
-  }
-
-  private chooseEncoding(): ReadRequest | undefined {
-    const { walker, dataSetStart } = this;
-    walker.position = dataSetStart;
-    this.state = 'data-set';
-    if (dataSetStart + 8 > walker.window.available) {
-      this.encoding = EXPLICIT_LITTLE;
-      if (walker.window.beyond === 0) return undefined;
-      this.state = 'encoding';
-      return this.deflated ? this.askMoreDeflated() : this.askMore();
-    }
-    const declared = transferSyntax(this.TransferSyntaxUID);
-    const found = this.encodingAt(dataSetStart, declared);
-    this.encoding = found;
-    if (declared !== undefined) {
-      const littleEndian = declared.byteOrder === 'little';
-      if (littleEndian !== found.littleEndian || declared.explicitVr !== found.explicitVr) {
-        this.issues |= Issue.TransferSyntaxMismatch;
-      }
-    } else if (this.TransferSyntaxUID === '') {
-      this.TransferSyntaxUID = found.littleEndian
-        ? found.explicitVr
-          ? '1.2.840.10008.1.2.1'
-          : '1.2.840.10008.1.2'
-        : '1.2.840.10008.1.2.2';
-    }
-    return undefined;
-  }
-
-  private encodingAt(at: number, declared: ReturnType<typeof transferSyntax>): Encoding {
-    const { view, available, beyond } = this.walker.window;
-    const littleEndian = view.getUint16(at, true) <= view.getUint16(at, false);
-    const flags = explicitVrFlags[view.getUint16(at + 4, false)]!;
-    const implicitLength = view.getUint32(at + 4, littleEndian);
-    const implicitFits = implicitLength === UNDEFINED_LENGTH || at + 8 + implicitLength <= available + beyond;
-    let explicitVr = flags !== 0;
-    if (flags !== 0 && declared?.explicitVr === false && implicitFits) {
-      // Two letters of a VR may also be the low half of an implicit length: see which reading leads to an element.
-      const tag = tagAt(view, at, littleEndian);
-      const next = at + 8 + implicitLength;
-      explicitVr = !(next + 8 <= available && tagAt(view, next, littleEndian) > tag);
-    }
-    if (flags === 0 && declared?.explicitVr === true) explicitVr = !implicitFits;
-    if (explicitVr) return littleEndian ? EXPLICIT_LITTLE : EXPLICIT_BIG;
-    return littleEndian ? IMPLICIT_LITTLE : { littleEndian: false, explicitVr: false };
-  }
-
-  /** PS3.5 section A.5: the data set behind the file meta is one raw deflate stream. False: it is not deflated. */
-  private inflate(): boolean {
-    let inflated: Buffer;
-    try {
-      inflated = zlib.inflateRawSync(this.buffer.subarray(this.deflatedStart, this.filled), {
-        finishFlush: zlib.constants.Z_SYNC_FLUSH,
-        maxOutputLength: MAX_INFLATED,
-      });
-    } catch {
-      return false;
-    }
-    if (inflated.length === 0) return false;
-    this.bytes = inflated;
-    const { window } = this.walker;
-    window.view = new DataView(inflated.buffer, inflated.byteOffset, inflated.length);
-    window.available = inflated.length;
-    window.beyond = this.filled >= this.fileSize ? 0 : Number.MAX_SAFE_INTEGER;
-    return true;
-  }
-
-  private readDataSet(): ReadRequest | undefined {
-    const { walker, elements } = this;
-    const hold = this.full ? this.holdFull : this.holdIdentity;
-    const end = walker.walk(elements, this.encoding, Number.POSITIVE_INFINITY, hold);
-    if (end !== 'need-more') return this.finish(end);
-    if (!this.full) this.takeIdentity(true);
-    const request = this.deflated ? this.askMoreDeflated() : this.askMore();
-    if (request === undefined && (this.full || this.SeriesInstanceUID === '')) this.issues |= Issue.HeaderCut;
-    return request ?? this.finish('complete');
-  }
-
+  /** More of a deflated stream, which then is inflated and walked anew. */
   private askMoreDeflated(): ReadRequest | undefined {
-    if (this.filled >= this.fileSize || this.filled > MAX_BEHIND_IDENTITY) return undefined;
-    return this.ask(this.filled, Math.min(this.filled, this.fileSize - this.filled));
+    const { filled, fileSize } = this;
+    if (filled >= fileSize || filled > MAX_BEHIND_IDENTITY) return undefined;
+    return this.ask(filled, Math.min(filled, fileSize - filled));
   }
 
-  private readonly holdIdentity = (tag: number): number =>
-    tag === TAG.SOPInstanceUID || tag === TAG.SOPClassUID || tag === TAG.SeriesInstanceUID || this.isCompared(tag)
-      ? HOLD_TEXT
-      : 0;
-
-  private readonly holdFull = (tag: number, vr: number): number => {
-    const name = vr === 0 ? vrOfTag(tag) : String.fromCharCode(vr >>> 8, vr & 255);
-    if (name === 'SQ') return HOLD_SEQUENCE;
-    const kind = valueRepresentation(name)?.kind;
-    return kind === 'bytes' || kind === 'number' || kind === 'tag' || kind === undefined ? HOLD_BINARY : HOLD_TEXT;
-  };
-
-  private isCompared(tag: number): boolean {
-    return this.comparedTags.includes(tag);
-  }
-
-  private finish(end: WalkEnd): undefined {
-    const { walker } = this;
-    if (end === 'truncated') this.issues |= Issue.Truncated;
-    if (end === 'garbage') this.issues |= Issue.Truncated;
-    if (walker.malformed) this.issues |= Issue.MalformedSequence;
-    if (walker.unknownVr) this.issues |= Issue.UnknownVr;
-    if (walker.oddLength) this.issues |= Issue.OddLength;
-    if (this.full) return this.done('instance');
-    this.takeIdentity(false);
-    if (this.elements.indexOf(TAG.directoryRecordSequence) >= 0) return this.done('dicomdir');
-    if (this.SOPInstanceUID === '' || this.SeriesInstanceUID === '') {
-      const sure = this.hasMeta || this.elements.indexOf(TAG.SOPClassUID) >= 0;
-      return this.done(sure && this.elements.count > 0 ? 'no-identity' : this.hasMeta ? 'no-identity' : 'not-dicom');
-    }
-    this.digest = this.digestOf();
-    return this.done('instance');
-  }
-
-  private takeIdentity(soFar: boolean): void {
-    const { elements, meta } = this;
-    if (soFar && elements.indexOf(TAG.SeriesInstanceUID) < 0) return;
-    this.SOPInstanceUID = this.uid(elements, TAG.SOPInstanceUID);
-    this.SOPClassUID = this.uid(elements, TAG.SOPClassUID);
-    this.SeriesInstanceUID = this.uid(elements, TAG.SeriesInstanceUID);
-    if (soFar) return;
-    const declared = this.uid(meta, TAG.mediaStorageSOPInstanceUID);
-    if (declared !== '' && declared !== this.SOPInstanceUID) {
-      this.issues |= Issue.FileMetaMismatch;
-      if (this.SOPInstanceUID === '') this.SOPInstanceUID = declared;
-    }
-    if (this.SOPClassUID === '') this.SOPClassUID = this.uid(meta, TAG.mediaStorageSOPClassUID);
-  }
-
-  /** FNV-1a over tag and value bytes of the compared tags, 32 bit. */
-  private digestOf(): number {
-    const { elements, bytes: buffer, comparedTags } = this;
-    let hash = 0x811c9dc5;
-    let i = 0;
-    for (const tag of comparedTags) {
-      if (elements.ordered) {
-        while (i < elements.count && elements.tags[i]! < tag) i++;
-        if (i >= elements.count) break;
-        if (elements.tags[i] !== tag) continue;
-      } else {
-        i = elements.indexOf(tag);
-        if (i < 0) continue;
-      }
-      const start = elements.offsets[i]!;
-      if (start === NOT_HELD || elements.lengths[i] === UNDEFINED_LENGTH) continue;
-      let end = start + elements.lengths[i]!;
-      while (end > start && (buffer[end - 1] === 0x20 || buffer[end - 1] === 0)) end--;
-      if (end === start) continue;
-      hash = Math.imul(hash ^ (tag >>> 16), 0x01000193);
-      hash = Math.imul(hash ^ (tag & 0xffff), 0x01000193);
-      for (let at = start; at < end; at++) hash = Math.imul(hash ^ buffer[at]!, 0x01000193);
-    }
-    return hash >>> 0;
+  /** Shows the walker the start of the data set as inflated from what is at hand. False: it is not deflated. */
+  private inflate(): boolean {
+    const inflated = inflateStart(this.buffer.subarray(this.deflatedStart, this.filled));
+    if (inflated === undefined) return false;
+    const { bytes, whole } = inflated;
+    this.bytes = bytes;
+    const { window } = this.walker;
+    window.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    window.available = bytes.length;
+    window.beyond = whole && this.filled >= this.fileSize ? 0 : UNKNOWN_BEYOND;
+    this.elements.clear();
+    this.walker.reset(0);
+    return true;
   }
 }
 
-function all(): number {
+function holdAll(): number {
   return MAX_HEADER;
 }
 
-/** PS3.5 section 9.1: digits and full stops. */
-function isUid(buffer: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const byte = buffer[i]!;
-    if ((byte < 0x30 || byte > 0x39) && byte !== 0x2e) return false;
-  }
-  return true;
+function holdFull(tag: number, vr: number): number {
+  const name = vr === 0 ? vrOfTag(tag) : String.fromCharCode(vr >>> 8, vr & 255);
+  if (name === 'SQ') return HOLD_SEQUENCE;
+  const kind = valueRepresentation(name)?.kind;
+  return kind === 'text' || kind === 'plain' || kind === 'sequence' ? HOLD_TEXT : HOLD_BINARY;
 }

@@ -26,6 +26,8 @@ export const Issue = {
   OddLength: 1 << 9,
   /** A UID with other characters than digits and dots, or longer than 64 (PS3.5 section 9.1). */
   MalformedUid: 1 << 10,
+  /** Bytes that are no element stand in front of the first one, or end the header early. */
+  StrayBytes: 1 << 11,
 } as const;
 
 export type IssueName = keyof typeof Issue;

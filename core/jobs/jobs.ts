@@ -1,7 +1,6 @@
 // Every job and event of a scan. Vocabulary (docs/glossary.md): an archive is a tree of folders with instances; a
 // record lists the files of one folder chunk; a job is a piece of work that can be done again without harm; a stage
 // does one kind of job; an event says what a stage found out. The shapes are plain data: they cross threads and wires.
-import type { HeaderElement } from '../dicom/header-values.ts';
 import type { SkipReason } from '../instance/skipped.ts';
 import type { EntryType } from '../ports/archive-files.ts';
 import type { Chunk } from '../ports/scan-ledger.ts';
@@ -32,7 +31,8 @@ export type ScanJob = ScanFolderJob | ReadFilesJob;
 export interface SeriesHeader {
   readonly SeriesInstanceUID: string;
   readonly name: string;
-  readonly elements: readonly HeaderElement[];
+  /** Encoded by core/instance/header-codec.ts. */
+  readonly header: Uint8Array;
 }
 
 /** A chunk was compared: `record` is its new state, undefined where nothing changed. */

@@ -9,11 +9,25 @@ export interface KnownArchive {
   readonly rootSample: readonly string[];
 }
 
+/** What a run starts from. */
+export interface IndexWriterStart {
+  /** Undefined for an archive that is not in the index. */
+  readonly known: KnownArchive | undefined;
+  /** True when an interrupted scan of this archive left something to go on from. */
+  readonly resumed: boolean;
+  /** The file whose ledger scan workers read. */
+  readonly databasePath: string;
+}
+
 export interface PublishOptions {
   /** Keep the index's other archives. */
   readonly append: boolean;
   /** Let files leave the index however many they are. */
   readonly acceptDeletions: boolean;
+}
+
+/** What the publication needs from around it. */
+export interface PublishPorts {
   /** Reads the full header of a file of this archive; undefined where it cannot be read now. */
   readonly readHeader: (folder: string, name: string) => readonly HeaderElement[] | undefined;
   /** Called now and then with the number of series that are done, and of all. */
@@ -27,19 +41,16 @@ export interface PublishReport {
   readonly series: number;
   readonly studies: number;
   readonly skipped: Readonly<Record<string, number>>;
-  /** Series whose files disagree, and files with issues by name. */
-  readonly changedFolders: number;
+  /** Folder chunks whose record is new. */
+  readonly changedChunks: number;
 }
 
 /** One archive's index run. Only one at a time per index (`already-running`). */
 export interface IndexWriter {
-  /** Undefined for an archive that is not in the index. */
-  readonly known: KnownArchive | undefined;
-  /** True when an interrupted scan of this archive left something to go on from. */
-  readonly resumed: boolean;
+  readonly start: IndexWriterStart;
   /** Keeps what a scan found; survives an interruption after at most a second. */
-  stage(events: readonly ScanEvent[]): void;
+  stage(events: readonly ScanEvent[]): Promise<void>;
   /** Makes everything staged the new state of the index, in one transaction. Throws `too-many-deletions`. */
-  publish(options: PublishOptions): PublishReport;
-  close(): void;
+  publish(options: PublishOptions): Promise<PublishReport>;
+  close(): Promise<void>;
 }

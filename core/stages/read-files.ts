@@ -2,7 +2,7 @@
 // read for its identity, and the first file of each series for its full header. Its outcome is the chunk's new record.
 
 import { HeaderReader } from '../dicom/header-reader.ts';
-import { headerElements } from '../dicom/header-values.ts';
+import { type HeaderElement, headerElements } from '../dicom/header-values.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { comparedTags } from '../instance/compared-tags.ts';
 import { isInChunk } from '../instance/folder-chunks.ts';
@@ -13,6 +13,7 @@ import {
   type FileKind,
   type FolderRecord,
 } from '../instance/folder-record.ts';
+import { encodeHeader } from '../instance/header-codec.ts';
 import type { SkipReason } from '../instance/skipped.ts';
 import type { ChunkEvent, ReadFilesJob, SeriesHeader } from '../jobs/jobs.ts';
 import type { ArchiveFiles, EntryType, FileStatus, FileTask } from '../ports/archive-files.ts';
@@ -61,7 +62,7 @@ function takeReader(): HeaderReader {
 }
 
 /** Reads the full header of one file, for a series whose speaker's header is not at hand. */
-export function* readHeader(path: string): FileTask<SeriesHeader['elements'] | undefined> {
+export function* readHeader(path: string): FileTask<readonly HeaderElement[] | undefined> {
   const reader = takeReader();
   try {
     const status = yield* readOne(path, reader, () => true);
@@ -199,7 +200,7 @@ class ChunkReading {
       }
       const { SeriesInstanceUID } = reader;
       if (this.wantsHeader(SeriesInstanceUID, name)) {
-        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, elements: headerElements(reader) });
+        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, header: encodeHeader(headerElements(reader)) });
       }
       this.findings.push({
         name,
@@ -297,7 +298,8 @@ class ChunkReading {
     const { SeriesInstanceUID, name } = finding;
     try {
       const elements = yield* readHeader(joinPath(this.job.folder, name));
-      if (elements !== undefined) this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, elements });
+      if (elements !== undefined)
+        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, header: encodeHeader(elements) });
     } catch (error) {
       // The index asks for a header that it misses; here there is only one chance less.
       if (!isCallFailure(error)) throw error;

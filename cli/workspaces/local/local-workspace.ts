@@ -2,9 +2,8 @@
 // put together from stages and adapters.
 import os from 'node:os';
 import path from 'node:path';
-import type { HeaderElement } from '../../../core/dicom/header-values.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
-import { joinPath, typedPath } from '../../../core/instance/byte-path.ts';
+import { typedPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 import { failureCode } from '../../../core/ports/archive-files.ts';
 import type { KnownArchive } from '../../../core/ports/index-writer.ts';
@@ -44,46 +43,43 @@ export class LocalWorkspace implements Workspace {
     const threads = options.threads ?? Math.min(os.availableParallelism(), 8);
     // Loaded here: a query does without them.
     const { FilesystemArchiveFiles } = await import('../../../adapters/filesystem/archive-files.ts');
-    const { SqliteIndexWriter } = await import('../../../adapters/sqlite/index-writer.ts');
-    const { readHeader } = await import('../../../core/stages/read-files.ts');
+    const { ThreadedIndexWriter } = await import('./threaded-index-writer.ts');
     const { runScan } = await import('./scan-pool.ts');
     const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
-    await checkReadable(files, archive);
-    const writer = new SqliteIndexWriter(configuration.databasePath, archive, {
-      append: options.append,
-      config: configuration.file,
-    });
+    const names = await rootNames(files, archive);
     const tally = new Tally();
+    const { append, acceptDeletions, signal } = options;
+    const { databasePath, file: config } = configuration;
+    const writer = await ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
+      options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
+    );
     try {
-      await checkRoot(files, archive, writer.known, options.acceptDeletions);
-      options.onStart({ archive, resumed: writer.resumed, knownFiles: writer.known?.files ?? 0 });
+      const { known, resumed } = writer.start;
+      if (!acceptDeletions) checkRoot(names, archive, known);
+      options.onStart({ archive, resumed, knownFiles: known?.files ?? 0 });
       await runScan({
         threads,
         worker: {
           root,
-          databasePath: writer.databasePath,
+          databasePath: writer.start.databasePath,
           archive,
-          acceptDeletions: options.acceptDeletions,
+          acceptDeletions,
           mostCalls: Math.ceil(MOST_CALLS / threads),
         },
-        onEvents: (events, done) => {
-          writer.stage(events);
+        onEvents: async (events, done) => {
           tally.add(events);
           options.onProgress({ step: 'scanning', ...tally.counts(), done });
+          await writer.stage(events);
         },
-        signal: options.signal,
+        signal,
       });
-      const report = writer.publish({
-        append: options.append,
-        acceptDeletions: options.acceptDeletions,
-        readHeader: (folder, name) => readNow(files, joinPath(folder, name), readHeader),
-        progress: (done, all) => options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
-      });
-      writer.close();
-      saveIndexSettings(configuration, options.append ? undefined : archive);
+      const report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
+      await writer.close();
+      saveIndexSettings(configuration, append ? undefined : archive);
       return { archive, report, ...tally.changes(), kept: tally.kept, seconds: (performance.now() - start) / 1000 };
     } catch (error) {
-      writer.close();
+      if (signal.aborted) await writer.abandon();
+      else await writer.close();
       throw error;
     }
   }
@@ -91,17 +87,13 @@ export class LocalWorkspace implements Workspace {
 
 type Files = InstanceType<typeof import('../../../adapters/filesystem/archive-files.ts').FilesystemArchiveFiles>;
 
-function readNow(
-  files: Files,
-  path: string,
-  readHeader: typeof import('../../../core/stages/read-files.ts').readHeader,
-): readonly HeaderElement[] | undefined {
-  try {
-    return files.runNow(readHeader(path));
-  } catch {
-    // It is read again by the next run: the index notes that the header is missing.
-    return undefined;
-  }
+/** The promise's outcome, or the signal's reason if that comes first. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    if (signal.aborted) reject(signal.reason as Error);
+  });
+  return Promise.race([promise, aborted]);
 }
 
 /** Names of the root, up to a bound: enough to see that it is there, and whether it is the one that is known. */
@@ -129,19 +121,8 @@ const REASONS: Record<string, string> = {
   EIO: 'input/output error',
 };
 
-async function checkReadable(files: Files, archive: string): Promise<void> {
-  await rootNames(files, archive);
-}
-
 /** A missing mount is not an empty archive, and another mount is not this archive. */
-async function checkRoot(
-  files: Files,
-  archive: string,
-  known: KnownArchive | undefined,
-  acceptDeletions: boolean,
-): Promise<void> {
-  const names = await rootNames(files, archive);
-  if (acceptDeletions) return;
+function checkRoot(names: ReadonlySet<string>, archive: string, known: KnownArchive | undefined): void {
   if (names.size === 0) {
     const before =
       known === undefined || known.files === 0 ? '' : `, but ${known.files} files were indexed there before`;

@@ -11,11 +11,14 @@ const MOST_JOBS = 64;
 /** A batch should take about this long (milliseconds): long enough to be worth a message, short enough to share out. */
 const BATCH_TIME = 25;
 
+/** The heap of a scan worker (megabytes). */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
+
 export interface ScanPoolOptions {
   readonly threads: number;
   readonly worker: ScanWorkerData;
-  /** Gets what was found, and the part of the archive (0 to 1) that is done. */
-  readonly onEvents: (events: readonly ScanEvent[], done: number) => void;
+  /** Gets what was found, and the part of the archive (0 to 1) that is done. While it does not resolve, no new jobs are given out. */
+  readonly onEvents: (events: readonly ScanEvent[], done: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -30,9 +33,10 @@ export async function runScan(options: ScanPoolOptions): Promise<void> {
   const underWay = new Map<number, readonly { job: ScanJob; share: number }[]>();
   let nextId = 0;
   let done = 0;
+  let taking = 0;
   const workers = Array.from(
     { length: options.threads },
-    () => new Worker(workerFile(), { workerData: options.worker }),
+    () => new Worker(workerFile(), { workerData: options.worker, resourceLimits: HEAP }),
   );
   const state = workers.map(() => ({ batches: 0, size: 1 }));
   try {
@@ -50,7 +54,7 @@ export async function runScan(options: ScanPoolOptions): Promise<void> {
             worker.postMessage(batch);
           });
         }
-        if (underWay.size === 0 && stack.length === 0) resolve();
+        if (underWay.size === 0 && stack.length === 0 && taking === 0) resolve();
       };
       workers.forEach((worker, i) => {
         worker.on('message', ({ id, outcomes, took }: ScanBatchDone) => {
@@ -65,13 +69,11 @@ export async function runScan(options: ScanPoolOptions): Promise<void> {
             done += push(stack, outcome, jobs[n]!);
             events.push(...outcome.events);
           });
-          try {
-            options.onEvents(events, done);
-          } catch (error) {
-            reject(error);
-            return;
-          }
-          feed();
+          taking++;
+          options.onEvents(events, done).then(() => {
+            taking--;
+            feed();
+          }, reject);
         });
         worker.on('error', reject);
         worker.on('exit', (code) => reject(new Error(`a scan worker ended with code ${code}`)));

@@ -6,6 +6,7 @@ import { SqliteScanLedger } from '../../../adapters/sqlite/scan-ledger.ts';
 import type { ScanJob } from '../../../core/jobs/jobs.ts';
 import { readFiles } from '../../../core/stages/read-files.ts';
 import { type ScanFolderOutcome, scanFolder } from '../../../core/stages/scan-folder.ts';
+import { transferablesOf } from './transfer.ts';
 
 /** What a worker is started with. */
 export interface ScanWorkerData {
@@ -42,7 +43,7 @@ function serve(port: NonNullable<typeof parentPort>, data: ScanWorkerData): void
     // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
     void Promise.all(batch.jobs.map((job) => carryOut(job))).then((outcomes) => {
       const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - start };
-      port.postMessage(done);
+      port.postMessage(done, transferablesOf(outcomes.flatMap(({ events }) => events)));
     });
   });
 

@@ -1,0 +1,319 @@
+// Steps from element to element without decoding a single value (PS3.5 sections 7.1, 7.5 and A.1-A.4). Sequences are
+// stepped over as a whole; their items are walked one level at a time, when someone wants them. This is the one place
+// that knows how elements are nested; `header-reader.ts` decides which bytes to fetch.
+import { CUT, ElementHeaders, MALFORMED, NEED_MORE } from './element-header.ts';
+import {
+  type ElementTable,
+  type Encoding,
+  IMPLICIT_LITTLE,
+  ITEM,
+  ITEM_DELIMITATION,
+  isPixelData,
+  NOT_HELD,
+  SEQUENCE_DELIMITATION,
+  tagAt,
+  UNDEFINED_LENGTH,
+  VR_SQ,
+  VR_UN,
+} from './element-table.ts';
+
+/** Why a walk ended. */
+export type WalkEnd =
+  | 'complete' // the data set ended exactly, or with padding only
+  | 'pixel-data' // PixelData (or its float variants) was reached: the header ends here
+  | 'need-more' // more bytes are wanted, from `position` on
+  | 'truncated' // the file ends inside an element
+  | 'garbage'; // what stands at `position` is not an element
+
+/** Deeper nesting than this is an attack or garbage; the deepest structured reports stay below 20. */
+const MAX_DEPTH = 64;
+/** Steps inside of sequences, per pass: what is built to be walked over and over is given up as malformed. */
+const MAX_STEPS = 4_000_000;
+/** Steps through data sets in one window. Not re-entrant: one walker per file being read. */
+export class ElementWalker extends ElementHeaders {
+  /** Where the walk stands or ended: offset in the window. */
+  position = 0;
+  /** Seen on the way; they become issues of the file. */
+  malformed = false;
+  oddLength = false;
+  /** Offset behind PixelData, where the walk ended there and its length is defined; else -1. */
+  pixelDataEnd = -1;
+
+  private steps = 0;
+
+  reset(position: number): void {
+    this.position = position;
+    this.malformed = false;
+    this.unknownVr = false;
+    this.oddLength = false;
+    this.pixelDataEnd = -1;
+    this.steps = 0;
+  }
+
+  /**
+   * Walks the elements from `position` up to PixelData or the end of the file and adds them to `table`. Values longer
+   * than `holdUpTo` bytes that are not at hand are stepped over (NOT_HELD); shorter ones are asked for. On
+   * 'need-more', call again with more bytes: the walk goes on where it stood. `beforeTag` ends the walk at the first
+   * element with that tag or a greater one.
+   */
+  walk(
+    table: ElementTable,
+    encoding: Encoding,
+    holdUpTo: (tag: number, vr: number) => number,
+    beforeTag = Number.POSITIVE_INFINITY,
+  ): WalkEnd {
+    const { littleEndian } = encoding;
+    const { view, available, beyond } = this.window;
+    for (;;) {
+      const start = this.position;
+      if (start + 8 > available) {
+        if (start >= available + beyond) return 'complete';
+        if (beyond > 0) return 'need-more';
+        return this.isPadding(start, available) ? 'complete' : 'truncated';
+      }
+      const tag = tagAt(view, start, littleEndian);
+      if (tag >= beforeTag) return 'complete';
+      if (isPixelData(tag)) return this.atPixelData(start, tag, encoding);
+      if (tag >>> 16 === 0xfffe) {
+        // A delimiter or an item without its sequence: stepping over it keeps its elements out of this data set.
+        this.malformed = true;
+        const after = this.endOfStrayItem(start, tag, encoding);
+        if (after === NEED_MORE) return 'need-more';
+        this.position = after;
+        continue;
+      }
+      if (tag === 0 && this.isPadding(start, Math.min(available, start + 64))) return 'complete';
+
+      const status = this.readHeader(start, tag, encoding, available + beyond);
+      if (status === NEED_MORE) return 'need-more';
+      if (status !== 0) return status === CUT ? 'truncated' : 'garbage';
+      const { vr, value } = this;
+      let { length } = this;
+      if (length === UNDEFINED_LENGTH) {
+        const after = this.endOfDelimited(value, vr === VR_UN ? IMPLICIT_LITTLE : encoding, available);
+        if (after === NEED_MORE) return 'need-more';
+        this.position = after < 0 ? available : after;
+        table.push(tag, vr, value, length, this.position);
+        if (after < 0) return 'truncated';
+        continue;
+      }
+      if ((length & 1) !== 0) this.oddLength = true;
+      let after = value + length;
+      if (vr === VR_SQ || (vr === 0 && this.isItemAt(value, littleEndian))) {
+        after = this.endOfSequence(tag, value, after, encoding);
+        length = after - value;
+      }
+      if (after <= available) {
+        table.push(tag, vr, value, length, after);
+        this.position = after;
+        continue;
+      }
+      if (after > available + beyond) {
+        // The value runs past the end of the file: what there is of it is still taken.
+        if (beyond > 0 && length <= holdUpTo(tag, vr)) return 'need-more';
+        if (value < available) table.push(tag, vr, value, available - value, available);
+        this.position = available;
+        return 'truncated';
+      }
+      if (length <= holdUpTo(tag, vr)) return 'need-more';
+      table.push(tag, vr, NOT_HELD, length, after);
+      this.position = after;
+    }
+  }
+
+  /**
+   * Adds the elements of one item's data set, the bytes from `start` to `end` of the window, to `table`.
+   * Returns the offset behind the item (behind its delimitation item, where its length is undefined).
+   */
+  walkItem(table: ElementTable, inside: Encoding, start: number, end: number, delimited: boolean): number {
+    const { view } = this.window;
+    let at = start;
+    while (at + 8 <= end) {
+      const tag = tagAt(view, at, inside.littleEndian);
+      if (tag >>> 16 === 0xfffe) {
+        if (delimited && tag === ITEM_DELIMITATION) return at + 8;
+        // Without its own delimiter the item ends where the next one or the sequence does.
+        this.malformed = true;
+        if (tag !== ITEM_DELIMITATION) return delimited ? at : end;
+        at += 8;
+        continue;
+      }
+      if (this.readHeader(at, tag, inside, end) !== 0 || this.value > end) {
+        this.malformed = true;
+        return end;
+      }
+      const { vr, value } = this;
+      let { length } = this;
+      let next = value + length;
+      if (length === UNDEFINED_LENGTH) {
+        next = this.endOfDelimited(value, vr === VR_UN ? IMPLICIT_LITTLE : inside, end);
+        if (next < 0) next = end;
+      } else if (next > end) {
+        this.malformed = true;
+        next = end;
+        length = end - value;
+      } else if ((length & 1) !== 0) this.oddLength = true;
+      if (!isPixelData(tag)) table.push(tag, vr, value, length, next);
+      at = next;
+    }
+    if (at < end || delimited) this.malformed ||= delimited || !this.isPadding(at, end);
+    return end;
+  }
+
+  /** Items of the sequence whose value starts at `value`: calls `each` with the bounds of every item's data set. */
+  items(
+    value: number,
+    end: number,
+    littleEndian: boolean,
+    each: (start: number, end: number, delimited: boolean) => number,
+  ): void {
+    const { view } = this.window;
+    let position = value;
+    while (position + 8 <= end) {
+      const tag = tagAt(view, position, littleEndian);
+      if (tag === SEQUENCE_DELIMITATION) return;
+      if (tag !== ITEM) {
+        this.malformed = true;
+        return;
+      }
+      const length = view.getUint32(position + 4, littleEndian);
+      const start = position + 8;
+      if (length === UNDEFINED_LENGTH) {
+        position = each(start, end, true);
+      } else {
+        if (start + length > end) this.malformed = true;
+        position = Math.min(start + length, end);
+        each(start, position, false);
+      }
+    }
+    if (position < end) this.malformed = true;
+  }
+
+  /** The offset behind the item of undefined length whose data set starts at `start`; `end` where it does not end. */
+  itemEnd(start: number, encoding: Encoding, end: number): number {
+    const after = this.skipItem(start, encoding, 0);
+    return after < 0 || after > end ? end : after;
+  }
+
+  /**
+   * Where a sequence of defined length ends: at `end`, as its length says, unless nothing plausible stands there and
+   * its items end sooner, in front of an element.
+   */
+  private endOfSequence(tag: number, value: number, end: number, { littleEndian }: Encoding): number {
+    const { view, available, beyond } = this.window;
+    const total = available + beyond;
+    if (this.followsAt(end, tag, littleEndian, end, total) !== MALFORMED) return end;
+    let at = value;
+    while (at + 8 <= available && at < end && tagAt(view, at, littleEndian) === ITEM) {
+      const length = view.getUint32(at + 4, littleEndian);
+      if (length === UNDEFINED_LENGTH || at + 8 + length > end) return end;
+      at += 8 + length;
+    }
+    if (at >= end || at === value || at + 8 > available) return end;
+    const isNext = this.followsAt(at, tag, littleEndian, at, total) === 0 && tagAt(view, at, littleEndian) >>> 16 !== 0xfffe;
+    if (isNext) this.malformed = true;
+    return isNext ? at : end;
+  }
+
+  /**
+   * The offset behind the sequence of undefined length whose items start at `value`. Where they are not nested as they
+   * should be, behind the next delimiter of a sequence before `end`; MALFORMED where there is none.
+   */
+  private endOfDelimited(value: number, encoding: Encoding, end: number): number {
+    const after = this.skipItems(value, encoding, 0);
+    if (after === NEED_MORE || (after >= 0 && after <= end)) return after;
+    this.malformed = true;
+    const resumed = this.findSequenceDelimitation(value, end, encoding.littleEndian);
+    return resumed < 0 && this.window.beyond > 0 ? NEED_MORE : resumed;
+  }
+
+  private endOfStrayItem(start: number, tag: number, encoding: Encoding): number {
+    const { view, available, beyond } = this.window;
+    const length = view.getUint32(start + 4, encoding.littleEndian);
+    if (tag !== ITEM) return start + 8;
+    if (length !== UNDEFINED_LENGTH) return start + 8 + length <= available + beyond ? start + 8 + length : start + 8;
+    const after = this.skipItem(start + 8, encoding, 0);
+    return after === NEED_MORE || after > 0 ? after : start + 8;
+  }
+
+  private atPixelData(start: number, tag: number, encoding: Encoding): WalkEnd {
+    const { available, beyond } = this.window;
+    if (start + 12 > available && beyond > 0) return 'need-more';
+    if (start + 12 > available) return 'truncated';
+    if (this.readHeader(start, tag, encoding, available + beyond) !== 0) return 'pixel-data';
+    if (this.length === UNDEFINED_LENGTH) return 'pixel-data';
+    const end = this.value + this.length;
+    if (end > available + beyond) return 'truncated';
+    this.pixelDataEnd = end;
+    return 'pixel-data';
+  }
+
+  /** The offset behind the items that start at `position` (PS3.5 section 7.5), NEED_MORE or MALFORMED. */
+  private skipItems(position: number, encoding: Encoding, depth: number): number {
+    if (depth > MAX_DEPTH) return MALFORMED;
+    const { view, available, beyond } = this.window;
+    let at = position;
+    for (;;) {
+      if (++this.steps > MAX_STEPS) return MALFORMED;
+      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+      const tag = tagAt(view, at, encoding.littleEndian);
+      if (tag === SEQUENCE_DELIMITATION) return at + 8;
+      if (tag !== ITEM) return MALFORMED;
+      const length = view.getUint32(at + 4, encoding.littleEndian);
+      at += 8;
+      if (length === UNDEFINED_LENGTH) {
+        at = this.skipItem(at, encoding, depth);
+        if (at < 0) return at;
+      } else {
+        at += length;
+        if (at > available + beyond) return MALFORMED;
+      }
+    }
+  }
+
+  /** The offset behind the delimitation item of the item whose data set starts at `position`. */
+  private skipItem(position: number, outer: Encoding, depth: number): number {
+    const { view, available, beyond } = this.window;
+    if (position + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+    const total = available + beyond;
+    const encoding = this.encodingOfItem(position, total, outer);
+    let at = position;
+    for (;;) {
+      if (++this.steps > MAX_STEPS) return MALFORMED;
+      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+      const tag = tagAt(view, at, encoding.littleEndian);
+      if (tag === ITEM_DELIMITATION) return at + 8;
+      if (tag === SEQUENCE_DELIMITATION || tag === ITEM) {
+        // The item's own delimiter is missing: it ends here all the same.
+        this.malformed = true;
+        return at;
+      }
+      if (tag >>> 16 === 0xfffe) return MALFORMED;
+      const status = this.readHeader(at, tag, encoding, total);
+      if (status !== 0) return status === NEED_MORE ? NEED_MORE : MALFORMED;
+      const { value, length } = this;
+      if (length === UNDEFINED_LENGTH) {
+        at = this.skipItems(value, this.vr === VR_UN ? IMPLICIT_LITTLE : encoding, depth + 1);
+        if (at < 0) return at;
+      } else {
+        at = value + length;
+        if (at > total) return MALFORMED;
+      }
+    }
+  }
+
+  /** Where a sequence that could not be walked is likely to end: behind the next sequence delimitation item. */
+  private findSequenceDelimitation(from: number, end: number, littleEndian: boolean): number {
+    const { view } = this.window;
+    for (let at = from; at + 8 <= end; at++) {
+      if (view.getUint32(at + 4, true) === 0 && tagAt(view, at, littleEndian) === SEQUENCE_DELIMITATION) return at + 8;
+    }
+    return MALFORMED;
+  }
+
+  private isPadding(from: number, to: number): boolean {
+    const { view } = this.window;
+    for (let at = from; at < to; at++) if (view.getUint8(at) !== 0) return false;
+    return true;
+  }
+}

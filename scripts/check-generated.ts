@@ -1,0 +1,30 @@
+// Makes every generated file of the tree anew and compares. What needs Python, pip or a registry is left out with a
+// word where these are missing; with DITAG_REQUIRE_PARTS=1 that is a failure.
+import { exists, run } from './run-command.ts';
+
+interface Generator {
+  readonly file: string;
+  readonly command: readonly [string, ...string[]];
+  /** Programs that it needs. */
+  readonly needs: readonly string[];
+}
+
+const GENERATORS: readonly Generator[] = [
+  { file: 'docs/errors.md', command: ['node', 'scripts/make-errors-page.ts', '--check'], needs: [] },
+  { file: 'docs/performance.md', command: ['node', 'bench/main.ts', 'page', '--check'], needs: [] },
+  { file: 'core/dicom/*.generated.ts', command: ['node', 'scripts/make-dictionary.ts', '--check'], needs: ['python3'] },
+];
+
+let failed = false;
+for (const { file, command, needs } of GENERATORS) {
+  const missing = needs.filter((program) => !exists(program));
+  if (missing.length > 0) {
+    const required = process.env.DITAG_REQUIRE_PARTS === '1';
+    process.stdout.write(`${file}: not compared, ${missing.join(', ')} is not here\n`);
+    failed ||= required;
+    continue;
+  }
+  const [program, ...args] = command;
+  if ((await run(program, args)) !== 0) failed = true;
+}
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,22 @@
+// Real parts that tests run against, and how they come onto the machine. A test that lacks its part says so and is
+// skipped; with DITAG_REQUIRE_PARTS=1 it fails.
+import { exists, run } from './run-command.ts';
+
+/** A program that tests use, and the Debian package that has it. */
+const PROGRAMS: readonly (readonly [string, string])[] = [['dcmdump', 'dcmtk']];
+
+/** Installs what is missing, where that is possible (Debian, as root); says what to do where it is not. */
+export async function installParts(): Promise<void> {
+  const missing = PROGRAMS.filter(([program]) => !exists(program));
+  if (missing.length === 0) return;
+  const packages = missing.map(([, name]) => name);
+  if (process.getuid?.() === 0 && exists('apt-get')) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['update', '-qq'], env);
+    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
+  }
+  const still = missing.filter(([program]) => !exists(program));
+  if (still.length > 0) {
+    process.stdout.write(`Not here: ${still.map(([program]) => program).join(', ')}. Install ${still.map(([, name]) => name).join(', ')} to run the tests that need them.\n`);
+  }
+}

@@ -1,0 +1,58 @@
+// Runs the real program as users do: `node cli/main.ts` in a process of its own, with a home folder of its own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+const MAIN = path.join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
+/** No call of these tests may take longer (milliseconds). */
+const LONGEST = 120_000;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** Home folder: ~/.ditag is in it. */
+  readonly home: string;
+  readonly cwd?: string;
+  /** Program and arguments that run the command line, for example as another user. */
+  readonly under?: readonly string[];
+}
+
+/** Starts ditag; `ended` resolves when it has ended, however it did. */
+export function startDitag(args: readonly string[], options: RunOptions): { child: ChildProcess; ended: Promise<Ended> } {
+  const line = [...(options.under ?? []), process.execPath, MAIN, ...args];
+  const child = spawn(line[0]!, line.slice(1), {
+    cwd: options.cwd ?? options.home,
+    env: { ...process.env, HOME: options.home, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (data: Buffer) => void out.push(data));
+  child.stderr.on('data', (data: Buffer) => void err.push(data));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+    });
+  });
+  return { child, ended };
+}
+
+export function runDitag(args: readonly string[], options: RunOptions): Promise<Ended> {
+  return startDitag(args, options).ended;
+}
+
+/** A temporary folder that is removed when the test or suite is over. */
+export function temporaryFolder(context: { after(fn: () => void): void }): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-test-'));
+  context.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+}

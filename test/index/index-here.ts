@@ -1,0 +1,194 @@
+// Indexes and asks in this process: the stages over the real adapters, without threads and without the command line,
+// so that a property test has time for many runs. And what an index answers, as values that can be compared.
+import { Buffer } from 'node:buffer';
+import { DatabaseSync } from 'node:sqlite';
+import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
+import { FolderTree } from '../../adapters/sqlite/folder-tree.ts';
+import { SqliteIndexWriter } from '../../adapters/sqlite/index-writer.ts';
+import { SqliteInstanceIndex } from '../../adapters/sqlite/instance-index.ts';
+import { SqliteScanLedger } from '../../adapters/sqlite/scan-ledger.ts';
+import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { joinPath, typedPath } from '../../core/instance/byte-path.ts';
+import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import type { ScanEvent, ScanJob } from '../../core/jobs/jobs.ts';
+import type { ArchiveFiles } from '../../core/ports/archive-files.ts';
+import type { PublishReport } from '../../core/ports/index-writer.ts';
+import { makeQuery, type QueryText } from '../../core/query/query.ts';
+import { readFiles, readHeader } from '../../core/stages/read-files.ts';
+import { scanFolder } from '../../core/stages/scan-folder.ts';
+
+export interface IndexHereOptions {
+  readonly append?: boolean;
+  readonly acceptDeletions?: boolean;
+  /** Ends the run before it is published, as an interruption does, after so many jobs. */
+  readonly stopAfter?: number;
+  /** Takes jobs in another order than they come: a function from the number of waiting jobs to the one to take. */
+  readonly pick?: (waiting: number) => number;
+  /** The archive's files, where a test puts its own in between. */
+  readonly files?: (files: FilesystemArchiveFiles) => ArchiveFiles;
+}
+
+export interface IndexedHere {
+  readonly report: PublishReport | undefined;
+  readonly opened: number;
+  readonly kept: number;
+  readonly resumed: boolean;
+}
+
+export async function indexHere(
+  databasePath: string,
+  archive: string,
+  options: IndexHereOptions = {},
+): Promise<IndexedHere> {
+  const { append = false, acceptDeletions = false, pick = (waiting) => waiting - 1 } = options;
+  const own = new FilesystemArchiveFiles(typedPath(archive), { mostCalls: 4 });
+  const files = options.files?.(own) ?? own;
+  const writer = new SqliteIndexWriter(databasePath, archive, { append, config: 'config.ini' });
+  let closed = false;
+  try {
+    const ledger = new SqliteScanLedger(writer.databasePath, archive);
+    let opened = 0;
+    let kept = 0;
+    let jobsDone = 0;
+    try {
+      const waiting: ScanJob[] = [{ job: 'scan-folder', folder: '' }];
+      while (waiting.length > 0) {
+        if (options.stopAfter !== undefined && jobsDone++ >= options.stopAfter) {
+          return { report: undefined, opened, kept, resumed: writer.resumed };
+        }
+        const [job] = waiting.splice(pick(waiting.length), 1);
+        let events: ScanEvent[];
+        if (job!.job === 'read-files') events = [await readFiles(job!, { files, ledger })];
+        else {
+          const outcome = await scanFolder(job!, { files, ledger }, { acceptDeletions });
+          for (const name of outcome.subfolders)
+            waiting.push({ job: 'scan-folder', folder: joinPath(job!.folder, name) });
+          waiting.push(...outcome.jobs);
+          events = outcome.events;
+        }
+        for (const event of events) {
+          if (event.event === 'chunk') opened += event.tally.opened;
+          else if (event.event === 'folder-kept') kept++;
+        }
+        writer.stage(events);
+      }
+    } finally {
+      ledger.close();
+    }
+    const report = writer.publish({
+      append,
+      acceptDeletions,
+      readHeader: (folder, name) => {
+        try {
+          return own.runNow(readHeader(joinPath(folder, name)));
+        } catch {
+          return undefined;
+        }
+      },
+      progress: () => {},
+    });
+    const resumed = writer.resumed;
+    writer.close();
+    closed = true;
+    return { report, opened, kept, resumed };
+  } finally {
+    if (!closed) writer.close();
+  }
+}
+
+/** Columns of all indexed attributes and some tags of the full header. */
+const COLUMNS = [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID', 'SOPInstanceUID', 'EchoTime', '(0019,xx10,ACME)', 'RequestAttributesSequence'];
+
+/** The rows of an answer as arrays: the six columns' CSV line, then further columns. */
+export async function rowsOf(databasePath: string, query: QueryText = {}): Promise<string[][]> {
+  const index = new SqliteInstanceIndex(databasePath, 'config.ini');
+  try {
+    const rows: string[][] = [];
+    for await (const batch of index.search(makeQuery({ columns: COLUMNS.join(','), ...query }))) {
+      const lines = Buffer.from(batch.lines).toString('utf8');
+      rows.push([lines], ...(batch.more ?? []).map((row) => [...row]));
+    }
+    return rows;
+  } finally {
+    await index.close();
+  }
+}
+
+/** Everything that an index answers, without times and without what only says how it came about. */
+export async function answersOf(databasePath: string): Promise<unknown> {
+  const index = new SqliteInstanceIndex(databasePath, 'config.ini');
+  try {
+    const statistics = await index.statistics();
+    const skipped: string[] = [];
+    for await (const file of index.skippedFiles()) skipped.push(`${file.archive}: ${file.path}: ${file.reason}`);
+    return {
+      // One text: pages may be cut elsewhere.
+      lines: (await rowsOf(databasePath)).filter((row) => row.length === 1).join(''),
+      more: (await rowsOf(databasePath)).filter((row) => row.length > 1),
+      statistics: sortedKeys({
+        ...statistics,
+        archives: statistics.archives.map((archive) => ({ ...archive, indexedAt: '' })),
+      }),
+      skipped: skipped.sort(),
+      files: filesOf(databasePath),
+    };
+  } finally {
+    await index.close();
+  }
+}
+
+/** Files of every series from the folder records; checks that the table which finds them says the same. */
+export function filesOf(databasePath: string): string[] {
+  const database = new DatabaseSync(databasePath, { readOnly: true });
+  try {
+    const out: string[] = [];
+    const parts = new Set<string>();
+    for (const { id: archive, name } of database.prepare('SELECT id, name FROM archive').all() as {
+      id: number;
+      name: string;
+    }[]) {
+      const tree = new FolderTree(database, archive, false);
+      const rows = database
+        .prepare('SELECT id, parent, bits, record, files, instances FROM folder WHERE archive = ? AND record IS NOT NULL')
+        .all(archive) as { id: number; parent: number; bits: number; record: Uint8Array; files: number; instances: number }[];
+      for (const { id, parent, bits, record, files, instances } of rows) {
+        const folder = tree.pathOf(bits === 0 ? id : parent);
+        const decoded = decodeFolderRecord(record);
+        if (decoded.files.length !== files) throw new Error(`${folder}: ${files} files noted, ${decoded.files.length} there`);
+        let own = 0;
+        for (const file of decoded.files) {
+          const kind = decoded.kinds[file.kind]!;
+          const uid = kind.series < 0 ? '' : decoded.series[kind.series]!;
+          if (uid !== '') {
+            own++;
+            parts.add(`${archive} ${uid} ${id}`);
+          }
+          out.push(`${name} ${joinPath(folder, file.name)} ${file.size} ${file.mtime} ${file.SOPInstanceUID} ${uid} ${kind.skipped}`);
+        }
+        if (own !== instances) throw new Error(`${folder}: ${instances} instances noted, ${own} there`);
+      }
+    }
+    const noted = (
+      database.prepare('SELECT s.archive, s.uid, p.folder FROM part p LEFT JOIN series s ON s.id = p.series').all() as {
+        archive: number;
+        uid: string;
+        folder: number;
+      }[]
+    ).map((row) => `${row.archive} ${row.uid} ${row.folder}`);
+    if (noted.sort().join('\n') !== [...parts].sort().join('\n'))
+      throw new Error(`parts of series differ:\n${noted.join('\n')}\n-- records say --\n${[...parts].sort().join('\n')}`);
+    return out.sort();
+  } finally {
+    database.close();
+  }
+}
+
+function sortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, of]) => [key, sortedKeys(of)]),
+  );
+}
