@@ -73,7 +73,7 @@ export function findGdcmScanner(): Found {
 
 /** The compiled command, run by the Node that runs this. */
 export function findDitag(options: BenchOptions): Found {
-  const main = resolve(root, 'dist/cli/main.js');
+  const main = resolve(root, 'dist/main.js');
   if (options.build) {
     console.error('Compiling dist/');
     try {

@@ -48,7 +48,7 @@ function sizes(database: string): { tables: Map<string, number>; recordBytes: nu
 
 async function write(options: BenchOptions, name: string, program: string, shape: SyntheticShape): Promise<Written> {
   const database = join(workingFolder(options, 'databases'), `grow-${program}-${shape.series}.db`);
-  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(database + end, { force: true });
+  for (const end of ['', '-wal', '-shm', '-journal', '-scan']) rmSync(database + end, { force: true });
   console.error(`${name}: ${shape.series.toLocaleString('en-US')} series into ${database}`);
   settle();
   const script = join(import.meta.dirname, 'programs', `${program}.ts`);

@@ -5,6 +5,7 @@
  * real indexing; only walking and reading files is left out.
  */
 import { SqliteInstanceIndex } from '../adapters/sqlite/instance-index.ts';
+import { ThreadedIndexWriter } from '../cli/workspaces/local/threaded-index-writer.ts';
 import type { HeaderElement } from '../core/dicom/header-values.ts';
 import { encodeFolderRecord } from '../core/instance/folder-record.ts';
 import { encodeHeader } from '../core/instance/header-codec.ts';
@@ -12,7 +13,6 @@ import type { ChunkEvent } from '../core/jobs/jobs.ts';
 import type { IndexWriter } from '../core/ports/index-writer.ts';
 import { WHOLE_FOLDER } from '../core/ports/scan-ledger.ts';
 import { makeQuery } from '../core/query/query.ts';
-import { ThreadedIndexWriter } from '../cli/workspaces/local/threaded-index-writer.ts';
 import { headerAttributes } from './header-attributes.ts';
 import type { BenchQuery } from './query-list.ts';
 import type { SyntheticFolder } from './synthetic-data.ts';
@@ -96,7 +96,7 @@ export function openIndexReader(database: string): IndexReader {
   const index = new SqliteInstanceIndex(database, 'config.ini');
   return {
     async *find({ targets, pattern, from, to }) {
-      const asked = makeQuery({
+      const asked = await makeQuery({
         sdate: from || undefined,
         edate: to || undefined,
         ...(targets.length > 0 ? { targets: targets.join(','), pattern } : {}),

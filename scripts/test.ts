@@ -2,7 +2,6 @@
 //   --long    kills, fuzzing and big folders at length
 //   --quick   tests only: no checks, nothing installed
 // Further arguments are test files; none means all.
-import fs from 'node:fs';
 import { globSync } from 'node:fs';
 import os from 'node:os';
 import { installParts } from './test-parts.ts';
@@ -23,8 +22,7 @@ if (!quick) {
   if ((await run('node', ['scripts/check.ts'])) !== 0) failed = true;
 }
 // The compiled program is a part too: some tests start what a user installs.
-fs.rmSync('dist', { recursive: true, force: true });
-if ((await run('tsc', ['-p', 'tsconfig.build.json'])) !== 0) failed = true;
+if ((await run('node', ['scripts/build.ts'])) !== 0) failed = true;
 const patterns = ['core', 'adapters', 'services', 'cli', 'test', 'bench', 'scripts'].map((folder) => `${folder}/**/*.test.ts`);
 const files = named.length > 0 ? named : globSync(patterns).sort();
 const concurrency = Math.max(2, os.availableParallelism());

@@ -3,7 +3,7 @@ import { ditagError } from '../../core/errors/errors.ts';
 import { makeQuery } from '../../core/query/query.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { fileOutput, type Output, streamOutput } from '../output.ts';
-import { ROW_FORMATS, type RowFormatName, rowFormat } from '../reporters/row-format.ts';
+import { csvFormat, ROW_FORMATS, type RowFormat, type RowFormatName } from '../reporters/row-format.ts';
 
 export interface QueryOptions {
   readonly sdate?: string;
@@ -21,7 +21,7 @@ export interface QueryOptions {
 }
 
 export async function query(options: QueryOptions, { workspace, stdout, stderr }: CommandContext): Promise<ExitCode> {
-  const asked = makeQuery(options);
+  const asked = await makeQuery(options);
   const format = formatName(options.format);
   if (options.targets !== undefined && options.pattern === undefined) {
     stderr.write('--targets without --pattern filters nothing.\n');
@@ -35,7 +35,7 @@ export async function query(options: QueryOptions, { workspace, stdout, stderr }
       return 0;
     }
     const more = asked.columns.map((target) => target.name);
-    const { begin, batch, end } = rowFormat(format, more);
+    const { begin, batch, end } = await rowFormat(format, more);
     const output = outputOf(options.output, stdout);
     let found = 0;
     try {
@@ -59,6 +59,13 @@ export async function query(options: QueryOptions, { workspace, stdout, stderr }
 
 function outputOf(file: string | undefined, stdout: NodeJS.WriteStream): Output {
   return file === undefined ? streamOutput(stdout) : fileOutput(file);
+}
+
+/** The formats that have to read the rows are loaded when they are asked for. */
+async function rowFormat(name: RowFormatName, more: readonly string[]): Promise<RowFormat> {
+  if (name === 'csv') return csvFormat(more);
+  const { parsedFormat } = await import('../reporters/parsed-formats.ts');
+  return parsedFormat(name, more);
 }
 
 function formatName(text: string | undefined): RowFormatName {

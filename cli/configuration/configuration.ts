@@ -2,7 +2,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parse } from 'yaml';
 import { ditagError } from '../../core/errors/errors.ts';
 import { IniFile } from './ini.ts';
 
@@ -53,7 +52,7 @@ export function saveIndexSettings(configuration: Configuration, archivePath: str
 }
 
 /** The index file of a project. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
-export function projectDatabase(configuration: Configuration, project: string): string {
+export async function projectDatabase(configuration: Configuration, project: string): Promise<string> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(project)) throw ditagError('bad-project-name', { project });
   const folder = path.join(configuration.projectsFolder, project);
   const file = path.join(folder, `${project}.yml`);
@@ -62,6 +61,7 @@ export function projectDatabase(configuration: Configuration, project: string): 
     const known = others.length === 0 ? ': there is none yet' : `; there are: ${others.join(', ')}`;
     throw ditagError('unknown-project', { project, folder: configuration.projectsFolder, known });
   }
+  const { parse } = await import('yaml');
   let settings: unknown;
   try {
     settings = parse(fs.readFileSync(file, 'utf8'), { schema: 'failsafe' });

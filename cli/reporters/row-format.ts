@@ -1,9 +1,7 @@
-// How rows are printed: csv, json, ndjson, table. A format is what comes before the rows, what a batch becomes, and
+// How rows are printed. A format is what comes before the rows, what a batch becomes, and
 // what comes after. Rows are printed as they come; only a table has to see all of them first.
-import { Buffer } from 'node:buffer';
-import { CSV_COLUMNS } from '../../core/instance/attributes.ts';
 import type { RowBatch } from '../../core/ports/instance-index.ts';
-import { csvHeader, csvLine, parseCsvLines } from '../../core/query/csv.ts';
+import { csvHeader, csvLine } from '../../core/query/csv.ts';
 
 export const ROW_FORMATS = ['csv', 'json', 'ndjson', 'table'] as const;
 export type RowFormatName = (typeof ROW_FORMATS)[number];
@@ -14,81 +12,28 @@ export interface RowFormat {
   end(): string;
 }
 
-/** @param more names of the columns after the six */
-export function rowFormat(name: RowFormatName, more: readonly string[]): RowFormat {
-  switch (name) {
-    case 'csv':
-      return {
-        begin: () => csvHeader(more),
-        batch: (batch) => (batch.more === undefined ? batch.lines : rowsOf(batch).map(csvLine).join('')),
-        end: () => '',
-      };
-    case 'ndjson':
-      return {
-        begin: () => '',
-        batch: (batch) =>
-          rowsOf(batch)
-            .map((row) => `${JSON.stringify(named(row, more))}\n`)
-            .join(''),
-        end: () => '',
-      };
-    case 'json':
-      return jsonFormat(more);
-    case 'table':
-      return tableFormat(more);
+/** CSV: the lines as they are kept, further columns behind them. @param more names of the columns after the six */
+export function csvFormat(more: readonly string[]): RowFormat {
+  return {
+    begin: () => csvHeader(more),
+    batch: (batch) => (batch.more === undefined ? batch.lines : extendedLines(batch.lines, batch.more)),
+    end: () => '',
+  };
+}
+
+/** Puts the further values behind each line. A quoted value may hold line ends: lines end where quotes are closed. */
+function extendedLines(lines: Uint8Array, more: readonly (readonly string[])[]): string {
+  const text = Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8');
+  let out = '';
+  let start = 0;
+  let row = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '"') quoted = !quoted;
+    else if (text[i] === '\n' && !quoted) {
+      out += `${text.slice(start, i)},${csvLine(more[row++]!)}`;
+      start = i + 1;
+    }
   }
-}
-
-/** The rows of a batch as values, further columns included. */
-export function rowsOf({ lines, more }: RowBatch): string[][] {
-  const rows = parseCsvLines(Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8'));
-  return more === undefined ? rows : rows.map((row, i) => [...row, ...more[i]!]);
-}
-
-function named(row: readonly string[], more: readonly string[]): Record<string, string> {
-  return Object.fromEntries([...CSV_COLUMNS, ...more].map((column, i) => [column, row[i]!]));
-}
-
-function jsonFormat(more: readonly string[]): RowFormat {
-  let first = true;
-  return {
-    begin: () => '[',
-    batch: (batch) => {
-      const rows = rowsOf(batch).map((row) => `\n  ${JSON.stringify(named(row, more))}`);
-      const text = (first ? '' : ',') + rows.join(',');
-      first = false;
-      return text;
-    },
-    end: () => (first ? ']\n' : '\n]\n'),
-  };
-}
-
-/** Columns are as wide as their widest value, up to this many characters. */
-const WIDEST = 40;
-
-function tableFormat(more: readonly string[]): RowFormat {
-  const rows: string[][] = [[...CSV_COLUMNS, ...more]];
-  return {
-    begin: () => '',
-    batch: (batch) => {
-      for (const row of rowsOf(batch)) rows.push(row.map((value) => value.replace(/[\x00-\x1f\x7f]/g, ' ')));
-      return '';
-    },
-    end: () => {
-      const shown = (value: string) => {
-        const characters = [...value];
-        return characters.length > WIDEST ? `${characters.slice(0, WIDEST - 1).join('')}…` : value;
-      };
-      const widths = rows[0]!.map((_, column) =>
-        rows.reduce((widest, row) => Math.max(widest, [...shown(row[column]!)].length), 0),
-      );
-      const line = (row: readonly string[]) =>
-        row
-          .map((value, column) => shown(value) + ' '.repeat(widths[column]! - [...shown(value)].length))
-          .join('  ')
-          .trimEnd();
-      const [head, ...body] = rows;
-      return `${[line(head!), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line)].join('\n')}\n`;
-    },
-  };
+  return out;
 }

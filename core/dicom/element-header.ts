@@ -65,7 +65,6 @@ export class ElementHeaders {
     return encoding;
   }
 
-
   /**
    * Reads the element header at `start`, of which 8 bytes are at hand, into `vr`, `length` and `value`. `end` is where
    * the data set ends, as far as that is known. Returns 0, NEED_MORE, CUT (the file ends in it) or MALFORMED.

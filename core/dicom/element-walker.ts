@@ -210,7 +210,8 @@ export class ElementWalker extends ElementHeaders {
       at += 8 + length;
     }
     if (at >= end || at === value || at + 8 > available) return end;
-    const isNext = this.followsAt(at, tag, littleEndian, at, total) === 0 && tagAt(view, at, littleEndian) >>> 16 !== 0xfffe;
+    const isNext =
+      this.followsAt(at, tag, littleEndian, at, total) === 0 && tagAt(view, at, littleEndian) >>> 16 !== 0xfffe;
     if (isNext) this.malformed = true;
     return isNext ? at : end;
   }

@@ -2,7 +2,7 @@
 // identity, and where every element lies. Pure: it says which bytes it wants next and is given them, so one reader
 // serves synchronous reads, many reads in flight, and a byte array in a test. Reading goes in two steps: identity for
 // every file (`begin`, `advance`), and all elements only where someone wants the full header (`beginFull`).
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { canBeDataSet, encodingAt, findFileStart, syntaxOf } from './data-set-start.ts';
 import { vrOfTag } from './dictionary.ts';
 import {
@@ -13,30 +13,19 @@ import {
   NOT_HELD,
   UNDEFINED_LENGTH,
 } from './element-table.ts';
-import { ElementWalker, type WalkEnd } from './element-walker.ts';
-import { inflateStart } from './inflate-start.ts';
+import type { WalkEnd } from './element-walker.ts';
+import { FIRST_READ, HeaderBytes, MAX_BEHIND_IDENTITY, MAX_HEADER, type ReadRequest } from './header-bytes.ts';
 import { Issue } from './issues.ts';
 import { type TransferSyntax, transferSyntax } from './transfer-syntaxes.ts';
 import { digestValues } from './value-digest.ts';
 import { explicitVrFlags, valueRepresentation } from './value-representations.ts';
 
-/** First read of a file, and the least of each further one, in bytes. */
-export const FIRST_READ = 16_384;
-/** Where the reading of a header is given up: an undelimited sequence may pretend to go on for ever. */
-export const MAX_HEADER = 4 * 1024 * 1024;
-/** The same, once identity is known and the rest would only tell whether PixelData is whole; and for deflated bytes. */
-const MAX_BEHIND_IDENTITY = 256 * 1024;
-/** A buffer that one long header has made larger than this is not kept for the next file. */
-const MAX_IDLE_BUFFER = 8 * FIRST_READ;
 /** Values kept in a full header: a binary one up to this many bytes, a text up to the second, a sequence to the third. */
 const HOLD_BINARY = 1024;
 const HOLD_TEXT = 64 * 1024;
 const HOLD_SEQUENCE = 1024 * 1024;
 /** PS3.5 section 9.1. A longer one is marked, and one of more than twice this length is none. */
 const MAX_UID = 64;
-/** Stands for the unknown length of what a deflated stream still holds. */
-const UNKNOWN_BEYOND = 2 ** 40;
-
 const MEDIA_STORAGE_DIRECTORY = '1.2.840.10008.1.3.10';
 const DEFLATED_EXPLICIT_LITTLE = '1.2.840.10008.1.2.1.99';
 const TAG = {
@@ -51,21 +40,13 @@ const TAG = {
   SeriesInstanceUID: 0x0020000e,
 } as const;
 
-/** Bytes wanted next: `length` bytes from `position` of the file, to be put into `buffer` at `bufferOffset`. */
-export interface ReadRequest {
-  readonly position: number;
-  readonly length: number;
-}
+export type { ReadRequest };
 
 /** What a file turned out to be. */
 export type HeaderOutcome = 'instance' | 'not-dicom' | 'dicomdir' | 'no-identity';
 
 /** Reads one file at a time; made once and used for many. */
-export class HeaderReader {
-  /** Where the caller puts the bytes that it was asked for, from `bufferOffset` on. */
-  buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_READ);
-  bufferOffset = 0;
-
+export class HeaderReader extends HeaderBytes {
   outcome: HeaderOutcome = 'not-dicom';
   /** Bits of `Issue`. */
   issues = 0;
@@ -78,44 +59,27 @@ export class HeaderReader {
   digest = 0;
 
   readonly meta = new ElementTable();
-  readonly elements = new ElementTable();
   encoding: Encoding = EXPLICIT_LITTLE;
-  readonly walker: ElementWalker;
-  /** The bytes in which `elements` lie: `buffer`, or what was inflated from it. Those of `meta` lie in `buffer`. */
-  bytes: Buffer = this.buffer;
-
   private readonly comparedTags: Uint32Array;
   private state: 'meta' | 'encoding' | 'data-set' | 'done' = 'meta';
-  private fileSize = 0;
-  /** File position of buffer offset 0, for the segment that is being walked. */
-  private base = 0;
-  private filled = 0;
-  private asked: ReadRequest = { position: 0, length: 0 };
-  /** Bytes of the buffer in front of the first gap: up to there, offsets are positions in the file. */
-  private firstSegment = 0;
   private metaStart = 0;
   private hasPrefix = false;
   private hasMeta = false;
   private syntax: TransferSyntax | undefined;
   private dataSetStart = 0;
-  private deflated = false;
-  private deflatedStart = 0;
   private full = false;
   /** Identity was not in front of PixelData, so the elements behind it were looked at. */
   private passedPixelData = false;
 
   /** @param comparedTags tags (group * 65536 + element), ascending, whose values make `digest`. */
   constructor(comparedTags: Iterable<number>) {
+    super();
     this.comparedTags = Uint32Array.from(comparedTags);
-    this.walker = new ElementWalker({ view: new DataView(this.buffer.buffer), available: 0, beyond: 0 });
   }
 
   /** Starts on a file of `fileSize` bytes. Returns the first request, or undefined where there is nothing to read. */
   begin(fileSize: number): ReadRequest | undefined {
-    this.fileSize = fileSize;
-    this.base = 0;
-    this.filled = 0;
-    this.bufferOffset = 0;
+    this.restart(fileSize);
     this.outcome = 'not-dicom';
     this.issues = 0;
     this.SOPInstanceUID = '';
@@ -124,33 +88,20 @@ export class HeaderReader {
     this.TransferSyntaxUID = '';
     this.digest = 0;
     this.meta.clear();
-    this.elements.clear();
-    this.deflated = false;
     this.full = false;
     this.passedPixelData = false;
     this.hasPrefix = false;
     this.hasMeta = false;
     this.syntax = undefined;
-    this.firstSegment = Number.MAX_SAFE_INTEGER;
     this.state = 'meta';
-    this.walker.reset(0);
-    if (this.buffer.length > MAX_IDLE_BUFFER) this.useBuffer(Buffer.allocUnsafeSlow(FIRST_READ));
-    else if (this.bytes !== this.buffer) this.useBuffer(this.buffer);
     if (fileSize < 8) return this.done('not-dicom');
     return this.ask(0, Math.min(fileSize, FIRST_READ));
   }
 
   /** Takes the bytes that were asked for (`bytesRead` of them, 0 at the end of the file). Undefined: done. */
   advance(bytesRead: number): ReadRequest | undefined {
-    const { asked } = this;
-    this.filled += bytesRead;
-    if (bytesRead < asked.length) {
-      // A file that is shorter than its listing said ends where reading gives nothing more.
-      if (bytesRead > 0) return this.ask(asked.position + bytesRead, asked.length - bytesRead);
-      this.fileSize = asked.position;
-    }
-    if (this.deflated) this.inflate();
-    else this.showBuffer();
+    const rest = this.take(bytesRead);
+    if (rest !== undefined) return rest;
     if (this.state === 'meta') return this.readMeta();
     return this.state === 'encoding' ? this.startDataSet() : this.readDataSet();
   }
@@ -164,12 +115,7 @@ export class HeaderReader {
     this.state = 'data-set';
     this.elements.clear();
     this.walker.reset(this.dataSetStart);
-    if (!this.deflated) {
-      // Whatever was read behind a gap is read again: offsets in the first segment stay true.
-      this.base = 0;
-      this.filled = Math.min(this.filled, this.firstSegment);
-      this.showBuffer();
-    }
+    this.returnToStart();
     return this.readDataSet();
   }
 
@@ -206,7 +152,7 @@ export class HeaderReader {
       start = announced;
       while (meta.count > 0 && meta.ends[meta.count - 1]! > announced) meta.count--;
     } else if (end === 'need-more') {
-      return this.askMore() ?? this.done('no-identity');
+      return this.askMore(this.limit()) ?? this.done('no-identity');
     }
     if (end === 'truncated' && announced < 0) this.issues |= Issue.Truncated;
     if (end === 'garbage') this.issues |= Issue.StrayBytes;
@@ -241,12 +187,12 @@ export class HeaderReader {
         this.deflated = this.inflate() && window.available >= 8 && canBeDataSet(window, 0);
       }
       if (this.deflated) this.dataSetStart = 0;
-      else if (this.bytes !== this.buffer) this.showBuffer();
+      else this.showBuffer();
     }
     walker.position = this.dataSetStart;
     if (this.dataSetStart + 8 > window.available) {
       if (window.beyond > 0) {
-        const request = this.deflated ? this.askMoreDeflated() : this.askMore();
+        const request = this.askMore(this.limit());
         if (request !== undefined) return request;
       }
       return this.finish(this.dataSetStart < window.available ? 'truncated' : 'complete');
@@ -271,7 +217,7 @@ export class HeaderReader {
       const end = walker.walk(elements, this.encoding, hold);
       if (end === 'need-more') {
         if (!this.full) this.takeIdentity(true);
-        const request = this.deflated ? this.askMoreDeflated() : this.askMore();
+        const request = this.askMore(this.limit());
         if (request !== undefined) return request;
         if (this.full || this.SeriesInstanceUID === '') this.issues |= Issue.HeaderCut;
         return this.finish('complete');
@@ -279,6 +225,11 @@ export class HeaderReader {
       if (end !== 'pixel-data' || walker.pixelDataEnd < 0 || !this.goesOnBehindPixelData()) return this.finish(end);
       walker.position = walker.pixelDataEnd;
     }
+  }
+
+  /** How many bytes of the file may be held before the header is given up. */
+  private limit(): number {
+    return this.full || this.SeriesInstanceUID === '' ? MAX_HEADER : MAX_BEHIND_IDENTITY;
   }
 
   private goesOnBehindPixelData(): boolean {
@@ -342,7 +293,7 @@ export class HeaderReader {
     end = at;
     while (end > start && bytes[end - 1] === 0x20) end--;
     if (end - start > MAX_UID) this.issues |= Issue.MalformedUid;
-    return end - start > 2 * MAX_UID ? '' : bytes.latin1Slice(start, end);
+    return end - start > 2 * MAX_UID ? '' : bytes.toString('latin1', start, end);
   }
 
   private readonly holdIdentity = (tag: number): number =>
@@ -352,77 +303,10 @@ export class HeaderReader {
     this.comparedTags.includes(tag)
       ? HOLD_TEXT
       : 0;
-
-  private ask(position: number, length: number): ReadRequest {
-    const wanted = this.filled + length;
-    if (wanted > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.buffer.length * 2));
-      this.buffer.copy(larger, 0, 0, this.filled);
-      this.useBuffer(larger);
-    }
-    this.bufferOffset = this.filled;
-    this.asked = { position, length };
-    return this.asked;
-  }
-
-  private useBuffer(buffer: Buffer): void {
-    this.buffer = buffer;
-    if (this.deflated) return;
-    this.bytes = buffer;
-    this.walker.window.view = new DataView(buffer.buffer);
-  }
-
-  /** Lets the walker see what of the file is in the buffer. */
-  private showBuffer(): void {
-    const { window } = this.walker;
-    if (this.bytes !== this.buffer) this.useBuffer(this.buffer);
-    window.available = this.filled;
-    window.beyond = this.fileSize - (this.base + this.filled);
-  }
-
-  /** More bytes from where the walk stands; undefined where the header is longer than is read of one. */
-  private askMore(): ReadRequest | undefined {
-    const { walker, fileSize } = this;
-    const limit = this.full || this.SeriesInstanceUID === '' ? MAX_HEADER : MAX_BEHIND_IDENTITY;
-    const held = this.filled - walker.position;
-    if (this.filled + Math.max(held, 0) > limit) return undefined;
-    if (held < 0) {
-      // A long value was stepped over: the next segment starts behind it, right after what is held.
-      const position = this.base + walker.position;
-      this.firstSegment = Math.min(this.firstSegment, this.filled);
-      this.base = position - this.filled;
-      walker.position = this.filled;
-      return this.ask(position, Math.min(FIRST_READ, fileSize - position));
-    }
-    const next = this.base + this.filled;
-    return this.ask(next, Math.min(Math.max(FIRST_READ, held), fileSize - next));
-  }
-
-  /** More of a deflated stream, which then is inflated and walked anew. */
-  private askMoreDeflated(): ReadRequest | undefined {
-    const { filled, fileSize } = this;
-    if (filled >= fileSize || filled > MAX_BEHIND_IDENTITY) return undefined;
-    return this.ask(filled, Math.min(filled, fileSize - filled));
-  }
-
-  /** Shows the walker the start of the data set as inflated from what is at hand. False: it is not deflated. */
-  private inflate(): boolean {
-    const inflated = inflateStart(this.buffer.subarray(this.deflatedStart, this.filled));
-    if (inflated === undefined) return false;
-    const { bytes, whole } = inflated;
-    this.bytes = bytes;
-    const { window } = this.walker;
-    window.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    window.available = bytes.length;
-    window.beyond = whole && this.filled >= this.fileSize ? 0 : UNKNOWN_BEYOND;
-    this.elements.clear();
-    this.walker.reset(0);
-    return true;
-  }
 }
 
 function holdAll(): number {
-  return MAX_HEADER;
+  return Number.POSITIVE_INFINITY;
 }
 
 function holdFull(tag: number, vr: number): number {

@@ -3,7 +3,7 @@
 // `reference-matcher.ts`, against which adapters are tested.
 import { ditagError } from '../errors/errors.ts';
 import { parseDateOption } from './dates.ts';
-import { compilePattern, type Pattern, PatternBudget, PatternError } from './pattern/pattern.ts';
+import type { Pattern } from './pattern/pattern.ts';
 import { parseTarget, parseTargets, type Target } from './target.ts';
 
 /** A pattern that has to be found in one of the targets, or in none of them. */
@@ -40,8 +40,7 @@ export interface QueryText {
  * Makes the query of options. Throws `bad-date`, `date-order`, `bad-pattern`, `pattern-without-targets`, `bad-where` and
  * `unknown-tag`. All patterns share one budget (see `PatternBudget`).
  */
-export function makeQuery(text: QueryText): Query {
-  const budget = new PatternBudget();
+export async function makeQuery(text: QueryText): Promise<Query> {
   const bounds = [dateOption('--sdate', text.sdate), dateOption('--date', text.date)].filter(
     (date) => date !== undefined,
   );
@@ -53,14 +52,15 @@ export function makeQuery(text: QueryText): Query {
   if (from !== undefined && to !== undefined && from > to && text.date === undefined)
     throw ditagError('date-order', { from, to });
   const conditions: Condition[] = [];
-  const targets = text.targets === undefined ? [] : parseTargets(text.targets);
+  const compile = await patternCompiler(text);
+  const targets = text.targets === undefined ? [] : await parseTargets(text.targets);
   if (text.pattern !== undefined) {
     if (targets.length === 0) throw ditagError('pattern-without-targets', {});
-    conditions.push({ targets, pattern: pattern(text.pattern, budget), negate: false });
+    conditions.push({ targets, pattern: compile(text.pattern), negate: false });
   }
-  for (const where of text.where ?? []) conditions.push(whereCondition('--where', where, false, budget));
-  for (const where of text.whereNot ?? []) conditions.push(whereCondition('--where-not', where, true, budget));
-  return { from, to, conditions, columns: text.columns === undefined ? [] : parseTargets(text.columns) };
+  for (const where of text.where ?? []) conditions.push(await whereCondition('--where', where, false, compile));
+  for (const where of text.whereNot ?? []) conditions.push(await whereCondition('--where-not', where, true, compile));
+  return { from, to, conditions, columns: text.columns === undefined ? [] : await parseTargets(text.columns) };
 }
 
 function dateOption(option: string, value: string | undefined): number | undefined {
@@ -70,17 +70,29 @@ function dateOption(option: string, value: string | undefined): number | undefin
   return date;
 }
 
-function whereCondition(option: string, value: string, negate: boolean, budget: PatternBudget): Condition {
+type Compile = (source: string) => Pattern;
+
+async function whereCondition(option: string, value: string, negate: boolean, compile: Compile): Promise<Condition> {
   const at = value.indexOf('=');
   if (at <= 0) throw ditagError('bad-where', { option, value });
-  return { targets: [parseTarget(value.slice(0, at))], pattern: pattern(value.slice(at + 1), budget), negate };
+  return { targets: [await parseTarget(value.slice(0, at))], pattern: compile(value.slice(at + 1)), negate };
 }
 
-function pattern(source: string, budget: PatternBudget): Pattern {
-  try {
-    return compilePattern(source, { budget });
-  } catch (error) {
-    if (error instanceof PatternError) throw ditagError('bad-pattern', { reason: error.message }, error);
-    throw error;
-  }
+/** The pattern engine, loaded where there is a pattern; all patterns of a query share one budget. */
+async function patternCompiler({ pattern, where = [], whereNot = [] }: QueryText): Promise<Compile> {
+  if (pattern === undefined && where.length === 0 && whereNot.length === 0) return unused;
+  const { compilePattern, PatternBudget, PatternError } = await import('./pattern/pattern.ts');
+  const budget = new PatternBudget();
+  return (source) => {
+    try {
+      return compilePattern(source, { budget });
+    } catch (error) {
+      if (error instanceof PatternError) throw ditagError('bad-pattern', { reason: error.message }, error);
+      throw error;
+    }
+  };
+}
+
+function unused(): never {
+  throw new Error('a query without patterns has none to compile');
 }

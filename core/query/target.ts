@@ -1,12 +1,4 @@
-// What a target names: a tag by keyword, by number, by private creator, or a path of them into sequences.
-//   SeriesDescription            a keyword of PS3.6
-//   (0008,103E) or 0008103E      a tag; a private one by its full number too
-//   (0019,xx10,GEMS_ACQU_01)     a private tag by its creator, whatever block it was given
-//   RequestAttributesSequence.ScheduledProcedureStepID       a tag in every item of a sequence
-//   RequestAttributesSequence[0].ScheduledProcedureStepID    in one item, counted from 0
-import { tagOfKeyword } from '../dicom/dictionary.ts';
 import { matchText } from '../dicom/kept-text.ts';
-import { nearestKeyword } from '../dicom/nearest-keyword.ts';
 import { ditagError } from '../errors/errors.ts';
 import { attributeIndex, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 
@@ -29,18 +21,24 @@ export interface Target {
   readonly path: readonly TargetStep[];
 }
 
-/** Resolves a target. Throws `unknown-tag` with the nearest keyword as a hint. */
-export function parseTarget(text: string): Target {
+type Dictionary = typeof import('../dicom/dictionary.ts');
+
+/**
+ * Resolves a target. Throws `unknown-tag` with the nearest keyword as a hint. The data dictionary is loaded only for a
+ * target that is no indexed attribute: it takes longer than many a query.
+ */
+export async function parseTarget(text: string): Promise<Target> {
   const name = text.trim();
   const attribute = attributeIndex(name);
   const isSeriesInstanceUID = name === 'SeriesInstanceUID';
   if (attribute >= 0 || isSeriesInstanceUID) {
-    // The common case does without the dictionary.
     return { name, attribute, isSeriesInstanceUID, path: [] };
   }
-  const steps = splitPath(name).map((step) => parseStep(step, name));
+  const dictionary = await import('../dicom/dictionary.ts');
+  const steps: TargetStep[] = [];
+  for (const step of splitOutside(name, '.')) steps.push(await parseStep(step, name, dictionary));
   if (steps.length === 1) {
-    const keyword = indexedKeys().get(steps[0]!.key);
+    const keyword = indexedKeyword(steps[0]!.key, dictionary);
     if (keyword === 'SeriesInstanceUID') return { name, attribute: -1, isSeriesInstanceUID: true, path: steps };
     if (keyword !== undefined)
       return { name, attribute: attributeIndex(keyword), isSeriesInstanceUID: false, path: steps };
@@ -49,26 +47,19 @@ export function parseTarget(text: string): Target {
 }
 
 /** Splits a comma-separated list of targets; commas inside parentheses belong to a tag. */
-export function parseTargets(text: string): Target[] {
-  return splitOutside(text, ',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map(parseTarget);
+export async function parseTargets(text: string): Promise<Target[]> {
+  const targets: Target[] = [];
+  for (const part of splitOutside(text, ',')) if (part.trim() !== '') targets.push(await parseTarget(part));
+  return targets;
 }
 
-let standardKeys: Map<string, string> | undefined;
-function indexedKeys(): Map<string, string> {
-  if (standardKeys === undefined) {
-    standardKeys = new Map();
-    for (const keyword of [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID']) {
-      standardKeys.set(tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0'), keyword);
-    }
-  }
-  return standardKeys;
+/** The keyword of an indexed attribute or of SeriesInstanceUID by its header key. */
+function indexedKeyword(key: string, { tagOfKeyword }: Dictionary): string | undefined {
+  return [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID'].find((keyword) => hexTag(tagOfKeyword(keyword)!) === key);
 }
 
-function splitPath(text: string): string[] {
-  return splitOutside(text, '.');
+function hexTag(tag: number): string {
+  return tag.toString(16).toUpperCase().padStart(8, '0');
 }
 
 function splitOutside(text: string, separator: string): string[] {
@@ -87,7 +78,7 @@ function splitOutside(text: string, separator: string): string[] {
   return parts;
 }
 
-function parseStep(step: string, whole: string): TargetStep {
+async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictionary): Promise<TargetStep> {
   const match = /^(.*?)(?:\[(\d+)\])?$/s.exec(step.trim())!;
   const name = match[1]!.trim();
   const item = match[2] === undefined ? {} : { item: Number(match[2]) };
@@ -106,6 +97,7 @@ function parseStep(step: string, whole: string): TargetStep {
   if (tag !== null) return { key: (tag[1]! + tag[2]!).toUpperCase(), ...item };
   const known = tagOfKeyword(name);
   if (known === undefined) {
+    const { nearestKeyword } = await import('../dicom/nearest-keyword.ts');
     const nearest = nearestKeyword(name);
     const hint =
       nearest === undefined
@@ -113,7 +105,7 @@ function parseStep(step: string, whole: string): TargetStep {
         : `Did you mean ${nearest}?`;
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }
-  return { key: known.toString(16).toUpperCase().padStart(8, '0'), ...item };
+  return { key: hexTag(known), ...item };
 }
 
 type Item = { [key: string]: string | (Item | number)[] };

@@ -50,9 +50,13 @@ export function runDitag(args: readonly string[], options: RunOptions): Promise<
   return startDitag(args, options).ended;
 }
 
-/** A temporary folder that is removed when the test or suite is over. */
-export function temporaryFolder(context: { after(fn: () => void): void }): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-test-'));
+/**
+ * A temporary folder that is removed when the test or suite is over. In `memory` where the system has a place for that:
+ * for tests that make hundreds of small indexes, each of which would wait for the disk.
+ */
+export function temporaryFolder(context: { after(fn: () => void): void }, where?: 'memory'): string {
+  const memory = where === 'memory' && fs.existsSync('/dev/shm');
+  const folder = fs.mkdtempSync(path.join(memory ? '/dev/shm' : os.tmpdir(), 'ditag-test-'));
   context.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   return folder;
 }

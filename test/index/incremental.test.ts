@@ -3,18 +3,19 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { temporaryFolder } from '../cli/run-ditag.ts';
 import { answersOf, indexHere } from './index-here.ts';
 import { dicomFile, type Instance, LONG_AGO, writeFile } from './make-archive.ts';
 
-const RUNS = Number(process.env['DITAG_PROPERTY_RUNS'] ?? 25);
+const RUNS = Number(process.env['DITAG_PROPERTY_RUNS'] ?? 150);
 
 const FOLDERS = ['', 'a', 'a/b', 'a-b', 'a/b/c', 'B', 'z z', 'é'];
 const NAMES = ['1', '2', '10', 'a', 'a.dcm', 'IM\n1', 'é'];
 /** The last ones are malformed, but a file may have them. */
-const SERIES = ['1.2', '1.2.3', '1.10', '9', '1.2 x', '1,2', '1"2'];
+const SERIES = ['1.2', '1.2.3', '1.10', '9', '1.2 x', 'ä.1', '1,2', '1"2'];
+const WELL_FORMED = 4;
 
 type Content =
   | { readonly kind: 'instance'; readonly series: number; readonly sop: number; readonly variant: number }
@@ -28,14 +29,26 @@ type Step =
   | { readonly step: 'index'; readonly stopAfter: number | undefined; readonly order: number };
 
 const number = (below: number) => fc.nat(below - 1);
-const content: fc.Arbitrary<Content> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('instance' as const), series: number(SERIES.length), sop: number(30), variant: number(5) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('other' as const), text: fc.constantFrom('', 'text', 'DICM') }) },
-);
+const contents = (series: number): fc.Arbitrary<Content> =>
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('instance' as const),
+        series: number(series),
+        sop: number(30),
+        variant: number(5),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('other' as const), text: fc.constantFrom('', 'text', 'DICM') }),
+    },
+  );
 const folder = number(FOLDERS.length);
 const name = number(NAMES.length);
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ step: fc.constant('write' as const), folder, name, content }) },
+const steps = (series: number): fc.Arbitrary<Step> => fc.oneof(
+  { weight: 10, arbitrary: fc.record({ step: fc.constant('write' as const), folder, name, content: contents(series) }) },
   { weight: 3, arbitrary: fc.record({ step: fc.constant('remove' as const), folder, name }) },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('remove-folder' as const), folder }) },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('move' as const), folder, to: folder }) },
@@ -91,23 +104,31 @@ class Tree {
       const to = path.join(this.root, FOLDERS[step.to]!);
       if (at === this.root || to === this.root || !fs.existsSync(at) || `${to}/`.startsWith(`${at}/`)) return;
       fs.rmSync(to, { recursive: true, force: true });
-      fs.mkdirSync(path.dirname(to), { recursive: true });
-      if (fs.existsSync(at)) fs.renameSync(at, to);
+      if (entry(path.dirname(to))?.isDirectory() === true && fs.existsSync(at)) fs.renameSync(at, to);
       return;
     }
     const file = path.join(at, NAMES[step.name]!);
-    const there = fs.lstatSync(file, { throwIfNoEntry: false });
+    const there = entry(file);
     if (step.step === 'write') {
       // A name is a file here and a folder there: what is in the way goes.
       if (there?.isDirectory() === true) fs.rmSync(file, { recursive: true });
       for (let above = at; above !== this.root; above = path.dirname(above))
-        if (fs.lstatSync(above, { throwIfNoEntry: false })?.isFile() === true) fs.rmSync(above);
+        if (entry(above)?.isFile() === true) fs.rmSync(above);
       const bytes = step.content.kind === 'other' ? step.content.text : dicomFile(instance(step.content));
       writeFile(this.root, path.relative(this.root, file), bytes, seconds);
     } else if (there?.isFile() === true) {
       if (step.step === 'remove') fs.rmSync(file);
       else fs.utimesSync(file, seconds, seconds);
     }
+  }
+}
+
+/** What stands at a path; undefined for nothing, also where a file is in the place of a folder. */
+function entry(file: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(file);
+  } catch {
+    return undefined;
   }
 }
 
@@ -120,18 +141,18 @@ function picker(seed: number): (waiting: number) => number {
   };
 }
 
-test('incremental runs answer like a fresh index', { timeout: 120_000 }, async (t) => {
-  const folder = temporaryFolder(t);
+async function sameAsFresh(t: TestContext, series: number, numRuns: number): Promise<void> {
+  const folder = temporaryFolder(t, 'memory');
   let n = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+    fc.asyncProperty(fc.array(steps(series), { minLength: 5, maxLength: 40 }), async (changes) => {
       const here = path.join(folder, String(n++));
       fs.mkdirSync(here);
       const tree = new Tree(path.join(here, 'archive'));
       const database = path.join(here, 'dicom.db');
       let fresh = 0;
       try {
-        for (const step of [...steps, { step: 'index', stopAfter: undefined, order: 1 } as const]) {
+        for (const step of [...changes, { step: 'index', stopAfter: undefined, order: 1 } as const]) {
           tree.change(step);
           if (step.step !== 'index') continue;
           const { stopAfter, order } = step;
@@ -148,6 +169,14 @@ test('incremental runs answer like a fresh index', { timeout: 120_000 }, async (
         fs.rmSync(here, { recursive: true, force: true });
       }
     }),
-    { numRuns: RUNS, endOnFailure: process.env['DITAG_SHRINK'] === undefined },
+    { numRuns, endOnFailure: process.env['DITAG_SHRINK'] === undefined },
   );
+}
+
+test('incremental runs answer like a fresh index', { timeout: 120_000 }, async (t) => {
+  await sameAsFresh(t, WELL_FORMED, RUNS);
+});
+
+test('so they do where SeriesInstanceUIDs are malformed', { timeout: 120_000 }, async (t) => {
+  await sameAsFresh(t, SERIES.length, Math.ceil(RUNS / 3));
 });

@@ -43,10 +43,18 @@ export async function indexHere(
   const { append = false, acceptDeletions = false, pick = (waiting) => waiting - 1 } = options;
   const own = new FilesystemArchiveFiles(typedPath(archive), { mostCalls: 4 });
   const files = options.files?.(own) ?? own;
-  const writer = new SqliteIndexWriter(databasePath, archive, { append, config: 'config.ini' });
-  let closed = false;
+  const readNow = (folder: string, name: string) => {
+    try {
+      return own.runNow(readHeader(joinPath(folder, name)));
+    } catch {
+      return undefined;
+    }
+  };
+  const ports = { readHeader: readNow, progress: () => {} };
+  const writer = new SqliteIndexWriter(databasePath, archive, { append, config: 'config.ini', ports });
+  const { resumed } = writer.start;
   try {
-    const ledger = new SqliteScanLedger(writer.databasePath, archive);
+    const ledger = new SqliteScanLedger(writer.start.databasePath, archive);
     let opened = 0;
     let kept = 0;
     let jobsDone = 0;
@@ -54,7 +62,7 @@ export async function indexHere(
       const waiting: ScanJob[] = [{ job: 'scan-folder', folder: '' }];
       while (waiting.length > 0) {
         if (options.stopAfter !== undefined && jobsDone++ >= options.stopAfter) {
-          return { report: undefined, opened, kept, resumed: writer.resumed };
+          return { report: undefined, opened, kept, resumed };
         }
         const [job] = waiting.splice(pick(waiting.length), 1);
         let events: ScanEvent[];
@@ -70,29 +78,15 @@ export async function indexHere(
           if (event.event === 'chunk') opened += event.tally.opened;
           else if (event.event === 'folder-kept') kept++;
         }
-        writer.stage(events);
+        await writer.stage(events);
       }
     } finally {
       ledger.close();
     }
-    const report = writer.publish({
-      append,
-      acceptDeletions,
-      readHeader: (folder, name) => {
-        try {
-          return own.runNow(readHeader(joinPath(folder, name)));
-        } catch {
-          return undefined;
-        }
-      },
-      progress: () => {},
-    });
-    const resumed = writer.resumed;
-    writer.close();
-    closed = true;
+    const report = await writer.publish({ append, acceptDeletions });
     return { report, opened, kept, resumed };
   } finally {
-    if (!closed) writer.close();
+    await writer.close();
   }
 }
 

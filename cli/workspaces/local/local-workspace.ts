@@ -29,7 +29,7 @@ export class LocalWorkspace implements Workspace {
   async openIndex(project: string | undefined): Promise<InstanceIndex> {
     const { SqliteInstanceIndex } = await import('../../../adapters/sqlite/instance-index.ts');
     const { configuration } = this;
-    const database = project === undefined ? configuration.databasePath : projectDatabase(configuration, project);
+    const database = project === undefined ? configuration.databasePath : await projectDatabase(configuration, project);
     return new SqliteInstanceIndex(database, configuration.file);
   }
 

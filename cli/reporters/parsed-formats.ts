@@ -1,0 +1,79 @@
+// The formats for which rows are read again: json, ndjson, and table, which has to see all rows before the first.
+import { Buffer } from 'node:buffer';
+import { CSV_COLUMNS } from '../../core/instance/attributes.ts';
+import type { RowBatch } from '../../core/ports/instance-index.ts';
+import { parseCsvLines } from '../../core/query/csv-reader.ts';
+import type { RowFormat, RowFormatName } from './row-format.ts';
+
+/** @param more names of the columns after the six */
+export function parsedFormat(name: Exclude<RowFormatName, 'csv'>, more: readonly string[]): RowFormat {
+  switch (name) {
+    case 'ndjson':
+      return {
+        begin: () => '',
+        batch: (batch) =>
+          rowsOf(batch)
+            .map((row) => `${JSON.stringify(named(row, more))}\n`)
+            .join(''),
+        end: () => '',
+      };
+    case 'json':
+      return jsonFormat(more);
+    case 'table':
+      return tableFormat(more);
+  }
+}
+
+/** The rows of a batch as values, further columns included. */
+function rowsOf({ lines, more }: RowBatch): string[][] {
+  const rows = parseCsvLines(Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8'));
+  return more === undefined ? rows : rows.map((row, i) => [...row, ...more[i]!]);
+}
+
+function named(row: readonly string[], more: readonly string[]): Record<string, string> {
+  return Object.fromEntries([...CSV_COLUMNS, ...more].map((column, i) => [column, row[i]!]));
+}
+
+function jsonFormat(more: readonly string[]): RowFormat {
+  let first = true;
+  return {
+    begin: () => '[',
+    batch: (batch) => {
+      const rows = rowsOf(batch).map((row) => `\n  ${JSON.stringify(named(row, more))}`);
+      const text = (first ? '' : ',') + rows.join(',');
+      first = false;
+      return text;
+    },
+    end: () => (first ? ']\n' : '\n]\n'),
+  };
+}
+
+/** Columns are as wide as their widest value, up to this many characters. */
+const WIDEST = 40;
+
+function tableFormat(more: readonly string[]): RowFormat {
+  const rows: string[][] = [[...CSV_COLUMNS, ...more]];
+  return {
+    begin: () => '',
+    batch: (batch) => {
+      for (const row of rowsOf(batch)) rows.push(row.map((value) => value.replace(/[\x00-\x1f\x7f]/g, ' ')));
+      return '';
+    },
+    end: () => {
+      const shown = (value: string) => {
+        const characters = [...value];
+        return characters.length > WIDEST ? `${characters.slice(0, WIDEST - 1).join('')}…` : value;
+      };
+      const widths = rows[0]!.map((_, column) =>
+        rows.reduce((widest, row) => Math.max(widest, [...shown(row[column]!)].length), 0),
+      );
+      const line = (row: readonly string[]) =>
+        row
+          .map((value, column) => shown(value) + ' '.repeat(widths[column]! - [...shown(value)].length))
+          .join('  ')
+          .trimEnd();
+      const [head, ...body] = rows;
+      return `${[line(head!), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line)].join('\n')}\n`;
+    },
+  };
+}

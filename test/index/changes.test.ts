@@ -1,0 +1,209 @@
+// What `index` believes: files that changed, came, went and moved; listings that cannot be true; interrupted runs.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { DitagError } from '../../core/errors/errors.ts';
+import { temporaryFolder } from '../cli/run-ditag.ts';
+import { answersOf, indexHere, rowsOf } from './index-here.ts';
+import { dicomFile, LONG_AGO, makeArchive, plainSeries, writeFile } from './make-archive.ts';
+
+function place(t: TestContext): { database: string; archive: string } {
+  const folder = temporaryFolder(t, 'memory');
+  return { database: path.join(folder, 'dicom.db'), archive: path.join(folder, 'archive') };
+}
+
+async function patients(database: string): Promise<string[]> {
+  return (await rowsOf(database, { columns: 'PatientName,SOPInstanceUID' }))
+    .filter((row) => row.length === 2)
+    .map((row) => row.join(' '));
+}
+
+const person = (PatientName: string, sop = '1') => dicomFile({ SeriesInstanceUID: '1.2', SOPInstanceUID: `1.2.${sop}`, PatientName });
+
+async function sameAsFresh(database: string, archive: string): Promise<void> {
+  const fresh = `${database}-fresh`;
+  fs.rmSync(fresh, { force: true });
+  await indexHere(fresh, archive);
+  assert.deepEqual(await answersOf(database), await answersOf(fresh));
+}
+
+test('only what changed is opened: size, time, new names', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 5), ...plainSeries('b', '1.3', 5), text: 'no DICOM' });
+  assert.equal((await indexHere(database, archive)).opened, 11);
+  assert.equal((await indexHere(database, archive)).opened, 0);
+  writeFile(archive, 'a/0002.dcm', person('Other'), LONG_AGO);
+  assert.equal((await indexHere(database, archive)).opened, 1, 'another size');
+  fs.utimesSync(path.join(archive, 'b/0001.dcm'), LONG_AGO + 1, LONG_AGO + 1);
+  assert.equal((await indexHere(database, archive)).opened, 1, 'another time');
+  writeFile(archive, 'c/new', person('New'));
+  assert.equal((await indexHere(database, archive)).opened, 1, 'a new file');
+  fs.renameSync(path.join(archive, 'a/0001.dcm'), path.join(archive, 'a/0009.dcm'));
+  assert.equal((await indexHere(database, archive)).opened, 1, 'a renamed file');
+  fs.rmSync(path.join(archive, 'a/0003.dcm'));
+  assert.equal((await indexHere(database, archive)).opened, 0, 'a file that is gone');
+  await sameAsFresh(database, archive);
+});
+
+test('fractions of a second count', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { 1: person('A') });
+  fs.utimesSync(path.join(archive, '1'), LONG_AGO, LONG_AGO + 0.123456);
+  await indexHere(database, archive);
+  assert.equal((await indexHere(database, archive)).opened, 0);
+  fs.writeFileSync(path.join(archive, '1'), person('B'));
+  fs.utimesSync(path.join(archive, '1'), LONG_AGO, LONG_AGO + 0.123459);
+  assert.equal((await indexHere(database, archive)).opened, 1);
+  assert.deepEqual(await patients(database), ['B 1.2.1']);
+});
+
+test('a file written within two seconds of its listing is read again', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { old: person('Old', '2') });
+  fs.writeFileSync(path.join(archive, 'just-now'), person('A'));
+  assert.equal((await indexHere(database, archive)).opened, 2);
+  assert.equal((await indexHere(database, archive)).opened, 1, 'the fresh one only');
+  const file = path.join(archive, 'just-now');
+  fs.utimesSync(file, LONG_AGO, LONG_AGO);
+  assert.equal((await indexHere(database, archive)).opened, 1);
+  assert.equal((await indexHere(database, archive)).opened, 0);
+});
+
+test('a fresh file that is rewritten with the same size at once shows its new header at the next run', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { text: 'no DICOM' });
+  fs.writeFileSync(path.join(archive, 'x'), person('A'));
+  await indexHere(database, archive);
+  assert.deepEqual(await patients(database), ['A 1.2.1']);
+  fs.writeFileSync(path.join(archive, 'x'), person('B'));
+  await indexHere(database, archive);
+  assert.deepEqual(await patients(database), ['B 1.2.1']);
+});
+
+test('the first file in path order speaks, in whatever order the files came', async (t) => {
+  const { database, archive } = place(t);
+  // Component by component, byte by byte: `a/z` before `a-b/a`, `B` before `a`, `é` last.
+  const order = ['B/1', 'a/0', 'a/z', 'a-b/a', 'b', 'é'];
+  const index = async () => {
+    await indexHere(database, archive);
+    return (await patients(database)).join();
+  };
+  makeArchive(archive, { README: 'no DICOM' });
+  for (const name of [...order].reverse()) {
+    writeFile(archive, name, person(name));
+    assert.equal(await index(), `${name} 1.2.1`);
+  }
+  writeFile(archive, order[0]!, person('changed'), LONG_AGO + 5);
+  assert.equal(await index(), 'changed 1.2.1');
+  for (const [i, name] of order.slice(0, -1).entries()) {
+    fs.rmSync(path.join(archive, name));
+    for (const folder of ['B', 'a', 'a-b'])
+      if (fs.existsSync(path.join(archive, folder)) && fs.readdirSync(path.join(archive, folder)).length === 0)
+        fs.rmdirSync(path.join(archive, folder));
+    assert.equal(await index(), `${order[i + 1]!} 1.2.1`);
+    await sameAsFresh(database, archive);
+  }
+});
+
+test('moved and renamed folders are not doubled', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a/b', '1.2', 3), ...plainSeries('c', '1.3', 3) });
+  await indexHere(database, archive);
+  fs.renameSync(path.join(archive, 'a'), path.join(archive, 'z'));
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+  const { statistics } = (await answersOf(database)) as { statistics: { instances: number; series: number } };
+  assert.deepEqual([statistics.instances, statistics.series], [6, 2]);
+});
+
+test('more than 10 % of the files gone at once changes nothing, until it is accepted', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 270), ...plainSeries('b', '1.3', 30), ...plainSeries('c', '1.4', 1) });
+  await indexHere(database, archive);
+  const before = await answersOf(database);
+  fs.rmSync(path.join(archive, 'b'), { recursive: true });
+  fs.rmSync(path.join(archive, 'a/0001.dcm'));
+  await assert.rejects(indexHere(database, archive), (error) => {
+    assert.ok(error instanceof DitagError);
+    assert.equal(error.code, 'too-many-deletions');
+    assert.equal(error.exitCode, 1);
+    assert.match(error.message, /^31 of 301 known files are gone from .*--accept-deletions\.$/);
+    return true;
+  });
+  assert.deepEqual(await answersOf(database), before);
+  await indexHere(database, archive, { acceptDeletions: true });
+  await sameAsFresh(database, archive);
+});
+
+test('up to 10 % is believed', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 270), ...plainSeries('b', '1.3', 30) });
+  await indexHere(database, archive);
+  fs.rmSync(path.join(archive, 'b'), { recursive: true });
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+});
+
+test('a known folder that lists empty keeps its files, until it is accepted', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 3), ...plainSeries('b/x', '1.3', 3), ...plainSeries('b/y', '1.4', 3) });
+  await indexHere(database, archive);
+  const before = await answersOf(database);
+  for (const name of fs.readdirSync(path.join(archive, 'a'))) fs.rmSync(path.join(archive, 'a', name));
+  fs.rmSync(path.join(archive, 'b/x'), { recursive: true });
+  fs.rmSync(path.join(archive, 'b/y'), { recursive: true });
+  writeFile(archive, 'c', 'no DICOM');
+  assert.equal((await indexHere(database, archive)).kept, 2);
+  const { statistics } = before as { statistics: { instances: number } };
+  assert.equal(((await answersOf(database)) as { statistics: { instances: number } }).statistics.instances, statistics.instances);
+  assert.equal((await indexHere(database, archive, { acceptDeletions: true })).kept, 0);
+  await sameAsFresh(database, archive);
+  assert.equal((await indexHere(database, archive)).kept, 0, 'an empty folder that was accepted is no question any more');
+});
+
+test('a file and a folder change places', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('x', '1.2', 2), y: person('Y', '7'), README: 'no DICOM' });
+  await indexHere(database, archive);
+  fs.rmSync(path.join(archive, 'x'), { recursive: true });
+  fs.rmSync(path.join(archive, 'y'));
+  makeArchive(archive, { ...plainSeries('y', '1.2', 2), x: person('X', '8') });
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+});
+
+test('an interrupted run changes no answer; the next one goes on from it', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 20), ...plainSeries('b', '1.3', 20), ...plainSeries('c', '1.4', 20) });
+  const first = await indexHere(database, archive, { stopAfter: 5 });
+  assert.equal(first.report, undefined);
+  assert.ok(first.opened > 0 && first.opened < 60);
+  await assert.rejects(answersOf(database), /There is no index at/);
+  const second = await indexHere(database, archive);
+  assert.equal(second.resumed, true);
+  assert.equal(second.opened, 60 - first.opened);
+  await sameAsFresh(database, archive);
+  const before = await answersOf(database);
+  makeArchive(archive, { ...plainSeries('d', '1.5', 20), ...plainSeries('e', '1.6', 20) });
+  fs.rmSync(path.join(archive, 'c/0001.dcm'));
+  await indexHere(database, archive, { stopAfter: 6 });
+  assert.deepEqual(await answersOf(database), before);
+  // What the interrupted run saw is not what is there now.
+  fs.rmSync(path.join(archive, 'e'), { recursive: true });
+  writeFile(archive, 'd/0001.dcm', person('changed', '77'), LONG_AGO + 9);
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+});
+
+test('an interrupted run of another archive is of no consequence', async (t) => {
+  const { database, archive } = place(t);
+  const other = `${archive}-other`;
+  makeArchive(archive, plainSeries('a', '1.2', 3));
+  makeArchive(other, plainSeries('a', '1.3', 3));
+  await indexHere(database, archive, { stopAfter: 2 });
+  assert.equal((await indexHere(database, other)).resumed, false);
+  const fresh = `${database}-fresh`;
+  await indexHere(fresh, other);
+  assert.deepEqual(await answersOf(database), await answersOf(fresh));
+});
