@@ -24,7 +24,8 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
   private readonly paths: Paths;
   private readonly pace: Pace;
   private underWay = 0;
-  private readonly waiting: (() => void)[] = [];
+  /** Each starts more tasks of one `runAll` when there is room again. */
+  private readonly waiting = new Set<() => void>();
 
   /** @param root byte path of the archive's root */
   constructor(root: string, options: FilesystemOptions) {
@@ -34,30 +35,79 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
 
   async run<T>(task: FileTask<T>): Promise<T> {
     if (this.pace.direct) return this.runNow(task);
-    return this.runLater(task);
-  }
-
-  async runAll(tasks: Iterable<FileTask<void>>): Promise<void> {
-    const iterator = tasks[Symbol.iterator]();
-    const running = new Set<Promise<void>>();
-    let failed: { error: unknown } | undefined;
-    for (let next = iterator.next(); next.done !== true && failed === undefined; next = iterator.next()) {
-      if (this.pace.direct) {
-        this.runNow(next.value);
-        continue;
-      }
-      const promise: Promise<void> = this.runLater(next.value).then(
-        () => void running.delete(promise),
-        (error: unknown) => {
-          running.delete(promise);
-          failed ??= { error };
+    return new Promise((resolve, reject) => {
+      this.underWay++;
+      const ended = () => {
+        this.underWay--;
+        this.startWaiting();
+      };
+      this.step(
+        task,
+        () => task.next(),
+        (value) => {
+          ended();
+          resolve(value);
+        },
+        (error) => {
+          ended();
+          reject(error);
         },
       );
-      running.add(promise);
-      if (running.size >= this.pace.most) await Promise.race(running);
-    }
-    while (running.size > 0) await Promise.race(running);
-    if (failed !== undefined) throw failed.error;
+    });
+  }
+
+  runAll(tasks: Iterable<FileTask<void>>): Promise<void> {
+    const iterator = tasks[Symbol.iterator]();
+    // No promise a task: on a slow mount they would cost as much as the calls.
+    return new Promise((resolve, reject) => {
+      let running = 0;
+      let exhausted = false;
+      let failed: { error: unknown } | undefined;
+      const settle = () => {
+        if (running > 0 || !exhausted) return;
+        this.waiting.delete(start);
+        if (failed === undefined) resolve();
+        else reject(failed.error);
+      };
+      const fail = (error: unknown) => {
+        failed ??= { error };
+        exhausted = true;
+      };
+      const start = () => {
+        try {
+          while (!exhausted && (this.pace.direct || this.underWay < this.pace.most)) {
+            const next = iterator.next();
+            if (next.done === true) exhausted = true;
+            else if (this.pace.direct) this.runNow(next.value);
+            else launch(next.value);
+          }
+        } catch (error) {
+          fail(error);
+        }
+        if (exhausted) settle();
+        else this.waiting.add(start);
+      };
+      const launch = (task: FileTask<void>) => {
+        running++;
+        this.underWay++;
+        const ended = () => {
+          running--;
+          this.underWay--;
+          if (exhausted) settle();
+          this.startWaiting();
+        };
+        this.step(
+          task,
+          () => task.next(),
+          ended,
+          (error) => {
+            fail(error);
+            ended();
+          },
+        );
+      };
+      start();
+    });
   }
 
   /** Runs a task at once, in this thread. */
@@ -79,55 +129,57 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
     return step.value;
   }
 
-  private async runLater<T>(task: FileTask<T>): Promise<T> {
-    await this.place();
-    try {
-      return await this.stepLater(task);
-    } finally {
-      this.underWay--;
-      this.waiting.shift()?.();
+  private startWaiting(): void {
+    for (const start of this.waiting) {
+      if (!this.pace.direct && this.underWay >= this.pace.most) return;
+      this.waiting.delete(start);
+      start();
     }
   }
 
-  /** Waits until fewer tasks are under way than the pace allows. */
-  private async place(): Promise<void> {
-    while (this.underWay >= this.pace.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.underWay++;
-  }
-
-  private stepLater<T>(task: FileTask<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const advance = (next: () => IteratorResult<FileCall, T>): void => {
-        let step: IteratorResult<FileCall, T>;
-        try {
-          step = next();
-        } catch (error) {
-          reject(error);
-          return;
-        }
-        if (step.done === true) {
-          resolve(step.value);
-          return;
-        }
-        if (this.pace.probes()) {
-          const start = performance.now();
-          try {
-            const answer = callNow(this.paths, step.value);
-            this.pace.probeTook(performance.now() - start);
-            advance(() => task.next(answer));
-          } catch (error) {
-            advance(() => task.throw(error));
-          }
-          return;
-        }
-        callLater(this.paths, step.value, (error, answer) => {
-          this.pace.callEnded();
-          advance(() => (error === null ? task.next(answer) : task.throw(error)));
-        });
-      };
-      advance(() => task.next());
+  /** Advances a task by `next` and goes on, call by call, until it ends. */
+  private step<T>(
+    task: FileTask<T>,
+    next: () => IteratorResult<FileCall, T>,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    let step: IteratorResult<FileCall, T>;
+    try {
+      step = next();
+      // Calls that never wait for a network are made in this thread.
+      while (step.done !== true && (isLocal(step.value) || this.pace.probes()))
+        step = this.callInThread(task, step.value);
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    if (step.done === true) {
+      resolve(step.value);
+      return;
+    }
+    callLater(this.paths, step.value, (error, answer) => {
+      this.pace.callEnded();
+      this.step(task, () => (error === null ? task.next(answer) : task.throw(error)), resolve, reject);
     });
   }
+
+  private callInThread<T>(task: FileTask<T>, call: FileCall): IteratorResult<FileCall, T> {
+    let answer: FileAnswer;
+    const start = performance.now();
+    try {
+      answer = callNow(this.paths, call);
+    } catch (error) {
+      return task.throw(error);
+    }
+    if (!isLocal(call)) this.pace.probeTook(performance.now() - start);
+    return task.next(answer);
+  }
+}
+
+/** Attributes of an open file are at hand, and closing one that was only read waits for nothing. */
+function isLocal(call: FileCall): boolean {
+  return call.call === 'fstat' || call.call === 'close';
 }
 
 /**

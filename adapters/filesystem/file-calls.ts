@@ -7,7 +7,9 @@ import type { EntryType, FileAnswer, FileCall, FileStatus } from '../../core/por
 
 // O_NONBLOCK: opening a named pipe that someone put into the archive must not wait for a writer.
 const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
-/** Entries that one read of a folder asks for. */
+/** A folder whose own size says that it has many entries is listed in batches, so that they never fill the memory (bytes). */
+const BIG_FOLDER = 262_144;
+/** Entries in such a batch. */
 const LIST_BATCH = 1024;
 
 /** Turns byte paths relative to `root` into what node:fs takes: a string where the bytes are ASCII, else a Buffer. */
@@ -46,15 +48,24 @@ export function callNow(paths: Paths, call: FileCall): FileAnswer {
     case 'close':
       fs.closeSync(call.file);
       return undefined;
-    case 'list': {
-      const dir = fs.opendirSync(paths.of(call.path) as string, LIST_OPTIONS);
-      try {
-        for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) call.entry(entry.name, typeOf(entry));
-      } finally {
-        dir.closeSync();
-      }
+    case 'list':
+      listNow(paths.of(call.path), call.entry);
       return undefined;
-    }
+  }
+}
+
+type OnEntry = (name: string, type: EntryType) => void;
+
+function listNow(path: string | Buffer, onEntry: OnEntry): void {
+  if (fs.statSync(path).size < BIG_FOLDER) {
+    for (const entry of fs.readdirSync(path, LIST_WHOLE)) onEntry(entry.name, typeOf(entry));
+    return;
+  }
+  const dir = fs.opendirSync(path as string, LIST_OPTIONS);
+  try {
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) onEntry(entry.name, typeOf(entry));
+  } finally {
+    dir.closeSync();
   }
 }
 
@@ -77,10 +88,11 @@ export function callLater(paths: Paths, call: FileCall, done: (error: Error | nu
       fs.close(call.file, (error) => done(error ?? null, undefined));
       return;
     case 'list':
-      listLater(paths.of(call.path), call.entry).then(
-        () => done(null, undefined),
-        (error: unknown) => done(error as Error, undefined),
-      );
+      // All at once, unlike `callNow`: each part of a listing would wait for the mount again.
+      fs.readdir(paths.of(call.path), LIST_WHOLE, (error, entries) => {
+        if (error === null) for (const entry of entries) call.entry(entry.name, typeOf(entry));
+        done(error, undefined);
+      });
       return;
   }
 }
@@ -88,10 +100,7 @@ export function callLater(paths: Paths, call: FileCall, done: (error: Error | nu
 // `encoding: latin1` is what keeps names that are not UTF-8 whole; the types do not know that it is allowed.
 const LIST_OPTIONS = { encoding: 'latin1' as BufferEncoding, bufferSize: LIST_BATCH };
 
-async function listLater(path: string | Buffer, entry: (name: string, type: EntryType) => void): Promise<void> {
-  const dir = await fs.promises.opendir(path as string, LIST_OPTIONS);
-  for await (const found of dir) entry(found.name, typeOf(found));
-}
+const LIST_WHOLE = { encoding: 'latin1' as BufferEncoding, withFileTypes: true as const };
 
 function typeOf(entry: fs.Dirent): EntryType {
   if (entry.isFile()) return 'file';

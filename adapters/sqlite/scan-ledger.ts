@@ -4,14 +4,23 @@ import type { Chunk, KnownChunk, ScanLedger } from '../../core/ports/scan-ledger
 import { FolderTree } from './folder-tree.ts';
 import { StagedChunks } from './staging.ts';
 
+/** What lies directly in a folder. */
+interface Below {
+  readonly folder: string;
+  readonly id: number | undefined;
+  readonly subfolders: string[];
+  /** Bits of its chunks; 0 where it is not cut. */
+  readonly bits: number;
+}
+
 export class SqliteScanLedger implements ScanLedger {
   private readonly database: DatabaseSync;
   private readonly tree: FolderTree | undefined;
   private readonly staged: StagedChunks | undefined;
   private readonly own: StatementSync;
   private readonly part: StatementSync;
-  private readonly mostBits: StatementSync;
   private readonly below: StatementSync;
+  private last: Below | undefined;
 
   /** @param archive the archive's name; an unknown one has an empty ledger */
   constructor(databasePath: string, archive: string) {
@@ -26,34 +35,28 @@ export class SqliteScanLedger implements ScanLedger {
     else staged.close();
     this.own = this.database.prepare('SELECT record FROM folder WHERE id = ?');
     this.part = this.database.prepare(
-      "SELECT bits, chunk, record FROM folder WHERE parent = ? AND hash = ? AND name = '' AND bits = ?",
+      "SELECT record FROM folder WHERE parent = ? AND hash = ? AND name = '' AND bits = ?",
     );
-    this.mostBits = this.database.prepare("SELECT max(bits) AS bits FROM folder WHERE parent = ? AND name = ''");
-    this.below = this.database.prepare("SELECT name FROM folder WHERE parent = ? AND name <> ''");
+    this.below = this.database.prepare('SELECT name, bits FROM folder WHERE parent = ?');
   }
 
   subfolders(folder: string): string[] {
-    const id = this.tree?.idOf(folder);
-    return id === undefined ? [] : (this.below.all(id) as { name: string }[]).map((row) => row.name);
+    return this.look(folder).subfolders;
   }
 
   chunkBits(folder: string): number {
-    return Math.max(this.staged?.bits(folder) ?? 0, this.liveBits(this.tree?.idOf(folder)));
+    return Math.max(this.staged?.bits(folder) ?? 0, this.look(folder).bits);
   }
 
   chunk(folder: string, chunk: Chunk): KnownChunk | undefined {
     const staged = this.staged?.chunk(folder, chunk);
     if (staged !== undefined) return { ...staged, staged: true };
-    const id = this.tree?.idOf(folder);
+    const { id, bits } = this.look(folder);
     if (id === undefined) return undefined;
-    const bits = this.liveBits(id);
-    if (bits === 0) {
-      const { record } = this.own.get(id) as { record: Uint8Array | null };
-      return record === null ? undefined : { bits: 0, index: 0, record, staged: false };
-    }
     const index = chunk.index >>> (chunk.bits - bits);
-    const row = this.part.get(id, index, bits) as { record: Uint8Array } | undefined;
-    return row === undefined ? undefined : { bits, index, record: row.record, staged: false };
+    const row = bits === 0 ? this.own.get(id) : this.part.get(id, index, bits);
+    const record = (row as { record: Uint8Array | null } | undefined)?.record ?? undefined;
+    return record === undefined ? undefined : { bits, index, record, staged: false };
   }
 
   close(): void {
@@ -61,8 +64,19 @@ export class SqliteScanLedger implements ScanLedger {
     this.database.close();
   }
 
-  private liveBits(id: number | undefined): number {
-    if (id === undefined) return 0;
-    return (this.mostBits.get(id) as { bits: number | null }).bits ?? 0;
+  /** The stages ask several things of one folder in a row: they are fetched once. */
+  private look(folder: string): Below {
+    if (this.last?.folder === folder) return this.last;
+    const id = this.tree?.idOf(folder);
+    const subfolders: string[] = [];
+    let bits = 0;
+    if (id !== undefined) {
+      for (const row of this.below.all(id) as { name: string; bits: number }[]) {
+        if (row.name !== '') subfolders.push(row.name);
+        else if (row.bits > bits) bits = row.bits;
+      }
+    }
+    this.last = { folder, id, subfolders, bits };
+    return this.last;
   }
 }

@@ -27,6 +27,7 @@ CREATE INDEX IF NOT EXISTS chunk_hash ON chunk (hash);
 CREATE TABLE IF NOT EXISTS header (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uid TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL, elements BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS header_hash ON header (hash);
 CREATE TABLE IF NOT EXISTS vanished (id INTEGER PRIMARY KEY, folder TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS emptied (id INTEGER PRIMARY KEY, folder TEXT NOT NULL);
 `;
 
 /** A chunk that a scan has found changed. */
@@ -55,6 +56,7 @@ export class Staging {
   private readonly touchChunk: StatementSync;
   private readonly addHeader: StatementSync;
   private readonly addVanished: StatementSync;
+  private readonly addEmptied: StatementSync;
   private readonly findHeader: StatementSync;
 
   constructor(databasePath: string) {
@@ -71,6 +73,7 @@ export class Staging {
     this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
     this.addHeader = sql('INSERT INTO header (hash, uid, folder, name, elements) VALUES (?, ?, ?, ?, ?)');
     this.addVanished = sql('INSERT INTO vanished (folder) VALUES (?)');
+    this.addEmptied = sql('INSERT INTO emptied (folder) VALUES (?)');
     this.findHeader = sql(
       'SELECT elements FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
     );
@@ -84,7 +87,7 @@ export class Staging {
     const set = this.database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
     set.run('archive', archive);
     set.run('scan', this.scan);
-    this.database.exec('DELETE FROM vanished');
+    this.database.exec('DELETE FROM vanished; DELETE FROM emptied');
     return kept && this.database.prepare('SELECT 1 FROM chunk LIMIT 1').get() !== undefined;
   }
 
@@ -98,7 +101,7 @@ export class Staging {
       if (event.event === 'chunk') this.addChunkEvent(event);
       else if (event.event === 'folders-vanished') {
         for (const name of event.names) this.addVanished.run(event.folder === '' ? name : `${event.folder}/${name}`);
-      }
+      } else if (event.reason === 'lists-empty') this.addEmptied.run(event.folder);
     }
   }
 
@@ -135,6 +138,11 @@ export class Staging {
     );
   }
 
+  /** Known folders that listed empty. */
+  emptiedFolders(): string[] {
+    return (this.database.prepare('SELECT folder FROM emptied').all() as { folder: string }[]).map((row) => row.folder);
+  }
+
   /** The full header of a file, where this or an interrupted scan has read it. */
   header(uid: string, folder: string, name: string): HeaderElement[] | undefined {
     const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { elements: Uint8Array } | undefined;
@@ -143,7 +151,9 @@ export class Staging {
 
   /** Forgets everything: it is in the index now, or not wanted. */
   clear(): void {
-    this.database.exec('DELETE FROM chunk; DELETE FROM header; DELETE FROM vanished; DELETE FROM meta');
+    this.database.exec(
+      'DELETE FROM chunk; DELETE FROM header; DELETE FROM vanished; DELETE FROM emptied; DELETE FROM meta',
+    );
   }
 
   close(): void {

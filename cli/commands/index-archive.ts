@@ -49,9 +49,9 @@ export async function indexArchive(
   }
   if (options.skipped !== undefined) await listSkipped(options.skipped, workspace, outcome.archive);
   if (!quiet) stderr.write(summary(outcome));
-  if (outcome.kept.length === 0) return 0;
-  stderr.write(keptFolders(outcome));
-  return 1;
+  const kept = keptFolders(outcome);
+  stderr.write(kept);
+  return kept === '' ? 0 : 1;
 }
 
 function threadCount(text: string | undefined): number | undefined {
@@ -93,11 +93,15 @@ function summary({ report, opened, seconds }: IndexOutcome): string {
   return `${lines.join('\n')}\n`;
 }
 
-function keptFolders({ kept }: IndexOutcome): string {
-  const lines = kept.slice(0, NAMED_FOLDERS).map(({ folder, reason, detail }) => {
-    const why = reason === 'unreadable' ? `could not be listed (${detail})` : 'lists empty, but held files before';
-    return `  ${shownPath(folder) || '.'}: ${why}`;
-  });
+/** Says of which folders the known content was kept, and why; '' where there are none. */
+function keptFolders({ report, unreadable }: IndexOutcome): string {
+  const kept = [
+    ...unreadable.map(({ folder, reason }) => ({ folder, why: `could not be listed (${reason})` })),
+    ...report.keptFolders.map((folder) => ({ folder, why: 'lists empty, but held files before' })),
+  ];
+  if (kept.length === 0) return '';
+  const lines = kept.slice(0, NAMED_FOLDERS).map(({ folder, why }) => `  ${shownPath(folder) || '.'}: ${why}`);
   if (kept.length > NAMED_FOLDERS) lines.push(`  … and ${grouped(kept.length - NAMED_FOLDERS)} more`);
-  return `What is known of ${grouped(kept.length)} folder(s) was kept; --accept-deletions removes what lists empty:\n${lines.join('\n')}\n`;
+  const hint = report.keptFolders.length > 0 ? '; --accept-deletions removes those that list empty' : '';
+  return `What is known of ${grouped(kept.length)} folder(s) was kept${hint}:\n${lines.join('\n')}\n`;
 }

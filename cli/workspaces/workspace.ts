@@ -1,6 +1,5 @@
 // What commands work on, whichever mode they run in: the index on this machine, or a cluster's. Commands know only
 // this interface.
-import type { ScanEvent } from '../../core/jobs/jobs.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 
@@ -36,8 +35,8 @@ export interface IndexOutcome {
   readonly opened: number;
   readonly vanished: number;
   readonly appeared: number;
-  /** Folders whose known content was kept because they could not be listed, or listed empty. */
-  readonly kept: readonly Extract<ScanEvent, { event: 'folder-kept' }>[];
+  /** Folders that could not be listed, with the reason: what is known of them was kept. */
+  readonly unreadable: readonly { readonly folder: string; readonly reason: string }[];
   /** Seconds of the whole run. */
   readonly seconds: number;
 }

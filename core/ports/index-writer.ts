@@ -43,6 +43,8 @@ export interface PublishReport {
   readonly skipped: Readonly<Record<string, number>>;
   /** Folder chunks whose record is new. */
   readonly changedChunks: number;
+  /** Known folders that listed empty and whose instances stand nowhere else: what is known of them was kept. */
+  readonly keptFolders: readonly string[];
 }
 
 /** One archive's index run. Only one at a time per index (`already-running`). */

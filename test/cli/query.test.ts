@@ -23,11 +23,7 @@ type Uid = keyof typeof ROWS;
 const ALL = Object.keys(ROWS) as Uid[];
 const csv = (...uids: Uid[]) => HEADER + uids.map((uid) => ROWS[uid]).join('');
 
-const after_: (() => void)[] = [];
-const home = temporaryFolder({ after: (fn) => void after_.push(fn) });
-after(() => {
-  for (const fn of after_) fn();
-});
+const home = temporaryFolder({ after });
 const query = (...args: string[]): Promise<Ended> => runDitag(['query', ...args], { home });
 
 before(async () => {

@@ -33,7 +33,7 @@ test('only what changed is opened: size, time, new names', async (t) => {
   makeArchive(archive, { ...plainSeries('a', '1.2', 5), ...plainSeries('b', '1.3', 5), text: 'no DICOM' });
   assert.equal((await indexHere(database, archive)).opened, 11);
   assert.equal((await indexHere(database, archive)).opened, 0);
-  writeFile(archive, 'a/0002.dcm', person('Other'), LONG_AGO);
+  writeFile(archive, 'a/0002.dcm', person('Another and much longer name'), LONG_AGO);
   assert.equal((await indexHere(database, archive)).opened, 1, 'another size');
   fs.utimesSync(path.join(archive, 'b/0001.dcm'), LONG_AGO + 1, LONG_AGO + 1);
   assert.equal((await indexHere(database, archive)).opened, 1, 'another time');

@@ -198,5 +198,8 @@ function inOrder(parts: Part[]): Part[] {
     const bytes = part(EXPLICIT_LITTLE);
     return bytes.length < 8 ? Number.POSITIVE_INFINITY : bytes.readUInt16LE(0) * 65536 + bytes.readUInt16LE(2);
   };
-  return parts.sort((a, b) => tagOf(a) - tagOf(b));
+  return parts
+    .map((part) => ({ part, tag: tagOf(part) }))
+    .sort((a, b) => a.tag - b.tag)
+    .map(({ part }) => part);
 }

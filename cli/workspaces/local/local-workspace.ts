@@ -44,22 +44,23 @@ export class LocalWorkspace implements Workspace {
     // Loaded here: a query does without them.
     const { FilesystemArchiveFiles } = await import('../../../adapters/filesystem/archive-files.ts');
     const { ThreadedIndexWriter } = await import('./threaded-index-writer.ts');
-    const { runScan } = await import('./scan-pool.ts');
+    const { ScanPool } = await import('./scan-pool.ts');
     const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
     const names = await rootNames(files, archive);
+    await using pool = new ScanPool(threads);
     const tally = new Tally();
     const { append, acceptDeletions, signal } = options;
     const { databasePath, file: config } = configuration;
     const writer = await ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
       options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
     );
+    let publishing = false;
     try {
       const { known, resumed } = writer.start;
       if (!acceptDeletions) checkRoot(names, archive, known);
       options.onStart({ archive, resumed, knownFiles: known?.files ?? 0 });
-      await runScan({
-        threads,
-        worker: {
+      await pool.scan({
+        start: {
           root,
           databasePath: writer.start.databasePath,
           archive,
@@ -73,13 +74,21 @@ export class LocalWorkspace implements Workspace {
         },
         signal,
       });
+      publishing = true;
       const report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
       await writer.close();
       saveIndexSettings(configuration, append ? undefined : archive);
-      return { archive, report, ...tally.changes(), kept: tally.kept, seconds: (performance.now() - start) / 1000 };
+      return {
+        archive,
+        report,
+        ...tally.changes(),
+        unreadable: tally.unreadable,
+        seconds: (performance.now() - start) / 1000,
+      };
     } catch (error) {
-      if (signal.aborted) await writer.abandon();
-      else await writer.close();
+      // A publication that is under way is rolled back; otherwise what was staged is committed first.
+      if (publishing && signal.aborted) await writer.abandon();
+      else await writer.close().catch(() => {});
       throw error;
     }
   }
@@ -138,11 +147,13 @@ class Tally {
   private opened = 0;
   private vanished = 0;
   private appeared = 0;
-  readonly kept: Extract<ScanEvent, { event: 'folder-kept' }>[] = [];
+  readonly unreadable: { folder: string; reason: string }[] = [];
 
   add(events: readonly ScanEvent[]): void {
     for (const event of events) {
-      if (event.event === 'folder-kept') this.kept.push(event);
+      if (event.event === 'folder-kept' && event.reason === 'unreadable') {
+        this.unreadable.push({ folder: event.folder, reason: event.detail });
+      }
       if (event.event !== 'chunk') continue;
       const { tally } = event;
       this.files += tally.files;

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { joinPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent, ScanJob } from '../../../core/jobs/jobs.ts';
-import type { JobOutcome, ScanBatch, ScanBatchDone, ScanWorkerData } from './scan-worker.ts';
+import type { JobOutcome, ScanBatch, ScanBatchDone, ScanWorkerStart } from './scan-worker.ts';
 
 /** Batches that a worker has at a time: while one is on its way back the next is being worked on. */
 const BATCHES_AHEAD = 3;
@@ -14,10 +14,12 @@ const BATCH_TIME = 25;
 /** The heap of a scan worker (megabytes). */
 const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
 
-export interface ScanPoolOptions {
-  readonly threads: number;
-  readonly worker: ScanWorkerData;
-  /** Gets what was found, and the part of the archive (0 to 1) that is done. While it does not resolve, no new jobs are given out. */
+export interface ScanOptions {
+  readonly start: ScanWorkerStart;
+  /**
+   * Gets what was found, and the part of the archive (0 to 1) that is done. While it does not resolve, no new jobs are
+   * given out.
+   */
   readonly onEvents: (events: readonly ScanEvent[], done: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -27,68 +29,99 @@ type Waiting =
   | { readonly job: ScanJob; readonly share: number }
   | { readonly folder: string; readonly names: readonly string[]; next: number; readonly share: number };
 
-/** Scans the whole archive. Resolves when nothing is left to do; rejects when a worker failed or `signal` aborted. */
-export async function runScan(options: ScanPoolOptions): Promise<void> {
-  const stack: Waiting[] = [{ job: { job: 'scan-folder', folder: '' }, share: 1 }];
-  const underWay = new Map<number, readonly { job: ScanJob; share: number }[]>();
-  let nextId = 0;
-  let done = 0;
-  let taking = 0;
-  const workers = Array.from(
-    { length: options.threads },
-    () => new Worker(workerFile(), { workerData: options.worker, resourceLimits: HEAP }),
-  );
-  const state = workers.map(() => ({ batches: 0, size: 1 }));
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const feed = (): void => {
-        // Breadth before depth among workers: each gets a first batch before one gets a second.
-        for (let ahead = 0; ahead < BATCHES_AHEAD; ahead++) {
-          workers.forEach((worker, i) => {
-            const own = state[i]!;
-            if (own.batches > ahead || stack.length === 0) return;
-            const jobs = take(stack, own.size);
-            const batch: ScanBatch = { id: nextId++, jobs: jobs.map(({ job }) => job) };
-            underWay.set(batch.id, jobs);
-            own.batches++;
-            worker.postMessage(batch);
-          });
-        }
-        if (underWay.size === 0 && stack.length === 0 && taking === 0) resolve();
-      };
-      workers.forEach((worker, i) => {
-        worker.on('message', ({ id, outcomes, took }: ScanBatchDone) => {
-          const jobs = underWay.get(id)!;
-          underWay.delete(id);
-          const own = state[i]!;
-          own.batches--;
-          if (took > BATCH_TIME * 2) own.size = Math.max(1, own.size >> 1);
-          else if (took < BATCH_TIME && jobs.length === own.size) own.size = Math.min(MOST_JOBS, own.size * 2);
-          const events: ScanEvent[] = [];
-          outcomes.forEach((outcome, n) => {
-            done += push(stack, outcome, jobs[n]!);
-            events.push(...outcome.events);
-          });
-          taking++;
-          options.onEvents(events, done).then(() => {
-            taking--;
-            feed();
-          }, reject);
-        });
-        worker.on('error', reject);
-        worker.on('exit', (code) => reject(new Error(`a scan worker ended with code ${code}`)));
-      });
-      options.signal.addEventListener('abort', () => reject(options.signal.reason as Error), { once: true });
-      if (options.signal.aborted) reject(options.signal.reason as Error);
-      feed();
+/** Worker threads, started at once and put to work by `scan`; disposing ends them wherever they are. */
+export class ScanPool implements AsyncDisposable {
+  private readonly workers: readonly Worker[];
+
+  constructor(threads: number) {
+    this.workers = Array.from({ length: threads }, () => new Worker(workerFile(), { resourceLimits: HEAP }));
+  }
+
+  /** Scans a whole archive. Resolves when nothing is left to do; rejects when a worker failed or `signal` aborted. */
+  scan(options: ScanOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      new Scan(this.workers, options, resolve, reject).feed();
     });
-  } finally {
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
-      workers.map((worker) => {
+      this.workers.map((worker) => {
         worker.removeAllListeners();
         return worker.terminate();
       }),
     );
+  }
+}
+
+interface WorkerState {
+  readonly worker: Worker;
+  /** Batches that it has, and jobs in the next one. */
+  batches: number;
+  size: number;
+}
+
+/** One scan: its waiting jobs, and who has which. */
+class Scan {
+  private readonly options: ScanOptions;
+  private readonly resolve: () => void;
+  private readonly reject: (error: unknown) => void;
+  private readonly states: WorkerState[];
+  private readonly stack: Waiting[] = [{ job: { job: 'scan-folder', folder: '' }, share: 1 }];
+  private readonly underWay = new Map<number, readonly { job: ScanJob; share: number }[]>();
+  private nextId = 0;
+  private done = 0;
+  /** Events that were handed on and not yet taken. */
+  private handedOn = 0;
+
+  constructor(workers: readonly Worker[], options: ScanOptions, resolve: () => void, reject: (error: unknown) => void) {
+    this.options = options;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.states = workers.map((worker) => ({ worker, batches: 0, size: 1 }));
+    for (const state of this.states) {
+      state.worker.on('message', (batch: ScanBatchDone) => this.take(state, batch));
+      state.worker.on('error', reject);
+      state.worker.on('exit', (code) => reject(new Error(`a scan worker ended with code ${code}`)));
+      state.worker.postMessage(options.start);
+    }
+    const { signal } = options;
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    if (signal.aborted) reject(signal.reason);
+  }
+
+  /** Gives out jobs. Breadth before depth: each worker gets a first batch before one gets a second. */
+  feed(): void {
+    const { stack } = this;
+    for (let ahead = 0; ahead < BATCHES_AHEAD; ahead++) {
+      for (const state of this.states) {
+        if (state.batches > ahead || stack.length === 0) continue;
+        const jobs = takeJobs(stack, state.size);
+        const batch: ScanBatch = { id: this.nextId++, jobs: jobs.map(({ job }) => job) };
+        this.underWay.set(batch.id, jobs);
+        state.batches++;
+        state.worker.postMessage(batch);
+      }
+    }
+    if (this.underWay.size === 0 && stack.length === 0 && this.handedOn === 0) this.resolve();
+  }
+
+  private take(state: WorkerState, { id, outcomes, took }: ScanBatchDone): void {
+    const jobs = this.underWay.get(id)!;
+    this.underWay.delete(id);
+    state.batches--;
+    if (took > BATCH_TIME * 2) state.size = Math.max(1, state.size >> 1);
+    else if (took < BATCH_TIME && jobs.length === state.size) state.size = Math.min(MOST_JOBS, state.size * 2);
+    const events: ScanEvent[] = [];
+    outcomes.forEach((outcome, n) => {
+      this.done += pushJobs(this.stack, outcome, jobs[n]!);
+      events.push(...outcome.events);
+    });
+    this.handedOn++;
+    this.options.onEvents(events, this.done).then(() => {
+      this.handedOn--;
+      this.feed();
+    }, this.reject);
   }
 }
 
@@ -98,7 +131,7 @@ function workerFile(): URL {
 }
 
 /** Puts what came of a job on the stack. Returns the share of the archive that is done with it. */
-function push(stack: Waiting[], { subfolders, jobs }: JobOutcome, from: { job: ScanJob; share: number }): number {
+function pushJobs(stack: Waiting[], { subfolders, jobs }: JobOutcome, from: { job: ScanJob; share: number }): number {
   const parts = subfolders.length + jobs.length;
   if (parts === 0) return from.share;
   // Files read at once count as one part, like a sub-folder.
@@ -109,7 +142,7 @@ function push(stack: Waiting[], { subfolders, jobs }: JobOutcome, from: { job: S
   return own * share;
 }
 
-function take(stack: Waiting[], most: number): { job: ScanJob; share: number }[] {
+function takeJobs(stack: Waiting[], most: number): { job: ScanJob; share: number }[] {
   const taken: { job: ScanJob; share: number }[] = [];
   while (taken.length < most) {
     const top = stack[stack.length - 1];

@@ -1,6 +1,6 @@
 // A scan worker: one thread with its own view of the archive's files and of what is known of them. It carries out
 // jobs and answers with their outcomes; what to do next is decided in scan-pool.ts.
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { FilesystemArchiveFiles } from '../../../adapters/filesystem/archive-files.ts';
 import { SqliteScanLedger } from '../../../adapters/sqlite/scan-ledger.ts';
 import type { ScanJob } from '../../../core/jobs/jobs.ts';
@@ -8,8 +8,8 @@ import { readFiles } from '../../../core/stages/read-files.ts';
 import { type ScanFolderOutcome, scanFolder } from '../../../core/stages/scan-folder.ts';
 import { transferablesOf } from './transfer.ts';
 
-/** What a worker is started with. */
-export interface ScanWorkerData {
+/** The first message to a worker: it is started before the index is open, since both take their time. */
+export interface ScanWorkerStart {
   /** Byte path of the archive's root. */
   readonly root: string;
   readonly databasePath: string;
@@ -32,24 +32,27 @@ export interface ScanBatchDone {
   readonly took: number;
 }
 
-if (parentPort !== null) serve(parentPort, workerData as ScanWorkerData);
+if (parentPort !== null) {
+  const port = parentPort;
+  port.once('message', (start: ScanWorkerStart) => serve(port, start));
+}
 
-function serve(port: NonNullable<typeof parentPort>, data: ScanWorkerData): void {
-  const files = new FilesystemArchiveFiles(data.root, { mostCalls: data.mostCalls });
-  const ledger = new SqliteScanLedger(data.databasePath, data.archive);
+function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): void {
+  const files = new FilesystemArchiveFiles(start.root, { mostCalls: start.mostCalls });
+  const ledger = new SqliteScanLedger(start.databasePath, start.archive);
   const ports = { files, ledger };
   port.on('message', (batch: ScanBatch) => {
-    const start = performance.now();
+    const began = performance.now();
     // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
     void Promise.all(batch.jobs.map((job) => carryOut(job))).then((outcomes) => {
-      const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - start };
+      const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - began };
       port.postMessage(done, transferablesOf(outcomes.flatMap(({ events }) => events)));
     });
   });
 
   async function carryOut(job: ScanJob): Promise<JobOutcome> {
     if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports)] };
-    const outcome = await scanFolder(job, ports, { acceptDeletions: data.acceptDeletions });
+    const outcome = await scanFolder(job, ports, { acceptDeletions: start.acceptDeletions });
     const [only, ...others] = outcome.jobs;
     // The files of an ordinary folder are read at once; those of a huge one are shared out.
     if (only?.job !== 'read-files' || others.length > 0) return outcome;

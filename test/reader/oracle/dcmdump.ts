@@ -63,7 +63,7 @@ function parseDump(text: string): OracleElement[] {
         const items: OracleElement[][] = [];
         itemsAt[depth + 1] = items;
         list.push({ tag, vr, text: '', items });
-      } else list.push({ tag, vr, text: valueOf(shown, vr, Number(END.exec(line)?.[1])) });
+      } else list.push({ tag, vr, text: shownValue(shown, vr, Number(END.exec(line)?.[1])) });
     }
   }
   return top;
@@ -71,7 +71,7 @@ function parseDump(text: string): OracleElement[] {
 
 const TEXT = new Set('AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT'.split(' '));
 
-function valueOf(shown: string, vr: string, length: number): string {
+function shownValue(shown: string, vr: string, length: number): string {
   if (shown === '(no value available)') return '';
   if (TEXT.has(vr) && shown.startsWith('[')) return withoutPadding(shown.slice(1, -1), vr);
   if (vr === 'AT') return shown.toUpperCase();

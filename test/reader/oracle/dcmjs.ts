@@ -9,8 +9,11 @@ interface DcmjsElement {
   readonly _rawValue?: unknown;
 }
 type DcmjsDataSet = Readonly<Record<string, DcmjsElement>>;
+interface Logger {
+  setLevel(level: string): void;
+}
 interface Dcmjs {
-  readonly log: { setLevel(level: string): void };
+  readonly log: Logger & { getLogger(name: string): Logger };
   readonly data: {
     readonly DicomMessage: {
       readFile(bytes: ArrayBufferLike, options: object): { readonly meta: DcmjsDataSet; readonly dict: DcmjsDataSet };
@@ -25,6 +28,7 @@ export function readWithDcmjs(file: Buffer): OracleElement[] | string {
   if (dcmjs === undefined) {
     dcmjs = createRequire(import.meta.url)('dcmjs') as Dcmjs;
     dcmjs.log.setLevel('silent');
+    dcmjs.log.getLogger('validation.dcmjs').setLevel('silent');
   }
   const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.length);
   try {

@@ -1,0 +1,186 @@
+// Brings staged folder records into the index: new and changed ones in place of the known, vanished folders out. Keeps
+// account of what vanishes: files that are gone from one place and stand in another have moved, the rest is missed.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { ditagError } from '../../core/errors/errors.ts';
+import { isInChunk } from '../../core/instance/folder-chunks.ts';
+import { decodeFolderRecord, decodeSeriesOfRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
+import type { FolderTree } from './folder-tree.ts';
+import type { SeriesParts } from './series-parts.ts';
+import type { StagedChunk, Staging } from './staging.ts';
+
+/** More missed instances than this share of the known ones are not believed without being told. */
+const BELIEVED_SHARE = 0.1;
+/** Up to this many, a share says nothing. */
+const BELIEVED_INSTANCES = 20;
+
+const TEMPORARY = `
+CREATE TEMP TABLE IF NOT EXISTS missed (uid TEXT, sop TEXT, PRIMARY KEY (uid, sop)) WITHOUT ROWID;
+DELETE FROM missed;
+`;
+
+export interface FolderChangesReport {
+  readonly changedChunks: number;
+  /** Known folders that list empty and whose instances stand nowhere else: they were kept. */
+  readonly keptFolders: readonly string[];
+}
+
+export class FolderChanges {
+  private readonly database: DatabaseSync;
+  private readonly archive: { readonly id: number; readonly name: string };
+  private readonly tree: FolderTree;
+  private readonly parts: SeriesParts;
+  private readonly sql: Record<
+    'row' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'miss',
+    StatementSync
+  >;
+  /** Records that were replaced by those of smaller chunks: row id, and the id of the folder's own row. */
+  private readonly split = new Map<number, number>();
+
+  constructor(database: DatabaseSync, archive: { id: number; name: string }, tree: FolderTree, parts: SeriesParts) {
+    database.exec(TEMPORARY);
+    this.database = database;
+    this.archive = archive;
+    this.tree = tree;
+    this.parts = parts;
+    const sql = (text: string) => database.prepare(text);
+    this.sql = {
+      row: sql('SELECT record FROM folder WHERE id = ?'),
+      below: sql('SELECT id FROM folder WHERE parent = ?'),
+      chunks: sql("SELECT id, bits, chunk, record FROM folder WHERE parent = ? AND name = '' AND bits <= ?"),
+      remove: sql('DELETE FROM folder WHERE id = ?'),
+      update: sql('UPDATE folder SET files = ?, instances = ?, skipped = ?, record = ? WHERE id = ?'),
+      insertChunk: sql(
+        "INSERT INTO folder (archive, parent, hash, name, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
+      ),
+      miss: sql('INSERT OR IGNORE INTO missed VALUES (?, ?)'),
+    };
+  }
+
+  /** Throws `too-many-deletions`, unless `acceptDeletions`. */
+  apply(staging: Staging, acceptDeletions: boolean): FolderChangesReport {
+    const known = this.database
+      .prepare('SELECT coalesce(sum(instances), 0) AS n FROM folder WHERE archive = ?')
+      .get(this.archive.id) as { n: number };
+    for (const folder of staging.vanishedFolders()) this.removeFolder(folder);
+    let changedChunks = 0;
+    for (const chunk of staging.chunks()) {
+      this.applyChunk({ ...chunk });
+      changedChunks++;
+    }
+    for (const [id, own] of this.split) this.removeRecord(id, own, decodeSeriesOfRecord(this.record(id)!));
+    const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
+    if (!acceptDeletions) this.refuseMassDeletion(known.n);
+    return { changedChunks, keptFolders };
+  }
+
+  private record(id: number): Uint8Array | null {
+    return (this.sql.row.get(id) as { record: Uint8Array | null }).record;
+  }
+
+  /** Ids of the rows of a folder and everything below it. */
+  private subtree(path: string): number[] {
+    const top = this.tree.idOf(path);
+    const ids = top === undefined ? [] : [top];
+    for (let i = 0; i < ids.length; i++)
+      for (const row of this.sql.below.all(ids[i]!) as { id: number }[]) ids.push(row.id);
+    return ids;
+  }
+
+  private removeFolder(path: string): void {
+    for (const id of this.subtree(path)) {
+      const record = this.record(id);
+      if (record !== null) {
+        const decoded = decodeFolderRecord(record);
+        this.miss(decoded, () => true);
+        this.parts.remove(id, decoded.series);
+      }
+      this.sql.remove.run(id);
+    }
+    this.tree.forget();
+  }
+
+  private miss({ kinds, series, files }: FolderRecord, isGone: (name: string) => boolean): void {
+    for (const file of files) {
+      const { series: at } = kinds[file.kind]!;
+      if (at >= 0 && isGone(file.name)) this.sql.miss.run(series[at]!, file.SOPInstanceUID);
+    }
+  }
+
+  /** Puts a staged record in place of the known one. */
+  private applyChunk(chunk: StagedChunk): void {
+    const own = this.tree.ensure(chunk.folder);
+    const record = decodeFolderRecord(chunk.record);
+    const names = new Set(record.files.map((file) => file.name));
+    const here = { bits: chunk.bits, index: chunk.chunk };
+    for (const old of this.recordsBehind(own, chunk)) {
+      const known = decodeFolderRecord(old.record);
+      this.miss(known, (name) => !names.has(name) && isInChunk(name, here));
+      // A record that was split is replaced by several: it goes when all of them are in.
+      if (old.bits < chunk.bits) this.split.set(old.id, own);
+      else this.removeRecord(old.id, own, known.series);
+    }
+    if (record.files.length === 0) return;
+    const { bits, files, instances, skipped } = chunk;
+    if (bits === 0) {
+      this.sql.update.run(files, instances, skipped, chunk.record, own);
+      this.parts.add(own, record);
+      return;
+    }
+    const values = [bits, chunk.chunk, files, instances, skipped, chunk.record] as const;
+    const added = this.sql.insertChunk.run(this.archive.id, own, chunk.chunk, ...values);
+    this.parts.add(Number(added.lastInsertRowid), record);
+  }
+
+  private removeRecord(id: number, own: number, series: readonly string[]): void {
+    this.parts.remove(id, series);
+    if (id !== own) this.sql.remove.run(id);
+    else this.sql.update.run(0, 0, null, null, own);
+  }
+
+  /** Known records of a folder that cover a chunk: its own, or those of larger chunks. */
+  private recordsBehind(own: number, chunk: StagedChunk): { id: number; bits: number; record: Uint8Array }[] {
+    const rows: { id: number; bits: number; record: Uint8Array }[] = [];
+    const record = this.record(own);
+    if (record !== null) rows.push({ id: own, bits: 0, record });
+    const chunks = this.sql.chunks.all(own, chunk.bits) as {
+      id: number;
+      bits: number;
+      chunk: number;
+      record: Uint8Array;
+    }[];
+    for (const part of chunks) if (part.chunk === chunk.chunk >>> (chunk.bits - part.bits)) rows.push(part);
+    return rows;
+  }
+
+  /** A folder that lists empty is a missing mount, unless all its instances stand somewhere else now: then it goes. */
+  private hasMoved(path: string): boolean {
+    const ids = new Set(this.subtree(path));
+    for (const id of ids) {
+      const record = this.record(id);
+      if (record === null) continue;
+      const { kinds, series, files } = decodeFolderRecord(record);
+      for (const uid of series) {
+        const elsewhere = this.parts.instances(uid, ids);
+        const here = files.filter((file) => series[kinds[file.kind]!.series] === uid);
+        if (here.some((file) => !elsewhere.has(file.SOPInstanceUID))) return false;
+      }
+    }
+    this.removeFolder(path);
+    return true;
+  }
+
+  private refuseMassDeletion(known: number): void {
+    const limit = Math.max(BELIEVED_INSTANCES, known * BELIEVED_SHARE);
+    const { n } = this.database.prepare('SELECT count(*) AS n FROM missed').get() as { n: number };
+    if (n <= limit) return;
+    let missed = 0;
+    for (const { uid } of this.database.prepare('SELECT DISTINCT uid FROM missed').all() as { uid: string }[]) {
+      const present = this.parts.instances(uid, NONE);
+      const rows = this.database.prepare('SELECT sop FROM missed WHERE uid = ?').all(uid) as { sop: string }[];
+      missed += rows.filter(({ sop }) => !present.has(sop)).length;
+    }
+    if (missed > limit) throw ditagError('too-many-deletions', { missed, known, archive: this.archive.name });
+  }
+}
+
+const NONE: ReadonlySet<number> = new Set();

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DitagError } from '../errors/errors.ts';
+import { parseTarget, parseTargets, targetText } from './target.ts';
+
+test('every way to name a tag', () => {
+  const names: [string, { key?: string; item?: number }[], number?][] = [
+    ['SeriesDescription', [], 1],
+    [' StudyDescription ', [], 0],
+    ['(0008,103E)', [{ key: '0008103E' }], 1],
+    ['0008103e', [{ key: '0008103E' }], 1],
+    ['( 0008 , 103e )', [{ key: '0008103E' }], 1],
+    ['0008,103E', [{ key: '0008103E' }], 1],
+    ['EchoTime', [{ key: '00180081' }], -1],
+    ['(0019,1010)', [{ key: '00191010' }], -1],
+    ['(0019,xx10,GEMS_ACQU_01)', [{ key: '0019xx10:GEMS_ACQU_01' }], -1],
+    ['(0019,XX0a, A, B (c) )', [{ key: '0019xx0A:A, B (c)' }], -1],
+    ['(0019,10,ACME)', [{ key: '0019xx10:ACME' }], -1],
+    ['RequestAttributesSequence.ScheduledProcedureStepID', [{ key: '00400275' }, { key: '00400009' }], -1],
+    ['RequestAttributesSequence[3].(0040,0009)', [{ key: '00400275', item: 3 }, { key: '00400009' }], -1],
+    ['(0040,0275)[0].(0019,xx10,A.B)[12].00080100', [{ key: '00400275', item: 0 }, { key: '0019xx10:A.B', item: 12 }, { key: '00080100' }], -1],
+  ];
+  for (const [name, path, attribute] of names) {
+    const target = parseTarget(name);
+    assert.equal(target.name, name.trim());
+    if (path.length > 0) assert.deepEqual(target.path, path, name);
+    assert.equal(target.attribute, attribute, name);
+  }
+  for (const name of ['SeriesInstanceUID', '(0020,000E)', '0020000e'])
+    assert.equal(parseTarget(name).isSeriesInstanceUID, true, name);
+});
+
+test('lists are cut at commas outside parentheses', () => {
+  const names = (text: string) => parseTargets(text).map((target) => target.name);
+  assert.deepEqual(names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), ['PatientID', '(0008,103E)', '(0019,xx10,A, B)', '00180081']);
+  assert.deepEqual(names(' , '), []);
+});
+
+test('what is no tag is refused, with a hint', () => {
+  const wrong: [string, RegExp][] = [
+    ['SeriesDescripton', /Did you mean SeriesDescription\?/],
+    ['seriesdescription', /Did you mean SeriesDescription\?/],
+    ['', /Give a keyword/],
+    ['(0008,103)', /Give a keyword/],
+    ['RequestAttributesSequence.Nonsense zzz', /Nonsense zzz \(in RequestAttributesSequence\.Nonsense zzz\)/],
+    ['(0018,xx10,ACME)', /Group 0018 is even/],
+    ['PatientName[x]', /PatientName/],
+    ['PatientName.', /./],
+  ];
+  for (const [name, message] of wrong) {
+    assert.throws(
+      () => parseTarget(name),
+      (error) => error instanceof DitagError && error.code === 'unknown-tag' && error.exitCode === 2 && message.test(error.message),
+      name,
+    );
+  }
+});
+
+test('the text of a target in what a header keeps', () => {
+  const kept = JSON.stringify([
+    { '00400009': 'A', '00400008': [{ '00080100': 'c1' }, { '00080100': 'c2' }] },
+    { '00400009': 'B', '00191010': '\0bytes 4000' },
+    { '00400008': [{ '00080100': 'c3' }] },
+    7,
+  ]);
+  const text = (name: string) => targetText(kept, parseTarget(name).path);
+  assert.equal(text('RequestAttributesSequence.ScheduledProcedureStepID'), 'A\\B');
+  assert.equal(text('RequestAttributesSequence[1].ScheduledProcedureStepID'), 'B');
+  assert.equal(text('RequestAttributesSequence[2].ScheduledProcedureStepID'), '');
+  assert.equal(text('RequestAttributesSequence[9].ScheduledProcedureStepID'), '');
+  assert.equal(text('RequestAttributesSequence.ScheduledProtocolCodeSequence.CodeValue'), 'c1\\c2\\c3');
+  assert.equal(text('RequestAttributesSequence.ScheduledProtocolCodeSequence[0].CodeValue'), 'c1\\c3');
+  assert.equal(text('RequestAttributesSequence[0].ScheduledProtocolCodeSequence[1].CodeValue'), 'c2');
+  assert.equal(text('RequestAttributesSequence.(0019,1010)'), '');
+  assert.equal(text('RequestAttributesSequence.ScheduledProcedureStepID.CodeValue'), '');
+  assert.equal(targetText('\0bytes 12', parseTarget('EchoTime').path), '');
+  assert.equal(targetText('\0cut 9000:start', parseTarget('EchoTime').path), 'start');
+  assert.equal(targetText('plain', parseTarget('EchoTime').path), 'plain');
+  assert.equal(targetText('plain', parseTarget('RequestAttributesSequence.EchoTime').path), '');
+  assert.equal(targetText('', parseTarget('RequestAttributesSequence.EchoTime').path), '');
+});
+
+test('a path through an item index at its end, and text that only looks like a sequence', () => {
+  // A text value may start with a bracket; a path into it finds nothing and does not fail.
+  assert.equal(targetText('[not json', parseTarget('RequestAttributesSequence.EchoTime').path), '');
+  assert.equal(targetText('[1, 2]', parseTarget('RequestAttributesSequence.EchoTime').path), '');
+  // The whole of one item.
+  const kept = JSON.stringify([{ '00400009': 'A' }, { '00400009': 'B' }]);
+  assert.equal(targetText(kept, parseTarget('RequestAttributesSequence[1]').path), '[{"00400009":"B"}]');
+});

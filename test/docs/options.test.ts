@@ -1,0 +1,62 @@
+// Options that a command's --help prints are in the pages, and options that the pages speak of exist.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { readPage } from './markdown.ts';
+
+const COMMANDS = ['index', 'query', 'stats'];
+const PAGES = ['README.md', 'docs/queries.md'];
+const help = new Map<string, Set<string>>();
+
+const home = temporaryFolder({ after });
+
+before(async () => {
+  for (const command of ['', ...COMMANDS]) {
+    const { code, stdout } = await runDitag([...(command === '' ? [] : [command]), '--help'], { home });
+    assert.equal(code, 0);
+    const listed = Array.from(stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1]!);
+    help.set(command, new Set(listed));
+  }
+});
+
+function optionsIn(text: string): Set<string> {
+  return new Set(Array.from(text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g), (match) => match[0]));
+}
+
+/** What a page says of ditag: calls of npm are npm's own, and one whole line in the README. */
+function aboutDitag(page: string): string {
+  return readPage(page)
+    .replaceAll(/npm run (--silent )?ditag --/g, 'ditag')
+    .replaceAll(/`npm [^`]+`/g, '')
+    .replaceAll(/<!--.*?-->/g, '');
+}
+
+test('the commands are those of the program', () => {
+  assert.deepEqual([...help.get('')!].sort(), ['--config-file', '--help']);
+});
+
+for (const command of COMMANDS) {
+  test(`every option of "${command}" is in a page`, () => {
+    const written = optionsIn(PAGES.map(aboutDitag).join('\n'));
+    assert.deepEqual([...help.get(command)!].filter((option) => !written.has(option)), []);
+  });
+}
+
+for (const page of PAGES) {
+  test(`every option in ${page} exists`, () => {
+    const known = new Set([...help.values()].flatMap((options) => [...options]));
+    assert.deepEqual([...optionsIn(aboutDitag(page))].filter((option) => !known.has(option)), []);
+  });
+}
+
+test('the table of an option names the command that has it', () => {
+  const queries = readPage('docs/queries.md');
+  const section = (heading: string) => queries.slice(queries.indexOf(heading)).split(/\n## /)[0]!;
+  const rows = (text: string) => Array.from(text.matchAll(/^\| `(--[a-z-]+)/gm), (match) => match[1]!).sort();
+  const of = (command: string) => [...help.get(command)!].sort();
+  const readme = readPage('README.md');
+  assert.deepEqual(rows(section('## Options of `query`')), of('query'));
+  assert.deepEqual([...rows(section('## `stats`')), '--help'].sort(), of('stats'));
+  const index = readme.slice(readme.indexOf('## Options of `index`')).split(/\n## /)[0]!;
+  assert.deepEqual([...rows(index), '--config-file', '--help'].sort(), of('index'));
+});

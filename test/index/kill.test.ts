@@ -1,0 +1,149 @@
+// `ditag index` is killed at random points, also while it publishes: queries answer as before, and the run that follows
+// ends with what an undisturbed one has. DITAG_KILL_ROUNDS=50 for the long run; DITAG_SEED repeats one.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { answersOf, indexHere } from './index-here.ts';
+import { dicomFile, LONG_AGO, writeFile } from './make-archive.ts';
+
+const ROUNDS = Number(process.env['DITAG_KILL_ROUNDS'] ?? 5);
+const SEED = Number(process.env['DITAG_SEED'] ?? Date.now() % 1_000_000);
+const FILES = 4000;
+const FOLDERS = 120;
+
+let state = SEED;
+/** 0 to 1, always the same for one seed (mulberry32). */
+function random(): number {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+
+describe('killed runs', () => {
+  const home = temporaryFolder({ after }, 'memory');
+  const archive = path.join(home, 'archive');
+  const database = path.join(home, '.ditag/dicom.db');
+  let generation = 0;
+  let wholeRun = 0;
+
+  /** Changes a third of the folders; every generation has its own descriptions. */
+  function change(): void {
+    generation++;
+    for (let i = 0; i < FILES; i++) {
+      if (generation > 1 && (i % FOLDERS) % 3 !== generation % 3) continue;
+      const series = `1.2.${Math.floor(i / 4)}`;
+      const content = dicomFile({
+        SeriesInstanceUID: series,
+        SOPInstanceUID: `1.9.${i}`,
+        StudyInstanceUID: `1.3.${i % 500}`,
+        StudyDate: String(20000101 + (i % 28)),
+        SeriesDescription: `generation ${generation} of ${i % 50}`,
+      });
+      writeFile(archive, `f${i % FOLDERS}/${i}`, content, LONG_AGO + generation * 10);
+    }
+  }
+
+  async function fresh(): Promise<unknown> {
+    const file = path.join(home, 'fresh.db');
+    fs.rmSync(file, { force: true });
+    await indexHere(file, archive);
+    return answersOf(file);
+  }
+
+  before(async () => {
+    change();
+    const start = performance.now();
+    const { code, stderr } = await runDitag(['index', '--archive', archive, '--quiet'], { home });
+    assert.equal(code, 0, stderr);
+    wholeRun = performance.now() - start;
+  });
+
+  test(`SIGKILL, ${ROUNDS} rounds, seed ${SEED}`, { timeout: 60_000 + ROUNDS * 20_000 }, async (t) => {
+    let whole = await answersOf(database);
+    let inside = 0;
+    let publishing = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      change();
+      const where = `round ${round}, seed ${SEED}`;
+      // One or two kills, then a run that may end. Every other round waits for the publication.
+      for (let kill = 0; kill <= round % 2; kill++) {
+        const { child, ended } = startDitag(['index', '--quiet', '--threads', '2'], { home });
+        if (kill === 0 && round % 2 === 0) {
+          await publicationBegins(database, () => child.exitCode !== null);
+          await new Promise((resolve) => setTimeout(resolve, random() * 150));
+        } else await new Promise((resolve) => setTimeout(resolve, random() * wholeRun));
+        child.kill('SIGKILL');
+        const { signal } = await ended;
+        if (signal === 'SIGKILL') {
+          inside++;
+          if (kill === 0 && round % 2 === 0) publishing++;
+        }
+        const asked = await runDitag(['query', '--count'], { home });
+        assert.deepEqual([asked.code, asked.stdout], [0, `${FILES / 4}\n`], where);
+        const now = await answersOf(database);
+        // It may have been done before it was killed; half done is never seen.
+        if (signal === 'SIGKILL' && !same(now, whole)) assert.deepEqual(now, await fresh(), where);
+        whole = now;
+      }
+      const { code, stderr } = await runDitag(['index'], { home });
+      assert.equal(code, 0, `${where}: ${stderr}`);
+      whole = await answersOf(database);
+      assert.deepEqual(whole, await fresh(), where);
+      const left = fs.readdirSync(path.dirname(database)).filter((name) => name.includes('-scan'));
+      assert.deepEqual(left, [], 'nothing is left of the interrupted runs');
+    }
+    t.diagnostic(`${inside} runs were killed before their end, ${publishing} of them about the time of publication`);
+    assert.ok(inside > 0, 'no run was killed before its end');
+  });
+
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 130],
+  ] as const) {
+    test(`${signal} ends quickly with ${code} and says how to go on`, async () => {
+      const old = await answersOf(database);
+      change();
+      const { child, ended } = startDitag(['index'], { home });
+      await new Promise<void>((resolve) => child.stderr!.once('data', () => resolve()));
+      const start = performance.now();
+      child.kill(signal);
+      const { code: ending, stderr } = await ended;
+      const took = performance.now() - start;
+      assert.equal(ending, code, stderr);
+      assert.match(stderr, /\nInterrupted\. .+: run the same command again to go on\.\n$/);
+      assert.ok(took < 3000, `${took} ms`);
+      assert.ok(same(await answersOf(database), old), 'nothing has changed');
+      assert.equal((await runDitag(['index', '--quiet'], { home })).code, 0);
+      assert.deepEqual(await answersOf(database), await fresh());
+    });
+  }
+
+  test('the very first run, killed, leaves no index; the next one makes it', async (t) => {
+    const other = temporaryFolder(t, 'memory');
+    const { child, ended } = startDitag(['index', '--archive', archive], { home: other });
+    await new Promise<void>((resolve) => child.stderr!.once('data', () => resolve()));
+    await new Promise((resolve) => setTimeout(resolve, random() * 300));
+    child.kill('SIGKILL');
+    const { signal } = await ended;
+    if (signal === 'SIGKILL') {
+      const { code, stderr } = await runDitag(['query'], { home: other });
+      assert.match(stderr, /^There is no index at |^Found /);
+      assert.equal(code, stderr.startsWith('Found') ? 0 : 2);
+    }
+    assert.equal((await runDitag(['index', '--archive', archive, '--quiet'], { home: other })).code, 0);
+    assert.deepEqual(await answersOf(path.join(other, '.ditag/dicom.db')), await fresh());
+  });
+});
+
+/** Resolves when the index file's log grows: the scan writes only to its own file, the publication to this one. */
+async function publicationBegins(database: string, ended: () => boolean): Promise<void> {
+  const size = () => fs.statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  while (size() === 0 && !ended()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
