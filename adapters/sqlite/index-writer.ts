@@ -17,6 +17,7 @@ import type {
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
 import { Publication } from './publish.ts';
+import { explained } from './sqlite-errors.ts';
 import { Staging } from './staging.ts';
 import { countStudies } from './statistics.ts';
 
@@ -68,15 +69,19 @@ export class SqliteIndexWriter implements IndexWriter {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === 'EACCES' || code === 'EROFS' || code === 'ENOSPC')
         throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
-      throw error;
+      throw explained(error, databasePath);
     }
     const resumed = this.staging.begin(archive);
     this.start = { known: knownArchive(this.database, archive), resumed, databasePath: written };
   }
 
   async stage(events: readonly ScanEvent[]): Promise<void> {
-    this.staging.add(events);
-    if (Date.now() - this.lastCommit > COMMIT_EVERY) this.commitStaged();
+    try {
+      this.staging.add(events);
+      if (Date.now() - this.lastCommit > COMMIT_EVERY) this.commitStaged();
+    } catch (error) {
+      throw explained(error, this.path);
+    }
   }
 
   private commitStaged(): void {
@@ -94,8 +99,9 @@ export class SqliteIndexWriter implements IndexWriter {
       report = { ...report, studies: countStudies(this.database, id) };
       this.database.exec('COMMIT');
     } catch (error) {
-      this.database.exec('ROLLBACK');
-      throw error;
+      // SQLite has rolled back itself after some errors, a full disk among them.
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw explained(error, this.path);
     }
     this.published = true;
     return report;

@@ -6,13 +6,16 @@ import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../.
 import type { Query } from '../../core/query/query.ts';
 import { openForReading } from './open-database.ts';
 import { searchRows, selectPages } from './search.ts';
+import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
 
 export class SqliteInstanceIndex implements InstanceIndex {
   private readonly database: DatabaseSync;
+  private readonly path: string;
 
   /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages */
   constructor(path: string, config: string) {
+    this.path = path;
     this.database = openForReading(path, config);
     if (this.database.prepare('SELECT 1 FROM archive LIMIT 1').get() === undefined) {
       this.database.close();
@@ -47,8 +50,18 @@ export class SqliteInstanceIndex implements InstanceIndex {
     this.database.exec('BEGIN');
     try {
       yield* read();
+    } catch (error) {
+      throw explained(error, this.path);
     } finally {
-      this.database.exec('COMMIT');
+      this.endReading();
+    }
+  }
+
+  private endReading(): void {
+    try {
+      if (this.database.isTransaction) this.database.exec('COMMIT');
+    } catch {
+      // A damaged file has been reported already, and closing it ends what was begun.
     }
   }
 }

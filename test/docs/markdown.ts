@@ -7,7 +7,13 @@ export const PROJECT = path.resolve(import.meta.dirname, '..', '..');
 /** Every page that people write or scripts print. */
 export function pages(): string[] {
   const docs = fs.readdirSync(path.join(PROJECT, 'docs')).filter((name) => name.endsWith('.md'));
-  const all = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'bench/README.md', ...docs.map((name) => `docs/${name}`)];
+  const all = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'bench/README.md',
+    ...docs.map((name) => `docs/${name}`),
+  ];
   return all.filter((name) => fs.existsSync(path.join(PROJECT, name)));
 }
 

@@ -38,14 +38,20 @@ test('the commands are those of the program', () => {
 for (const command of COMMANDS) {
   test(`every option of "${command}" is in a page`, () => {
     const written = optionsIn(PAGES.map(aboutDitag).join('\n'));
-    assert.deepEqual([...help.get(command)!].filter((option) => !written.has(option)), []);
+    assert.deepEqual(
+      [...help.get(command)!].filter((option) => !written.has(option)),
+      [],
+    );
   });
 }
 
 for (const page of PAGES) {
   test(`every option in ${page} exists`, () => {
     const known = new Set([...help.values()].flatMap((options) => [...options]));
-    assert.deepEqual([...optionsIn(aboutDitag(page))].filter((option) => !known.has(option)), []);
+    assert.deepEqual(
+      [...optionsIn(aboutDitag(page))].filter((option) => !known.has(option)),
+      [],
+    );
   });
 }
 

@@ -1,0 +1,29 @@
+// What SQLite's own errors mean to a person: a damaged file, a full disk. Everything else is a fault of ours.
+import { ditagError } from '../../core/errors/errors.ts';
+
+/** Primary result codes (https://www.sqlite.org/rescode.html). */
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+/** The error to be told instead of one of node:sqlite about the index at `database`; other errors come back as they are. */
+export function explained(error: unknown, database: string): unknown {
+  const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
+  if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error;
+  const reason = message ?? 'unknown';
+  switch (errcode & 0xff) {
+    case CORRUPT:
+    case NOTADB:
+      return ditagError('damaged-database', { database, reason }, error);
+    case FULL:
+    case IOERR:
+    case READONLY:
+    case CANTOPEN:
+      return ditagError('cannot-write', { path: database, reason }, error);
+    default:
+      return error;
+  }
+}
