@@ -22,7 +22,10 @@ function cruise(files: Record<string, string>): { code: number; text: string } {
     const folders = [...new Set(Object.keys(files).map((name) => name.split('/')[0]!))];
     const checker = path.join(project, 'node_modules/.bin/depcruise');
     const config = path.join(project, '.dependency-cruiser.mjs');
-    const { status, stdout, stderr } = spawnSync(checker, [...folders, '--config', config], { cwd: tree, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(checker, [...folders, '--config', config], {
+      cwd: tree,
+      encoding: 'utf8',
+    });
     return { code: status ?? -1, text: stdout + stderr };
   } finally {
     fs.rmSync(tree, { recursive: true });
@@ -39,11 +42,26 @@ const BROKEN: readonly (readonly [string, Record<string, string>])[] = [
   ['core-libraries-are-named', { 'core/query/a.ts': "import { parse } from 'yaml';\nexport const x = parse;\n" }],
   ['adapters-know-core-only', { 'adapters/x/a.ts': from('../y/b.ts'), 'adapters/y/b.ts': THING }],
   ['services-know-core-only', { 'services/x/app.ts': from('../../adapters/y/b.ts'), 'adapters/y/b.ts': THING }],
-  ['cli-names-adapters-in-workspaces-only', { 'cli/commands/a.ts': from('../../adapters/y/b.ts'), 'adapters/y/b.ts': THING }],
-  ['cli-knows-apps-of-services-only', { 'cli/workspaces/a.ts': from('../../services/y/main.ts'), 'services/y/main.ts': THING }],
+  [
+    'cli-names-adapters-in-workspaces-only',
+    { 'cli/commands/a.ts': from('../../adapters/y/b.ts'), 'adapters/y/b.ts': THING },
+  ],
+  [
+    'cli-knows-apps-of-services-only',
+    { 'cli/workspaces/a.ts': from('../../services/y/main.ts'), 'services/y/main.ts': THING },
+  ],
   ['no-test-code-in-the-product', { 'core/query/a.ts': from('../../test/b.ts'), 'test/b.ts': THING }],
   ['no-development-dependency-in-the-product', { 'cli/a.ts': "import fc from 'fast-check';\nexport const x = fc;\n" }],
-  ['no-circles', { 'core/query/a.ts': from('./b.ts'), 'core/query/b.ts': from('./a.ts').replace('other', 'thing').replace('{ thing }', '{ other as o }').replace('= thing', '= o') }],
+  [
+    'no-circles',
+    {
+      'core/query/a.ts': from('./b.ts'),
+      'core/query/b.ts': from('./a.ts')
+        .replace('other', 'thing')
+        .replace('{ thing }', '{ other as o }')
+        .replace('= thing', '= o'),
+    },
+  ],
 ];
 
 for (const [rule, files] of BROKEN) {

@@ -86,6 +86,7 @@ export class Publication {
       if (++done % PROGRESS_EVERY === 0) this.ports.progress(done, count);
     }
     this.headers.flush();
+    this.codes.flush();
     this.pages.apply();
     return { ...this.totals(), changedChunks, keptFolders };
   }

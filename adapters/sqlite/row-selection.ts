@@ -1,5 +1,6 @@
-// Which rows of a page a query selects. Patterns are tested against distinct values, each once and only when a row
-// with it turns up, so the first rows of an answer do not wait for all values to be looked at.
+// Which rows of a page a query selects. Patterns are tested against distinct values, not against rows. Where an
+// attribute has many values, the first pages are answered by looking only at theirs, so that the first rows do not
+// wait for all; then all are tested, and a condition that no value meets ends the search.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Condition, Query } from '../../core/query/query.ts';
 import { type Target, targetText } from '../../core/query/target.ts';
@@ -7,107 +8,198 @@ import { HeaderBlockReader } from './header-blocks.ts';
 import { FLAG_HIDDEN, type PageColumns } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
 
-/** What a test of a target may look at. */
+/** What a test of a target may look at; each part is read when it is first asked for. */
 export interface PageAccess {
+  readonly rows: number;
   readonly columns: PageColumns;
   codes(attribute: number): Int32Array;
   /** SeriesInstanceUID of a row. */
   uid(row: number): string;
 }
 
-/** Says of one row whether a target has the pattern. */
-type RowTest = (row: number) => boolean;
-type TargetTest = (page: PageAccess) => RowTest;
+/** Up to this many values, all are tested before the first row. */
+const FEW_VALUES = 32_768;
+/** Pages that are answered value by value before all values are tested. */
+const FIRST_PAGES = 2;
 
-const UNKNOWN = 0;
-const NO = 1;
-const YES = 2;
+/** Marks in `found` (a byte a row) the rows of a page whose target has the pattern. */
+interface TargetTest {
+  mark(page: PageAccess, found: Uint8Array): void;
+  /** Called when all values are to be tested: false when none of them has the pattern. */
+  complete(): boolean;
+}
+
+interface ConditionTest {
+  readonly tests: readonly TargetTest[];
+  readonly negate: boolean;
+}
 
 /** Selects rows page by page. */
 export class RowSelection {
   private readonly query: Query;
-  private readonly conditions: readonly { readonly tests: readonly TargetTest[]; readonly negate: boolean }[];
+  private readonly conditions: readonly ConditionTest[];
+  private pages = 0;
+  private readonly hasFewValues: boolean;
+  /** True once it is certain that no row of any page can match. */
+  isOver = false;
 
   constructor(database: DatabaseSync, query: Query) {
     this.query = query;
     const headers = new HeaderBlockReader(database);
+    let values = 0;
     this.conditions = query.conditions.map((condition) => ({
-      tests: condition.targets.map((target) => testOf(database, headers, target, condition)),
+      tests: condition.targets.map((target) => {
+        const test = testOf(database, headers, target, condition);
+        values += test instanceof AttributeTest ? test.values : 0;
+        return test;
+      }),
       negate: condition.negate,
     }));
+    this.hasFewValues = values <= FEW_VALUES;
   }
 
   /** The selected rows of a page, ascending. */
   rows(page: PageAccess): Uint16Array {
-    const { columns } = page;
-    const selected = new Uint16Array(columns.rows);
+    if (this.pages++ === (this.hasFewValues ? 0 : FIRST_PAGES)) this.completeTests();
+    if (this.isOver) return NO_ROWS;
+    const selected = new Uint16Array(page.rows);
     let count = 0;
-    const from = this.query.from ?? Number.NEGATIVE_INFINITY;
-    const to = this.query.to ?? Number.POSITIVE_INFINITY;
-    const dated = this.query.from !== undefined || this.query.to !== undefined;
-    for (let row = 0; row < columns.rows; row++) {
-      if ((columns.flags[row]! & FLAG_HIDDEN) !== 0) continue;
-      if (dated) {
-        const date = columns.dates[row]!;
-        if (date === 0 || date < from || date > to) continue;
+    const { conditions } = this;
+    if (conditions.length === 0) for (; count < page.rows; count++) selected[count] = count;
+    conditions.forEach(({ tests, negate }, i) => {
+      if (i > 0 && count === 0) return;
+      const found = new Uint8Array(page.rows);
+      for (const test of tests) test.mark(page, found);
+      const wanted = negate ? 0 : 1;
+      const before = i === 0 ? page.rows : count;
+      count = 0;
+      for (let n = 0; n < before; n++) {
+        const row = i === 0 ? n : selected[n]!;
+        if (found[row] === wanted) selected[count++] = row;
       }
-      selected[count++] = row;
+    });
+    return count === 0 ? NO_ROWS : this.shown(page, selected, count);
+  }
+
+  /** Of the selected rows, those that are not hidden and lie within the dates. */
+  private shown({ columns }: PageAccess, selected: Uint16Array, count: number): Uint16Array {
+    const { from, to } = this.query;
+    const first = from ?? Number.NEGATIVE_INFINITY;
+    const last = to ?? Number.POSITIVE_INFINITY;
+    const isDated = from !== undefined || to !== undefined;
+    const { flags, dates } = columns;
+    let kept = 0;
+    for (let n = 0; n < count; n++) {
+      const row = selected[n]!;
+      if ((flags[row]! & FLAG_HIDDEN) !== 0) continue;
+      const date = dates[row]!;
+      if (isDated && (date === 0 || date < first || date > last)) continue;
+      selected[kept++] = row;
     }
+    return selected.subarray(0, kept);
+  }
+
+  private completeTests(): void {
     for (const { tests, negate } of this.conditions) {
-      if (count === 0) break;
-      const rowTests = tests.map((test) => test(page));
-      let kept = 0;
-      for (let i = 0; i < count; i++) {
-        const row = selected[i]!;
-        let found = false;
-        for (const test of rowTests) {
-          if (test(row)) {
-            found = true;
-            break;
-          }
-        }
-        if (found !== negate) selected[kept++] = row;
-      }
-      count = kept;
+      let any = false;
+      for (const test of tests) if (test.complete()) any = true;
+      if (!any && !negate) this.isOver = true;
     }
-    return selected.subarray(0, count);
   }
 }
 
+const NO_ROWS = new Uint16Array(0);
+
 function testOf(database: DatabaseSync, headers: HeaderBlockReader, target: Target, condition: Condition): TargetTest {
-  if (target.isSeriesInstanceUID) return (page) => (row) => condition.pattern.test(page.uid(row));
-  if (target.attribute >= 0)
-    return attributeTest(new ValueTexts(database, target.attribute), target.attribute, condition);
-  return headerTest(headers, target, condition);
+  if (target.isSeriesInstanceUID) return new UidTest(condition);
+  if (target.attribute >= 0) return new AttributeTest(database, target.attribute, condition);
+  return new HeaderTest(headers, target, condition);
 }
 
-function attributeTest(texts: ValueTexts, attribute: number, { pattern }: Condition): TargetTest {
-  const verdicts = new Uint8Array(texts.count);
-  return (page) => {
-    const codes = page.codes(attribute);
-    return (row) => {
-      const code = codes[row]!;
-      let verdict = verdicts[code]!;
-      if (verdict === UNKNOWN) verdicts[code] = verdict = pattern.test(texts.text(code)) ? YES : NO;
-      return verdict === YES;
-    };
-  };
+class UidTest implements TargetTest {
+  private readonly condition: Condition;
+
+  constructor(condition: Condition) {
+    this.condition = condition;
+  }
+
+  mark(page: PageAccess, found: Uint8Array): void {
+    for (let row = 0; row < page.rows; row++) if (this.condition.pattern.test(page.uid(row))) found[row] = 1;
+  }
+
+  complete(): boolean {
+    return true;
+  }
+}
+
+const UNKNOWN = 2;
+
+class AttributeTest implements TargetTest {
+  private readonly texts: ValueTexts;
+  private readonly attribute: number;
+  private readonly condition: Condition;
+  private verdicts: Uint8Array;
+  private isComplete = false;
+
+  constructor(database: DatabaseSync, attribute: number, condition: Condition) {
+    this.attribute = attribute;
+    this.texts = new ValueTexts(database, attribute);
+    this.condition = condition;
+    this.verdicts = new Uint8Array(0);
+  }
+
+  get values(): number {
+    return this.texts.count;
+  }
+
+  mark(page: PageAccess, found: Uint8Array): void {
+    const codes = page.codes(this.attribute);
+    if (!this.isComplete) this.lookAt(codes);
+    const { verdicts } = this;
+    for (let row = 0; row < codes.length; row++) found[row]! |= verdicts[codes[row]!]!;
+  }
+
+  complete(): boolean {
+    this.verdicts = this.texts.test(this.condition.pattern);
+    this.isComplete = true;
+    return this.verdicts.includes(1);
+  }
+
+  private lookAt(codes: Int32Array): void {
+    if (this.verdicts.length === 0) this.verdicts = new Uint8Array(this.texts.count).fill(UNKNOWN);
+    const { verdicts, texts } = this;
+    const { pattern } = this.condition;
+    for (const code of codes) {
+      if (verdicts[code] === UNKNOWN) verdicts[code] = pattern.test(texts.text(code)) ? 1 : 0;
+    }
+  }
 }
 
 /** A tag outside the table: its column is tested as a whole, before the first row. */
-function headerTest(headers: HeaderBlockReader, target: Target, { pattern }: Condition): TargetTest {
-  const verdicts = new Uint8Array(headers.slots());
-  const key = headers.keyId(target.path[0]!.key);
-  // A literal inside a sequence's JSON text may be written with escapes there.
-  const literal = target.path.length === 1 ? pattern.requiredLiteral : '';
-  if (pattern.test('')) {
-    verdicts.fill(1);
-    if (key !== undefined) headers.testNot(key, (kept) => pattern.test(targetText(kept, target.path)), verdicts);
-  } else if (key !== undefined) {
-    headers.test(key, literal, (kept) => pattern.test(targetText(kept, target.path)), verdicts);
+class HeaderTest implements TargetTest {
+  private readonly verdicts: Uint8Array;
+
+  constructor(headers: HeaderBlockReader, target: Target, { pattern }: Condition) {
+    this.verdicts = new Uint8Array(headers.slots());
+    const key = headers.keyId(target.path[0]!.key);
+    const test = (kept: string) => pattern.test(targetText(kept, target.path));
+    if (pattern.test('')) {
+      // A series without the tag has the empty value.
+      this.verdicts.fill(1);
+      if (key !== undefined) headers.testNot(key, test, this.verdicts);
+    } else if (key !== undefined) {
+      // A literal inside a sequence's JSON text may be written with escapes there.
+      headers.test(key, target.path.length === 1 ? pattern.requiredLiteral : '', test, this.verdicts);
+    }
   }
-  return (page) => {
+
+  mark(page: PageAccess, found: Uint8Array): void {
     const { slots } = page.columns;
-    return (row) => verdicts[slots[row]!] === 1;
-  };
+    const { verdicts } = this;
+    for (let row = 0; row < slots.length; row++) found[row]! |= verdicts[slots[row]!]!;
+  }
+
+  complete(): boolean {
+    return this.verdicts.includes(1);
+  }
 }

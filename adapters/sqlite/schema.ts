@@ -1,5 +1,5 @@
 // The tables of an index file, version 1. What each is for stands beside it; docs/index-format.md tells the whole.
-// Everything but `page…` and `value` is the truth; those are derived from it and can be made anew.
+// Everything but `page…` and `value…` is the truth; those are derived from it and can be made anew.
 
 /** PRAGMA application_id of an index: "DITG". */
 export const APPLICATION_ID = 0x44495447;
@@ -59,14 +59,15 @@ CREATE TABLE header_column (
 );
 CREATE INDEX header_column_key ON header_column (key, block);
 CREATE INDEX header_column_block ON header_column (block);
--- The distinct values of the indexed attributes: a superset of those in use.
-CREATE TABLE value (
+-- The distinct values of the indexed attributes, a superset of those in use: joined by the thousand, and found by digest.
+-- id = attribute * 2^32 + chunk.
+CREATE TABLE value_chunk (id INTEGER PRIMARY KEY, texts TEXT NOT NULL);
+CREATE TABLE value_code (
   attribute INTEGER NOT NULL,
+  digest BLOB NOT NULL,
   code INTEGER NOT NULL,
-  text TEXT NOT NULL,
-  PRIMARY KEY (attribute, code)
+  PRIMARY KEY (attribute, digest)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX value_text ON value (attribute, text);
 -- The rows in the order in which queries answer (StudyDate, SeriesInstanceUID), by the thousand.
 CREATE TABLE page (
   id INTEGER PRIMARY KEY,

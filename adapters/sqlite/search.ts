@@ -23,12 +23,13 @@ export function* selectPages(database: DatabaseSync, query: Query): Iterable<Sel
   const from = query.from ?? -1;
   const to = query.to ?? Number.MAX_SAFE_INTEGER;
   const pages = database.prepare(
-    'SELECT id FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY first_date, first_uid',
+    'SELECT id, rows FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY first_date, first_uid',
   );
   const statements = pageStatements(database);
-  for (const { id } of pages.all(from, to) as { id: number }[]) {
-    const page = new Page(statements, id);
+  for (const { id, rows: count } of pages.all(from, to) as { id: number; rows: number }[]) {
+    const page = new Page(statements, id, count);
     const rows = selection.rows(page);
+    if (selection.isOver) return;
     if (rows.length > 0) yield { page, rows };
   }
 }
@@ -91,16 +92,23 @@ function valuesOf(database: DatabaseSync, target: Target): ValueOfRow {
 
 /** One page; its parts are read when they are first looked at. */
 export class Page implements PageAccess {
-  readonly columns: PageColumns;
+  readonly rows: number;
   private readonly id: number;
   private readonly statements: ReturnType<typeof pageStatements>;
   private readonly codesRead: (Int32Array | undefined)[] = new Array(INDEXED_ATTRIBUTES.length);
   private linesRead: Uint8Array | undefined;
 
-  constructor(statements: ReturnType<typeof pageStatements>, id: number) {
+  private columnsRead: PageColumns | undefined;
+
+  constructor(statements: ReturnType<typeof pageStatements>, id: number, rows: number) {
     this.statements = statements;
     this.id = id;
-    this.columns = pageColumns((statements.columns.get(id) as { columns: Uint8Array }).columns);
+    this.rows = rows;
+  }
+
+  get columns(): PageColumns {
+    this.columnsRead ??= pageColumns((this.statements.columns.get(this.id) as { columns: Uint8Array }).columns);
+    return this.columnsRead;
   }
 
   codes(attribute: number): Int32Array {

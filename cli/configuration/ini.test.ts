@@ -164,6 +164,6 @@ test('agrees with configparser on what that accepts', (t) => {
     }
   });
   assert.ok(compared > 300, `${compared} texts that configparser accepts`);
-  different.sort((a, b) => a.length - b.length);
-  assert.deepEqual(different.slice(0, 8), [], `${different.length} differences in ${compared} texts`);
+  const shortest = [...new Set(different)].sort((a, b) => a.length - b.length);
+  assert.deepEqual(shortest.slice(0, 12), [], `${different.length} differences in ${compared} texts`);
 });

@@ -96,7 +96,7 @@ export class ElementHeaders {
    * An element of an explicit data set whose VR bytes are not a VR of PS3.5 section 6.2. Section 7.1.2 gives any VR
    * but the listed short ones a 32 bit length behind two reserved bytes; writers that invent VRs, or leave the
    * bytes blank or NUL, mostly keep the 16 bit form; converted files have implicit elements. The first reading
-   * after which an element (or the end) follows is taken.
+   * after which an element of known VR (or the end) follows is taken, else one after which a greater tag does.
    */
   private readUnknownVr(start: number, tag: number, littleEndian: boolean, end: number): number {
     const { view, available, beyond } = this.window;
@@ -112,17 +112,30 @@ export class ElementHeaders {
     const readings = letters
       ? [VR_UN, long, start + 12, VR_UN, short, start + 8]
       : [VR_UN, short, start + 8, VR_UN, long, start + 12, 0, implicit, start + 8];
-    for (let i = 0; i < readings.length; i += 3) {
-      const [kept, length, value] = [readings[i]!, readings[i + 1]!, readings[i + 2]!];
-      if (length < 0) continue;
-      this.vr = kept;
-      this.length = length;
-      this.value = value;
-      const delimited = length === UNDEFINED_LENGTH && this.isItemAt(value, littleEndian);
-      const follows = delimited ? 0 : this.followsAt(value + length, tag, littleEndian, start, end);
-      if (follows !== MALFORMED) return follows;
+    for (const strictly of [true, false]) {
+      for (let i = 0; i < readings.length; i += 3) {
+        const [kept, length, value] = [readings[i]!, readings[i + 1]!, readings[i + 2]!];
+        if (length < 0) continue;
+        this.vr = kept;
+        this.length = length;
+        this.value = value;
+        if (length === UNDEFINED_LENGTH && this.isItemAt(value, littleEndian)) return 0;
+        const follows = this.followsAt(value + length, tag, littleEndian, start, end);
+        if (follows === NEED_MORE || (follows === 0 && !strictly)) return follows;
+        if (follows === 0 && this.isKnownAt(value + length, littleEndian, end)) return 0;
+      }
     }
     return MALFORMED;
+  }
+
+  /** Does an element with a known VR stand at `position`, a delimiter, or the end? */
+  private isKnownAt(position: number, littleEndian: boolean, end: number): boolean {
+    const { view, available } = this.window;
+    if (position === end || position + 8 > available) return true;
+    return (
+      explicitVrFlags[view.getUint16(position + 4, false)] !== 0 ||
+      tagAt(view, position, littleEndian) >>> 16 === 0xfffe
+    );
   }
 
   /** 0 if what stands at `position` may follow the element `tag` that starts at `start`; else MALFORMED, NEED_MORE. */

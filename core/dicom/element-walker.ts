@@ -239,6 +239,7 @@ export class ElementWalker extends ElementHeaders {
 
   private atPixelData(start: number, tag: number, encoding: Encoding): WalkEnd {
     const { available, beyond } = this.window;
+    this.pixelDataEnd = -1;
     if (start + 12 > available && beyond > 0) return 'need-more';
     if (start + 12 > available) return 'truncated';
     if (this.readHeader(start, tag, encoding, available + beyond) !== 0) return 'pixel-data';

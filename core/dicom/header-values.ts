@@ -104,7 +104,7 @@ class Values {
       if (typeof value !== 'string') vr = 'SQ';
       else if (isPrivate(tag) && element >= 0x10 && element <= 0xff) {
         creators ??= new Map();
-        creators.set(blockOf(tag, element), matchText(value).slice(0, MAX_CREATOR).trim());
+        creators.set(blockOf(tag, element), creatorName(value));
       }
       const key = elementKey(tag, creator);
       this.kept += key.length + (typeof value === 'string' ? value.length : 0);
@@ -218,6 +218,12 @@ function heldIndex(table: ElementTable, tag: number): number {
 /** A block of private elements (PS3.5 section 7.8.1) as a number: group and the upper byte of its elements. */
 function blockOf(tag: number, block: number): number {
   return (tag & 0xffff0000) | block;
+}
+
+/** The name by which the elements of a block are kept; '' where the value is no name. */
+function creatorName(value: string): string {
+  const name = matchText(value).slice(0, MAX_CREATOR).trim();
+  return /[\0-\x1f]/.test(name) ? '' : name;
 }
 
 const vrNames = new Map<number, string>();

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { csvHeader, csvLine, parseCsvLines } from './csv.ts';
+import { csvHeader, csvLine } from './csv.ts';
+import { parseCsvLines } from './csv-reader.ts';
 
 test('quotes where needed and only there', () => {
   const lines: [string[], string][] = [

@@ -3,22 +3,22 @@ import { test } from 'node:test';
 import { DitagError, type ErrorCode } from '../errors/errors.ts';
 import { makeQuery, type QueryText } from './query.ts';
 
-const bounds = (text: QueryText) => {
-  const { from, to } = makeQuery(text);
+const bounds = async (text: QueryText) => {
+  const { from, to } = await makeQuery(text);
   return [from, to];
 };
 
-test('dates are ANDed', () => {
-  assert.deepEqual(bounds({}), [undefined, undefined]);
-  assert.deepEqual(bounds({ sdate: '20200101' }), [20200101, undefined]);
-  assert.deepEqual(bounds({ edate: ' 20200101 ' }), [undefined, 20200101]);
-  assert.deepEqual(bounds({ date: '20200101' }), [20200101, 20200101]);
-  assert.deepEqual(bounds({ sdate: '20190101', edate: '20210101', date: '20200101' }), [20200101, 20200101]);
-  assert.deepEqual(bounds({ sdate: '20190101', edate: '20190101' }), [20190101, 20190101]);
+test('dates are ANDed', async () => {
+  assert.deepEqual(await bounds({}), [undefined, undefined]);
+  assert.deepEqual(await bounds({ sdate: '20200101' }), [20200101, undefined]);
+  assert.deepEqual(await bounds({ edate: ' 20200101 ' }), [undefined, 20200101]);
+  assert.deepEqual(await bounds({ date: '20200101' }), [20200101, 20200101]);
+  assert.deepEqual(await bounds({ sdate: '20190101', edate: '20210101', date: '20200101' }), [20200101, 20200101]);
+  assert.deepEqual(await bounds({ sdate: '20190101', edate: '20190101' }), [20190101, 20190101]);
 });
 
-test('conditions', () => {
-  const { conditions, columns } = makeQuery({
+test('conditions', async () => {
+  const { conditions, columns } = await makeQuery({
     targets: 'PatientID,PatientName',
     pattern: '',
     where: ['Modality=^MR$', 'PatientID=a=b'],
@@ -40,7 +40,7 @@ test('conditions', () => {
   );
 });
 
-test('what is refused', () => {
+test('what is refused', async () => {
   const wrong: [QueryText, ErrorCode][] = [
     [{ sdate: 'x' }, 'bad-date'],
     [{ edate: '' }, 'bad-date'],
@@ -56,8 +56,8 @@ test('what is refused', () => {
     [{ whereNot: ['Nonsense=x'] }, 'unknown-tag'],
   ];
   for (const [text, code] of wrong) {
-    assert.throws(
-      () => makeQuery(text),
+    await assert.rejects(
+      makeQuery(text),
       (error) => error instanceof DitagError && error.code === code && error.exitCode === 2,
       JSON.stringify(text),
     );

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { DitagError } from '../errors/errors.ts';
 import { parseTarget, parseTargets, targetText } from './target.ts';
 
-test('every way to name a tag', () => {
+test('every way to name a tag', async () => {
   const names: [string, { key?: string; item?: number }[], number?][] = [
     ['SeriesDescription', [], 1],
     [' StudyDescription ', [], 0],
@@ -21,22 +21,22 @@ test('every way to name a tag', () => {
     ['(0040,0275)[0].(0019,xx10,A.B)[12].00080100', [{ key: '00400275', item: 0 }, { key: '0019xx10:A.B', item: 12 }, { key: '00080100' }], -1],
   ];
   for (const [name, path, attribute] of names) {
-    const target = parseTarget(name);
+    const target = await parseTarget(name);
     assert.equal(target.name, name.trim());
     if (path.length > 0) assert.deepEqual(target.path, path, name);
     assert.equal(target.attribute, attribute, name);
   }
   for (const name of ['SeriesInstanceUID', '(0020,000E)', '0020000e'])
-    assert.equal(parseTarget(name).isSeriesInstanceUID, true, name);
+    assert.equal((await parseTarget(name)).isSeriesInstanceUID, true, name);
 });
 
-test('lists are cut at commas outside parentheses', () => {
-  const names = (text: string) => parseTargets(text).map((target) => target.name);
-  assert.deepEqual(names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), ['PatientID', '(0008,103E)', '(0019,xx10,A, B)', '00180081']);
-  assert.deepEqual(names(' , '), []);
+test('lists are cut at commas outside parentheses', async () => {
+  const names = async (text: string) => (await parseTargets(text)).map((target) => target.name);
+  assert.deepEqual(await names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), ['PatientID', '(0008,103E)', '(0019,xx10,A, B)', '00180081']);
+  assert.deepEqual(await names(' , '), []);
 });
 
-test('what is no tag is refused, with a hint', () => {
+test('what is no tag is refused, with a hint', async () => {
   const wrong: [string, RegExp][] = [
     ['SeriesDescripton', /Did you mean SeriesDescription\?/],
     ['seriesdescription', /Did you mean SeriesDescription\?/],
@@ -48,43 +48,46 @@ test('what is no tag is refused, with a hint', () => {
     ['PatientName.', /./],
   ];
   for (const [name, message] of wrong) {
-    assert.throws(
-      () => parseTarget(name),
+    await assert.rejects(
+      parseTarget(name),
       (error) => error instanceof DitagError && error.code === 'unknown-tag' && error.exitCode === 2 && message.test(error.message),
       name,
     );
   }
 });
 
-test('the text of a target in what a header keeps', () => {
+test('the text of a target in what a header keeps', async () => {
   const kept = JSON.stringify([
     { '00400009': 'A', '00400008': [{ '00080100': 'c1' }, { '00080100': 'c2' }] },
     { '00400009': 'B', '00191010': '\0bytes 4000' },
     { '00400008': [{ '00080100': 'c3' }] },
     7,
   ]);
-  const text = (name: string) => targetText(kept, parseTarget(name).path);
-  assert.equal(text('RequestAttributesSequence.ScheduledProcedureStepID'), 'A\\B');
-  assert.equal(text('RequestAttributesSequence[1].ScheduledProcedureStepID'), 'B');
-  assert.equal(text('RequestAttributesSequence[2].ScheduledProcedureStepID'), '');
-  assert.equal(text('RequestAttributesSequence[9].ScheduledProcedureStepID'), '');
-  assert.equal(text('RequestAttributesSequence.ScheduledProtocolCodeSequence.CodeValue'), 'c1\\c2\\c3');
-  assert.equal(text('RequestAttributesSequence.ScheduledProtocolCodeSequence[0].CodeValue'), 'c1\\c3');
-  assert.equal(text('RequestAttributesSequence[0].ScheduledProtocolCodeSequence[1].CodeValue'), 'c2');
-  assert.equal(text('RequestAttributesSequence.(0019,1010)'), '');
-  assert.equal(text('RequestAttributesSequence.ScheduledProcedureStepID.CodeValue'), '');
-  assert.equal(targetText('\0bytes 12', parseTarget('EchoTime').path), '');
-  assert.equal(targetText('\0cut 9000:start', parseTarget('EchoTime').path), 'start');
-  assert.equal(targetText('plain', parseTarget('EchoTime').path), 'plain');
-  assert.equal(targetText('plain', parseTarget('RequestAttributesSequence.EchoTime').path), '');
-  assert.equal(targetText('', parseTarget('RequestAttributesSequence.EchoTime').path), '');
+  const text = async (name: string) => targetText(kept, (await parseTarget(name)).path);
+  assert.equal(await text('RequestAttributesSequence.ScheduledProcedureStepID'), 'A\\B');
+  assert.equal(await text('RequestAttributesSequence[1].ScheduledProcedureStepID'), 'B');
+  assert.equal(await text('RequestAttributesSequence[2].ScheduledProcedureStepID'), '');
+  assert.equal(await text('RequestAttributesSequence[9].ScheduledProcedureStepID'), '');
+  assert.equal(await text('RequestAttributesSequence.ScheduledProtocolCodeSequence.CodeValue'), 'c1\\c2\\c3');
+  assert.equal(await text('RequestAttributesSequence.ScheduledProtocolCodeSequence[0].CodeValue'), 'c1\\c3');
+  assert.equal(await text('RequestAttributesSequence[0].ScheduledProtocolCodeSequence[1].CodeValue'), 'c2');
+  assert.equal(await text('RequestAttributesSequence.(0019,1010)'), '');
+  assert.equal(await text('RequestAttributesSequence.ScheduledProcedureStepID.CodeValue'), '');
+  assert.equal(targetText('\0bytes 12', (await parseTarget('EchoTime')).path), '');
+  assert.equal(targetText('\0cut 9000:start', (await parseTarget('EchoTime')).path), 'start');
+  assert.equal(targetText('plain', (await parseTarget('EchoTime')).path), 'plain');
+  assert.equal(targetText('plain', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
+  assert.equal(targetText('', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
 });
 
-test('a path through an item index at its end, and text that only looks like a sequence', () => {
+test('text that only looks like a sequence', async () => {
   // A text value may start with a bracket; a path into it finds nothing and does not fail.
-  assert.equal(targetText('[not json', parseTarget('RequestAttributesSequence.EchoTime').path), '');
-  assert.equal(targetText('[1, 2]', parseTarget('RequestAttributesSequence.EchoTime').path), '');
-  // The whole of one item.
+  assert.equal(targetText('[not json', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
+  assert.equal(targetText('[1, 2]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
+  assert.equal(targetText('[null]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
+});
+
+test('an item index at the end of a path is that item, not all of them', async () => {
   const kept = JSON.stringify([{ '00400009': 'A' }, { '00400009': 'B' }]);
-  assert.equal(targetText(kept, parseTarget('RequestAttributesSequence[1]').path), '[{"00400009":"B"}]');
+  assert.equal(targetText(kept, (await parseTarget('RequestAttributesSequence[1]')).path), '[{"00400009":"B"}]');
 });

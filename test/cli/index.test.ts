@@ -151,7 +151,10 @@ test('--config-file before and after the command; dicom.db and projects stand be
 test('--project-name asks the index of a project', async (t) => {
   const { home, archive, index, query } = user(t);
   makeArchive(archive, plainSeries('a', '1.2', 1));
-  refused(await query('--project-name', 'Nobody'), /^There is no project "Nobody" in .*projects: there is none yet\.\n$/);
+  refused(
+    await query('--project-name', 'Nobody'),
+    /^There is no project "Nobody" in .*projects: there is none yet\.\n$/,
+  );
   const project = (name: string) => path.join(home, '.ditag/projects', name);
   for (const name of ['One', 'Two', 'Empty']) fs.mkdirSync(project(name), { recursive: true });
   await index('--archive', 'archive', '--quiet');
@@ -206,7 +209,10 @@ test('what is no index, or a newer one, is refused and left alone', async (t) =>
   makeArchive(archive, plainSeries('a', '1.2', 1));
   fs.mkdirSync(path.dirname(database));
   const cases: [() => void, RegExp][] = [
-    [() => fs.writeFileSync(database, 'some text that somebody wants to keep'), /is not a ditag index: move it away, or name another file in .*config\.ini/],
+    [
+      () => fs.writeFileSync(database, 'some text that somebody wants to keep'),
+      /is not a ditag index: move it away, or name another file in .*config\.ini/,
+    ],
     [
       () => {
         const other = new DatabaseSync(database);
@@ -239,7 +245,10 @@ test('an archive that is missing, empty or another one changes nothing', async (
   makeArchive(archive, { ...plainSeries('a', '1.2', 2), ...plainSeries('b', '1.3', 2) });
   fs.mkdirSync(path.join(home, 'nothing'));
   writeFile(home, 'a file', 'text');
-  refused(await index('--archive', 'nothing'), /^The archive .*nothing is empty: check that the mount is there\. Nothing was changed\.\n$/);
+  refused(
+    await index('--archive', 'nothing'),
+    /^The archive .*nothing is empty: check that the mount is there\. Nothing was changed\.\n$/,
+  );
   refused(await index('--archive', 'gone'), /^The archive .*gone cannot be read \(there is no such folder\)/);
   refused(await index('--archive', 'a file'), /^The archive .* cannot be read \(it is not a folder\)/);
   assert.equal(fs.existsSync(config), false);
@@ -265,11 +274,18 @@ test('an archive that is missing, empty or another one changes nothing', async (
 
 test('a folder that lists empty is kept and ends with 1; many deletions end with 1', async (t) => {
   const { archive, index, query } = user(t);
-  makeArchive(archive, { ...plainSeries('a', '1.2', 270), ...plainSeries('b', '1.3', 3), ...plainSeries('c', '1.4', 40) });
+  makeArchive(archive, {
+    ...plainSeries('a', '1.2', 270),
+    ...plainSeries('b', '1.3', 3),
+    ...plainSeries('c', '1.4', 40),
+  });
   await index('--archive', 'archive', '--quiet');
   for (const name of fs.readdirSync(path.join(archive, 'b'))) fs.rmSync(path.join(archive, 'b', name));
   const kept = await index();
-  assert.match(kept.stderr, /^What is known of 1 folder\(s\) was kept; --accept-deletions removes .*:\n {2}b: lists empty, but held files before\n$/m);
+  assert.match(
+    kept.stderr,
+    /^What is known of 1 folder\(s\) was kept; --accept-deletions removes .*:\n {2}b: lists empty, but held files before\n$/m,
+  );
   assert.equal(kept.code, 1);
   fs.rmSync(path.join(archive, 'c'), { recursive: true });
   const many = await index();
@@ -283,7 +299,8 @@ test('a folder that lists empty is kept and ends with 1; many deletions end with
 test('two runs at once: the second says so and stops, the first ends well', async (t) => {
   const { home, archive, index, query } = user(t);
   const files: Record<string, object> = {};
-  for (let i = 0; i < 3000; i++) files[`${i % 100}/${i}`] = { SeriesInstanceUID: `1.${i % 500}`, SOPInstanceUID: `1.9.${i}` };
+  for (let i = 0; i < 3000; i++)
+    files[`${i % 100}/${i}`] = { SeriesInstanceUID: `1.${i % 500}`, SOPInstanceUID: `1.9.${i}` };
   makeArchive(archive, files);
   const first = startDitag(['index', '--archive', 'archive'], { home });
   await new Promise<void>((resolve) => first.child.stderr!.once('data', () => resolve()));
@@ -298,7 +315,10 @@ test('bad options', async (t) => {
   const { archive, index } = user(t);
   makeArchive(archive, plainSeries('a', '1.2', 1));
   for (const threads of ['0', 'many', '1.5', '-1', '65']) {
-    refused(await index('--archive', 'archive', '--threads', threads), /^--threads ".*" is not valid: give a whole number/);
+    refused(
+      await index('--archive', 'archive', '--threads', threads),
+      /^--threads ".*" is not valid: give a whole number/,
+    );
   }
   const { code, stderr } = await index('--archive', 'archive', '--quiet', '--skipped', 'missing/skipped.csv');
   assert.match(stderr, /^Cannot write missing\/skipped\.csv: /);
@@ -309,7 +329,12 @@ test('stats as JSON and as text', async (t) => {
   const { home, archive, index } = user(t);
   makeArchive(archive, {
     ...plainSeries('a', '1.2', 3, { Modality: 'MR', StudyDate: '19820111', PatientID: 'P1', StudyInstanceUID: '1.1' }),
-    ...plainSeries('b', '1.3', 2, { Modality: 'MR', StudyDate: '1999.12.31', PatientID: 'P2', StudyInstanceUID: '1.1' }),
+    ...plainSeries('b', '1.3', 2, {
+      Modality: 'MR',
+      StudyDate: '1999.12.31',
+      PatientID: 'P2',
+      StudyInstanceUID: '1.1',
+    }),
     ...plainSeries('c', '1.4', 1, { Modality: 'CT', PatientID: 'P2' }),
     'c/0002.dcm': { SeriesInstanceUID: '1.4', SOPInstanceUID: '1.4.2', Modality: 'CT', PatientID: 'P3' },
     'c/text': 'no DICOM',

@@ -29,7 +29,14 @@ const query = (...args: string[]): Promise<Ended> => runDitag(['query', ...args]
 before(async () => {
   const sop = (uid: string) => ({ SeriesInstanceUID: uid, SOPInstanceUID: `${uid}.1`, StudyInstanceUID: `${uid}.9` });
   makeArchive(path.join(home, 'archive'), {
-    a: { ...sop('1.10'), StudyDescription: 'Brain', SeriesDescription: 'LOC', PatientName: 'Doe^John', PatientID: 'P1', Modality: 'MR' },
+    a: {
+      ...sop('1.10'),
+      StudyDescription: 'Brain',
+      SeriesDescription: 'LOC',
+      PatientName: 'Doe^John',
+      PatientID: 'P1',
+      Modality: 'MR',
+    },
     b: { ...sop('1.9'), elements: [[0x00400275, 'SQ', []]] },
     c: {
       ...sop('1.6'),
@@ -59,8 +66,24 @@ before(async () => {
         [0x00400275, 'SQ', [[[0x00400009, 'SH', 'STEP1']], [[0x00400009, 'SH', 'STEP2']]]],
       ],
     },
-    e: { ...sop('1.4'), StudyDescription: 'Knee', SeriesDescription: 'T1, "axial"', PatientName: 'Doe^Jane', PatientID: 'P2', StudyDate: '19820111', Modality: 'MR' },
-    f: { ...sop('1.5'), StudyDescription: 'Kopf', SeriesDescription: 'FLAIR\\SAG', PatientName: 'Müller^Jürgen=漢字', PatientID: 'P3', StudyDate: '19820112', Modality: 'MR' },
+    e: {
+      ...sop('1.4'),
+      StudyDescription: 'Knee',
+      SeriesDescription: 'T1, "axial"',
+      PatientName: 'Doe^Jane',
+      PatientID: 'P2',
+      StudyDate: '19820111',
+      Modality: 'MR',
+    },
+    f: {
+      ...sop('1.5'),
+      StudyDescription: 'Kopf',
+      SeriesDescription: 'FLAIR\\SAG',
+      PatientName: 'Müller^Jürgen=漢字',
+      PatientID: 'P3',
+      StudyDate: '19820112',
+      Modality: 'MR',
+    },
     g: {
       ...sop('1.7'),
       StudyDescription: 'two\nlines',
@@ -111,15 +134,30 @@ describe('rows', () => {
 
   test('dates are inclusive, open at either end and ANDed; what is no date never matches', async () => {
     await answers([
-      [['--sdate', '19820111'], ['1.3', '1.4', '1.5', '1.7']],
+      [
+        ['--sdate', '19820111'],
+        ['1.3', '1.4', '1.5', '1.7'],
+      ],
       [['--sdate=19820112'], ['1.5', '1.7']],
-      [['--edate', '19820111'], ['1.3', '1.4']],
+      [
+        ['--edate', '19820111'],
+        ['1.3', '1.4'],
+      ],
       [['--edate', '19820110'], []],
-      [['--sdate', '19820111', '--edate', '19820112'], ['1.3', '1.4', '1.5']],
-      [['--date', '19820111'], ['1.3', '1.4']],
+      [
+        ['--sdate', '19820111', '--edate', '19820112'],
+        ['1.3', '1.4', '1.5'],
+      ],
+      [
+        ['--date', '19820111'],
+        ['1.3', '1.4'],
+      ],
       [['--date', '19820111', '--sdate', '19820112'], []],
       [['--date', '19820112', '--sdate', '19820111', '--edate', '20260101'], ['1.5']],
-      [['--sdate', '00010101'], ['1.3', '1.4', '1.5', '1.7']],
+      [
+        ['--sdate', '00010101'],
+        ['1.3', '1.4', '1.5', '1.7'],
+      ],
     ]);
   });
 
@@ -128,16 +166,28 @@ describe('rows', () => {
       [['--targets', 'SeriesDescription', '--pattern', 'FLAIR'], ['1.5']],
       [['--targets', 'SeriesDescription', '--pattern', 'flair'], []],
       [['--targets', 'SeriesDescription', '--pattern', '(?i)flair'], ['1.5']],
-      [['--targets', 'SeriesDescription,StudyDescription', '--pattern', '^K.*e$|^T2$'], ['1.6', '1.3', '1.4']],
-      [['--targets', ' StudyDescription , PatientID ', '--pattern', 'P3|Brain'], ['1.10', '1.6', '1.5']],
+      [
+        ['--targets', 'SeriesDescription,StudyDescription', '--pattern', '^K.*e$|^T2$'],
+        ['1.6', '1.3', '1.4'],
+      ],
+      [
+        ['--targets', ' StudyDescription , PatientID ', '--pattern', 'P3|Brain'],
+        ['1.10', '1.6', '1.5'],
+      ],
       [['--targets', 'StudyDescription', '--pattern', '^$'], ['1.9']],
       [['--targets', 'PatientName', '--pattern', 'ü\\w+\\^'], ['1.5']],
       [['--targets', 'PatientName', '--pattern', '漢'], ['1.5']],
       [['--targets', 'SeriesDescription', '--pattern', '"axial"'], ['1.4']],
       [['--targets', 'StudyDescription', '--pattern', 'two.lines'], []],
       [['--targets', 'StudyDescription', '--pattern', '(?s)two.lines'], ['1.7']],
-      [['--targets', 'StudyDate', '--pattern', '^1982'], ['1.3', '1.4', '1.5']],
-      [['--targets', 'SeriesInstanceUID', '--pattern', '^1\\.(3|10)$'], ['1.10', '1.3']],
+      [
+        ['--targets', 'StudyDate', '--pattern', '^1982'],
+        ['1.3', '1.4', '1.5'],
+      ],
+      [
+        ['--targets', 'SeriesInstanceUID', '--pattern', '^1\\.(3|10)$'],
+        ['1.10', '1.3'],
+      ],
       [['--targets', 'Modality', '--pattern', 'CT', '--sdate', '20000101'], ['1.7']],
       [['--targets', 'PatientID', '--pattern', '-P'], []],
     ]);
@@ -146,7 +196,12 @@ describe('rows', () => {
   test('the command of the old documentation', async () => {
     await answers([
       [
-        ['--sdate=19820111', '--edate=19820112', '--targets=SeriesDescription,StudyDescription', '--pattern=^[A-z]+\\s?[a-z]+$'],
+        [
+          '--sdate=19820111',
+          '--edate=19820112',
+          '--targets=SeriesDescription,StudyDescription',
+          '--pattern=^[A-z]+\\s?[a-z]+$',
+        ],
         ['1.3', '1.4', '1.5'],
       ],
     ]);
@@ -161,10 +216,19 @@ describe('rows', () => {
 
   test('--where and --where-not are repeatable and ANDed', async () => {
     await answers([
-      [['--where', 'Modality=MR', '--where', 'PatientID=^P[12]$'], ['1.10', '1.6', '1.3', '1.4']],
-      [['--where', 'Modality=MR', '--where-not', 'PatientID=P1'], ['1.3', '1.4', '1.5']],
+      [
+        ['--where', 'Modality=MR', '--where', 'PatientID=^P[12]$'],
+        ['1.10', '1.6', '1.3', '1.4'],
+      ],
+      [
+        ['--where', 'Modality=MR', '--where-not', 'PatientID=P1'],
+        ['1.3', '1.4', '1.5'],
+      ],
       [['--where-not', 'Modality=MR', '--where-not', 'Modality=CT'], ['1.9']],
-      [['--where-not', 'PatientID=^$'], ['1.10', '1.6', '1.3', '1.4', '1.5', '1.7']],
+      [
+        ['--where-not', 'PatientID=^$'],
+        ['1.10', '1.6', '1.3', '1.4', '1.5', '1.7'],
+      ],
       [['--where', 'SeriesDescription=T1, "', '--targets', 'PatientName', '--pattern', 'Doe'], ['1.4']],
       [['--where', 'PatientName=='], ['1.5']],
     ]);
@@ -179,17 +243,29 @@ describe('rows', () => {
       [['--where', '(0008,103e)=FLAIR'], ['1.5']],
       [['--where', '0020000E=^1.9$'], ['1.9']],
       [['--where', 'Rows=^512$'], ['1.7']],
-      [['--where', '(0019,xx10,ACME 1)=.'], ['1.6', '1.3']],
+      [
+        ['--where', '(0019,xx10,ACME 1)=.'],
+        ['1.6', '1.3'],
+      ],
       [['--where', '(0019,xx10,ACME 1)=grad'], ['1.3']],
       [['--where', '(0019,xx10,OTHER)=.'], []],
-      [['--targets', '(0019,xx10,ACME 1),EchoTime', '--pattern', '^(gradient|12.50)$'], ['1.6', '1.3']],
+      [
+        ['--targets', '(0019,xx10,ACME 1),EchoTime', '--pattern', '^(gradient|12.50)$'],
+        ['1.6', '1.3'],
+      ],
       [['--where', 'RequestAttributesSequence.ScheduledProcedureStepID=^STEP1\\\\STEP2$'], ['1.3']],
       [['--where', 'RequestAttributesSequence[1].ScheduledProcedureStepID=^STEP2$'], ['1.3']],
       [['--where', 'RequestAttributesSequence[2].ScheduledProcedureStepID=.'], []],
       [['--where', '(0040,0275).(0040,0008).(0008,0100)=INNER'], ['1.7']],
       [['--where', 'RequestAttributesSequence[0].ScheduledProtocolCodeSequence[0].CodeValue=^INNER$'], ['1.7']],
-      [['--where-not', 'EchoTime=12'], ['1.10', '1.9', '1.3', '1.4', '1.5', '1.7']],
-      [['--where', 'EchoTime=^$'], ['1.10', '1.9', '1.3', '1.4', '1.5', '1.7']],
+      [
+        ['--where-not', 'EchoTime=12'],
+        ['1.10', '1.9', '1.3', '1.4', '1.5', '1.7'],
+      ],
+      [
+        ['--where', 'EchoTime=^$'],
+        ['1.10', '1.9', '1.3', '1.4', '1.5', '1.7'],
+      ],
       [['--where-not', 'EchoTime=^$'], ['1.6']],
     ]);
   });
@@ -197,7 +273,8 @@ describe('rows', () => {
 
 describe('output', () => {
   test('--columns come after the six, named as typed', async () => {
-    const columns = 'Modality,EchoTime,(0019,xx10,ACME 1),RequestAttributesSequence.ScheduledProcedureStepID,SeriesInstanceUID';
+    const columns =
+      'Modality,EchoTime,(0019,xx10,ACME 1),RequestAttributesSequence.ScheduledProcedureStepID,SeriesInstanceUID';
     const { code, stdout } = await query('--columns', columns, '--where', 'PatientID=P[12]');
     assert.equal(
       stdout,
@@ -337,7 +414,10 @@ describe('what is refused', () => {
 
   test('unknown tags, with the nearest keyword as a hint', async () => {
     await refused([
-      [['query', '--targets', 'SeriesDescripton', '--pattern', 'x'], /"SeriesDescripton".*Did you mean SeriesDescription\?\n$/],
+      [
+        ['query', '--targets', 'SeriesDescripton', '--pattern', 'x'],
+        /"SeriesDescripton".*Did you mean SeriesDescription\?\n$/,
+      ],
       [['query', '--targets', 'SeriesDescripton'], /SeriesDescription/],
       [['query', '--columns', 'patientname'], /Did you mean PatientName\?/],
       [['query', '--where', 'Modalty=MR'], /Did you mean Modality\?/],
@@ -352,7 +432,10 @@ describe('what is refused', () => {
       [['query', '--edate', '19820230'], /^--edate "19820230" is not a date/],
       [['query', '--date', '1982.01.11'], /^--date "1982.01.11" is not a date/],
       [['query', '--date', ''], /^--date "" is not a date/],
-      [['query', '--sdate', '19830101', '--edate', '19820101'], /^The start date 19830101 lies after the end date 19820101.*\n$/],
+      [
+        ['query', '--sdate', '19830101', '--edate', '19820101'],
+        /^The start date 19830101 lies after the end date 19820101.*\n$/,
+      ],
       [['query', '--targets', 'PatientID', '--pattern', '('], /^The pattern "\(" is not valid: .+\.\n$/],
       [['query', '--targets', 'PatientID', '--pattern', '(?<=a+)b'], /^The pattern .+ is not valid: .+\.\n$/],
       [['query', '--where', 'PatientID=*'], /^The pattern "\*" is not valid/],
@@ -390,7 +473,10 @@ describe('what is refused', () => {
     const nobody = temporaryFolder(t);
     for (const command of ['query', 'stats']) {
       const { code, stdout, stderr } = await runDitag([command], { home: nobody });
-      assert.match(stderr, /^There is no index at .*\.ditag\/dicom\.db yet: run `ditag index --archive DIR` first\.\n$/);
+      assert.match(
+        stderr,
+        /^There is no index at .*\.ditag\/dicom\.db yet: run `ditag index --archive DIR` first\.\n$/,
+      );
       assert.deepEqual([code, stdout], [2, '']);
     }
     assert.deepEqual(fs.readdirSync(nobody), [], 'asking makes nothing');
@@ -404,7 +490,11 @@ describe('readers that go away', () => {
     const files: Record<string, object> = {};
     for (let i = 0; i < 3000; i++) {
       const uid = `1.2.${i}`;
-      files[`${i % 50}/${i}`] = { SeriesInstanceUID: uid, SOPInstanceUID: `${uid}.1`, StudyDescription: 'long text '.repeat(20) };
+      files[`${i % 50}/${i}`] = {
+        SeriesInstanceUID: uid,
+        SOPInstanceUID: `${uid}.1`,
+        StudyDescription: 'long text '.repeat(20),
+      };
     }
     makeArchive(path.join(big, 'archive'), files);
     assert.equal((await runDitag(['index', '--archive', 'archive'], { home: big })).code, 0);
@@ -412,7 +502,9 @@ describe('readers that go away', () => {
 
   for (const format of ['csv', 'json', 'ndjson', 'table']) {
     test(`| head ends with 0 and without a word: ${format}`, async () => {
-      const { child, ended } = startDitag(['query', '--format', format, '--columns', 'StudyDescription'], { home: big });
+      const { child, ended } = startDitag(['query', '--format', format, '--columns', 'StudyDescription'], {
+        home: big,
+      });
       child.stdout!.once('data', () => child.stdout!.destroy());
       const { code, stderr } = await ended;
       assert.equal(code, 0, stderr);

@@ -24,7 +24,10 @@ export interface RunOptions {
 }
 
 /** Starts ditag; `ended` resolves when it has ended, however it did. */
-export function startDitag(args: readonly string[], options: RunOptions): { child: ChildProcess; ended: Promise<Ended> } {
+export function startDitag(
+  args: readonly string[],
+  options: RunOptions,
+): { child: ChildProcess; ended: Promise<Ended> } {
   const line = [...(options.under ?? []), process.execPath, MAIN, ...args];
   const child = spawn(line[0]!, line.slice(1), {
     cwd: options.cwd ?? options.home,

@@ -11,9 +11,9 @@ const manifest = JSON.parse(fs.readFileSync(path.join(PROJECT, 'package.json'), 
 /** Names in the first column of the table below a heading; a name stands in backticks. */
 function named(heading: string): string[] {
   const [, section] =
-    new RegExp(`^## ${heading}$([^]*?)(?=^## |(?![^]))`, 'm').exec(readPage('docs/dependencies.md')) ?? [];
+    new RegExp(`^## ${heading}$([\\s\\S]*?)(?=^## |(?![\\s\\S]))`, 'm').exec(readPage('docs/dependencies.md')) ?? [];
   assert.ok(section !== undefined, `there is no section "${heading}"`);
-  return Array.from(section.matchAll(/^\| `([^`]+)` \|/gm), (match) => match[1]!).sort();
+  return Array.from(section.matchAll(/^\| `([^`]+)` +\|/gm), (match) => match[1]!).sort();
 }
 
 test('runtime dependencies', () => {

@@ -53,7 +53,7 @@ export function blocksOf(markdown: string): Block[] {
 
 /** The page without its fenced blocks. */
 export function proseOf(markdown: string): string {
-  return markdown.replace(/^```[^]*?^```.*$/gm, '');
+  return markdown.replace(/^```[\s\S]*?^```.*$/gm, '');
 }
 
 /** Inline code of a text, without the backticks. */

@@ -1,7 +1,7 @@
 // The examples of the pages, run as they stand. A block ```sh whose lines start with `ditag ` is an example; the blocks
 // of a page run from top to bottom, each with bash, in one temporary home folder with an index of the sample archive.
 //   ```sh exit=2      the exit code that is expected, if not 0
-//   ```text stderr    (or csv, json) right behind an example: what it prints, exactly; without `stderr`, on stdout
+//   ```text stderr    (or csv) right behind an example: what it prints, exactly; without `stderr`, on stdout
 // `…` in an expected output stands for any text; /mnt/archive and /mnt/archive2 stand for sample archives.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -39,9 +39,13 @@ function examplesOf(page: string): Example[] {
   return examples.map((example) => ({ stdout: undefined, stderr: undefined, ...example }));
 }
 
+function literal(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
 /** A text of the page as a regular expression: literal but for `…`. */
 function expectation(text: string): RegExp {
-  return new RegExp(`^${text.split('…').map(RegExp.escape).join('[^]*?')}$`);
+  return new RegExp(`^${text.split('…').map(literal).join('[\\s\\S]*?')}$`);
 }
 
 for (const page of ['README.md', 'docs/queries.md']) {

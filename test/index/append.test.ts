@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
+import { type TestContext, test } from 'node:test';
 import { temporaryFolder } from '../cli/run-ditag.ts';
 import { answersOf, indexHere, rowsOf } from './index-here.ts';
 import { dicomFile, makeArchive, plainSeries, writeFile } from './make-archive.ts';
@@ -29,7 +29,13 @@ async function shown(database: string): Promise<string[]> {
 }
 
 function instance(uid: string, SeriesDescription: string, more = {}) {
-  return { SeriesInstanceUID: uid, SOPInstanceUID: `${uid}.1`, StudyInstanceUID: `${uid}.9`, SeriesDescription, ...more };
+  return {
+    SeriesInstanceUID: uid,
+    SOPInstanceUID: `${uid}.1`,
+    StudyInstanceUID: `${uid}.9`,
+    SeriesDescription,
+    ...more,
+  };
 }
 
 test('--append keeps the others; without it only the named archive stays', async (t) => {
@@ -107,13 +113,24 @@ test('of two archives with the same bytes nothing is doubled', async (t) => {
 test('many archives in and out: the index answers as the archives indexed in the order of their first time', async (t) => {
   const { database, a, b, c } = place(t);
   const roots = [a, b, c];
-  roots.forEach((root, i) => makeArchive(root, { 0: 'text', 1: instance('1.5', `from ${i}`, { StudyDate: `2020010${i + 1}` }), 2: instance(`1.${i}`, 'own') }));
+  roots.forEach((root, i) =>
+    makeArchive(root, {
+      0: 'text',
+      1: instance('1.5', `from ${i}`, { StudyDate: `2020010${i + 1}` }),
+      2: instance(`1.${i}`, 'own'),
+    }),
+  );
   let seed = 7;
-  const random = (below: number) => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % 1000 % below;
+  const random = (below: number) => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % 1000) % below;
   for (let run = 0; run < 24; run++) {
     const root = roots[random(3)]!;
     const append = random(4) > 0;
-    writeFile(root, '1', dicomFile(instance('1.5', `run ${run}`, { StudyDate: `2020010${1 + random(9)}` })), 1_600_000_000 + run * 10);
+    writeFile(
+      root,
+      '1',
+      dicomFile(instance('1.5', `run ${run}`, { StudyDate: `2020010${1 + random(9)}` })),
+      1_600_000_000 + run * 10,
+    );
     await indexHere(database, root, { append });
     const fresh = `${database}-${run}`;
     for (const one of orderOf(database)) await indexHere(fresh, one, { append: true });
@@ -126,7 +143,9 @@ test('many archives in and out: the index answers as the archives indexed in the
 /** The archives of an index in the order in which they were indexed first. */
 function orderOf(database: string): string[] {
   const index = new DatabaseSync(database, { readOnly: true });
-  const names = (index.prepare('SELECT name FROM archive ORDER BY id').all() as { name: string }[]).map((row) => row.name);
+  const names = (index.prepare('SELECT name FROM archive ORDER BY id').all() as { name: string }[]).map(
+    (row) => row.name,
+  );
   index.close();
   return names;
 }

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import type { ReadFilesJob, ScanJob } from '../../core/jobs/jobs.ts';
 import type { ArchiveFiles, FileTask } from '../../core/ports/archive-files.ts';
 import { scanFolder } from '../../core/stages/scan-folder.ts';
-import type { ReadFilesJob, ScanJob } from '../../core/jobs/jobs.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { answersOf, indexHere } from './index-here.ts';
 import { dicomFile, LONG_AGO } from './make-archive.ts';
@@ -14,14 +14,19 @@ import { dicomFile, LONG_AGO } from './make-archive.ts';
 function add(folder: string, from: number, to: number): void {
   for (let i = from; i < to; i++) {
     const file = path.join(folder, `IM${String(i).padStart(7, '0')}`);
-    fs.writeFileSync(file, dicomFile({ SeriesInstanceUID: `1.2.${i % 97}`, SOPInstanceUID: `1.3.${i}`, PatientName: `P${i}` }));
+    fs.writeFileSync(
+      file,
+      dicomFile({ SeriesInstanceUID: `1.2.${i % 97}`, SOPInstanceUID: `1.3.${i}`, PatientName: `P${i}` }),
+    );
     fs.utimesSync(file, LONG_AGO, LONG_AGO);
   }
 }
 
 function chunks(database: string): number {
   const index = new DatabaseSync(database, { readOnly: true });
-  const { n } = index.prepare("SELECT count(*) AS n FROM folder WHERE record IS NOT NULL AND bits > 0").get() as { n: number };
+  const { n } = index.prepare('SELECT count(*) AS n FROM folder WHERE record IS NOT NULL AND bits > 0').get() as {
+    n: number;
+  };
   index.close();
   return n;
 }
@@ -43,7 +48,11 @@ test('a folder that grows past its chunks and shrinks again', { timeout: 180_000
   assert.equal((await indexHere(database, archive)).opened, 8000);
   assert.equal(chunks(database), 0);
   add(flat, 8000, 20_000);
-  assert.equal((await indexHere(database, archive)).opened, 12_000, 'those that are known are not opened when chunks are cut');
+  assert.equal(
+    (await indexHere(database, archive)).opened,
+    12_000,
+    'those that are known are not opened when chunks are cut',
+  );
   assert.equal(chunks(database), 4);
   assert.equal((await indexHere(database, archive)).opened, 0);
   await sameAsFresh(database, archive);
@@ -91,7 +100,9 @@ test('the slices of a huge folder agree on how it is cut', async () => {
   assert.equal(new Set(read.map((job) => job.chunk.index)).size, 2 ** read[0]!.chunk.bits);
 });
 
-test('a folder of a million files', { skip: process.env['DITAG_LONG'] === undefined && 'only with DITAG_LONG=1' }, async (t) => {
+test('a folder of a million files', {
+  skip: process.env['DITAG_LONG'] === undefined && 'only with DITAG_LONG=1',
+}, async (t) => {
   const home = temporaryFolder(t);
   const archive = path.join(home, 'archive');
   fs.mkdirSync(archive);

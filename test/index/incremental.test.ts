@@ -47,21 +47,25 @@ const contents = (series: number): fc.Arbitrary<Content> =>
   );
 const folder = number(FOLDERS.length);
 const name = number(NAMES.length);
-const steps = (series: number): fc.Arbitrary<Step> => fc.oneof(
-  { weight: 10, arbitrary: fc.record({ step: fc.constant('write' as const), folder, name, content: contents(series) }) },
-  { weight: 3, arbitrary: fc.record({ step: fc.constant('remove' as const), folder, name }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('remove-folder' as const), folder }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('move' as const), folder, to: folder }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('touch' as const), folder, name }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      step: fc.constant('index' as const),
-      stopAfter: fc.option(number(6), { nil: undefined }),
-      order: number(1000),
-    }),
-  },
-);
+const steps = (series: number): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: 10,
+      arbitrary: fc.record({ step: fc.constant('write' as const), folder, name, content: contents(series) }),
+    },
+    { weight: 3, arbitrary: fc.record({ step: fc.constant('remove' as const), folder, name }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('remove-folder' as const), folder }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('move' as const), folder, to: folder }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('touch' as const), folder, name }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        step: fc.constant('index' as const),
+        stopAfter: fc.option(number(6), { nil: undefined }),
+        order: number(1000),
+      }),
+    },
+  );
 
 function instance({ series, sop, variant }: Extract<Content, { kind: 'instance' }>): Instance {
   const SeriesInstanceUID = SERIES[series]!;
@@ -71,9 +75,22 @@ function instance({ series, sop, variant }: Extract<Content, { kind: 'instance' 
     case 0:
       return { ...base, StudyDate: '20200101', PatientName: 'A', Modality: 'MR' };
     case 1:
-      return { ...base, StudyDate: '19991231', PatientName: 'B,"C"', Modality: 'CT', elements: [[0x00180081, 'DS', '1']] };
+      return {
+        ...base,
+        StudyDate: '19991231',
+        PatientName: 'B,"C"',
+        Modality: 'CT',
+        elements: [[0x00180081, 'DS', '1']],
+      };
     case 2:
-      return { ...base, PatientID: 'P', elements: [[0x00190010, 'LO', 'ACME'], [0x00191010, 'LO', 'x\x1fy']] };
+      return {
+        ...base,
+        PatientID: 'P',
+        elements: [
+          [0x00190010, 'LO', 'ACME'],
+          [0x00191010, 'LO', 'x\x1fy'],
+        ],
+      };
     case 3:
       return { ...base, StudyDate: '1999.12.31', StudyDescription: 'Größe\x1f1', elements: [[0x00400275, 'SQ', [[]]]] };
     default:
@@ -157,7 +174,10 @@ async function sameAsFresh(t: TestContext, series: number, numRuns: number): Pro
           if (step.step !== 'index') continue;
           const { stopAfter, order } = step;
           const run = { acceptDeletions: true, pick: picker(order) };
-          const { report } = await indexHere(database, tree.root, { ...run, ...(stopAfter !== undefined && { stopAfter }) });
+          const { report } = await indexHere(database, tree.root, {
+            ...run,
+            ...(stopAfter !== undefined && { stopAfter }),
+          });
           if (report === undefined) continue;
           const anew = path.join(here, `fresh${fresh++}.db`);
           await indexHere(anew, tree.root, run);

@@ -91,14 +91,21 @@ export async function indexHere(
 }
 
 /** Columns of all indexed attributes and some tags of the full header. */
-const COLUMNS = [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID', 'SOPInstanceUID', 'EchoTime', '(0019,xx10,ACME)', 'RequestAttributesSequence'];
+const COLUMNS = [
+  ...INDEXED_ATTRIBUTES,
+  'SeriesInstanceUID',
+  'SOPInstanceUID',
+  'EchoTime',
+  '(0019,xx10,ACME)',
+  'RequestAttributesSequence',
+];
 
 /** The rows of an answer as arrays: the six columns' CSV line, then further columns. */
 export async function rowsOf(databasePath: string, query: QueryText = {}): Promise<string[][]> {
   const index = new SqliteInstanceIndex(databasePath, 'config.ini');
   try {
     const rows: string[][] = [];
-    for await (const batch of index.search(makeQuery({ columns: COLUMNS.join(','), ...query }))) {
+    for await (const batch of index.search(await makeQuery({ columns: COLUMNS.join(','), ...query }))) {
       const lines = Buffer.from(batch.lines).toString('utf8');
       rows.push([lines], ...(batch.more ?? []).map((row) => [...row]));
     }
@@ -143,12 +150,22 @@ export function filesOf(databasePath: string): string[] {
     }[]) {
       const tree = new FolderTree(database, archive, false);
       const rows = database
-        .prepare('SELECT id, parent, bits, record, files, instances FROM folder WHERE archive = ? AND record IS NOT NULL')
-        .all(archive) as { id: number; parent: number; bits: number; record: Uint8Array; files: number; instances: number }[];
+        .prepare(
+          'SELECT id, parent, bits, record, files, instances FROM folder WHERE archive = ? AND record IS NOT NULL',
+        )
+        .all(archive) as {
+        id: number;
+        parent: number;
+        bits: number;
+        record: Uint8Array;
+        files: number;
+        instances: number;
+      }[];
       for (const { id, parent, bits, record, files, instances } of rows) {
         const folder = tree.pathOf(bits === 0 ? id : parent);
         const decoded = decodeFolderRecord(record);
-        if (decoded.files.length !== files) throw new Error(`${folder}: ${files} files noted, ${decoded.files.length} there`);
+        if (decoded.files.length !== files)
+          throw new Error(`${folder}: ${files} files noted, ${decoded.files.length} there`);
         let own = 0;
         for (const file of decoded.files) {
           const kind = decoded.kinds[file.kind]!;
@@ -157,7 +174,9 @@ export function filesOf(databasePath: string): string[] {
             own++;
             parts.add(`${archive} ${uid} ${id}`);
           }
-          out.push(`${name} ${joinPath(folder, file.name)} ${file.size} ${file.mtime} ${file.SOPInstanceUID} ${uid} ${kind.skipped}`);
+          out.push(
+            `${name} ${joinPath(folder, file.name)} ${file.size} ${file.mtime} ${file.SOPInstanceUID} ${uid} ${kind.skipped}`,
+          );
         }
         if (own !== instances) throw new Error(`${folder}: ${instances} instances noted, ${own} there`);
       }
@@ -170,7 +189,9 @@ export function filesOf(databasePath: string): string[] {
       }[]
     ).map((row) => `${row.archive} ${row.uid} ${row.folder}`);
     if (noted.sort().join('\n') !== [...parts].sort().join('\n'))
-      throw new Error(`parts of series differ:\n${noted.join('\n')}\n-- records say --\n${[...parts].sort().join('\n')}`);
+      throw new Error(
+        `parts of series differ:\n${noted.join('\n')}\n-- records say --\n${[...parts].sort().join('\n')}`,
+      );
     return out.sort();
   } finally {
     database.close();

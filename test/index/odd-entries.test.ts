@@ -69,7 +69,22 @@ test('names that are not UTF-8, and names with everything else in them', async (
   const archive = path.join(folder, 'archive');
   const database = path.join(folder, 'dicom.db');
   fs.mkdirSync(archive);
-  const names = ['a\xff', '\xe9\xe8', 'new\nline', 'q"uote\'', '100%', '%41', '%(x)s', 'sp ace', '-dash', '\\x41', '\xc3\xa9', '~', '$HOME', '\x01'];
+  const names = [
+    'a\xff',
+    '\xe9\xe8',
+    'new\nline',
+    'q"uote\'',
+    '100%',
+    '%41',
+    '%(x)s',
+    'sp ace',
+    '-dash',
+    '\\x41',
+    '\xc3\xa9',
+    '~',
+    '$HOME',
+    '\x01',
+  ];
   const bytes = (name: string) => Buffer.from(`${archive}/${name}`, 'latin1');
   names.forEach((name, i) => {
     fs.mkdirSync(bytes(`d${name}`));
@@ -82,8 +97,14 @@ test('names that are not UTF-8, and names with everything else in them', async (
   assert.equal((await indexHere(database, archive)).opened, 0);
   const found = filesOf(database).map((line) => line.slice(archive.length + 1));
   for (const [i, name] of names.entries()) {
-    assert.ok(found.some((line) => line.startsWith(`d${name}/f${name} `) && line.includes(` 1.2.${i} `)), name);
-    assert.ok(found.some((line) => line.startsWith(`t${name} `)), name);
+    assert.ok(
+      found.some((line) => line.startsWith(`d${name}/f${name} `) && line.includes(` 1.2.${i} `)),
+      name,
+    );
+    assert.ok(
+      found.some((line) => line.startsWith(`t${name} `)),
+      name,
+    );
   }
   // The whole program: the list of skipped files is text that a person can read, one line a file.
   const list = path.join(folder, 'skipped.csv');
@@ -149,7 +170,12 @@ test('folders and files without permission keep what is known of them', async (t
   const home = path.join(folder, 'home');
   const archive = path.join(folder, 'archive');
   fs.mkdirSync(home);
-  makeArchive(archive, { ...plainSeries('open', '1.2', 2), ...plainSeries('shut', '1.3', 2), ...plainSeries('shut/below', '1.4', 2), ...plainSeries('files', '1.5', 2) });
+  makeArchive(archive, {
+    ...plainSeries('open', '1.2', 2),
+    ...plainSeries('shut', '1.3', 2),
+    ...plainSeries('shut/below', '1.4', 2),
+    ...plainSeries('files', '1.5', 2),
+  });
   if (asRoot) fs.chownSync(home, 65534, 65534);
   const run = (...args: string[]) => runDitag(args, { home, under });
   const shut = path.join(archive, 'shut');
@@ -183,7 +209,13 @@ test('folders and files without permission keep what is known of them', async (t
   // A home folder that cannot be written.
   fs.chmodSync(path.join(home, '.ditag'), 0o500);
   if (asRoot) fs.chownSync(path.join(home, '.ditag'), 0, 0);
-  const noHome = await run('index', '--archive', archive, '--config-file', path.join(folder, 'home/.ditag/x/config.ini'));
+  const noHome = await run(
+    'index',
+    '--archive',
+    archive,
+    '--config-file',
+    path.join(folder, 'home/.ditag/x/config.ini'),
+  );
   assert.match(noHome.stderr, /^Cannot write .*\n$/);
   assert.equal(noHome.code, 2);
 });

@@ -1,0 +1,61 @@
+// Codes and texts of values, few and many, with every character in them.
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { SCHEMA } from './schema.ts';
+import { ValueCodes, ValueTexts } from './value-dictionary.ts';
+
+function emptyIndex(): DatabaseSync {
+  const database = new DatabaseSync(':memory:');
+  database.exec(SCHEMA);
+  return database;
+}
+
+test('a value has one code per attribute, and the code is the value', () => {
+  const value = fc.oneof(
+    fc.constantFrom('', 'a', 'A', 'a ', 'x\x1fy', '\x1f', '漢字', 'é', 'e\u0301', 'a\0b'),
+    fc.string({ unit: 'grapheme' }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.array(fc.tuple(fc.nat(2), value), { maxLength: 60 }), { maxLength: 3 }), (rounds) => {
+      const database = emptyIndex();
+      const given = new Map<string, number>();
+      for (const round of rounds) {
+        // Made anew, as every publication does.
+        const codes = new ValueCodes(database);
+        for (const [attribute, text] of round) {
+          const code = codes.code(attribute, text);
+          assert.equal(code === 0, text === '');
+          const key = `${attribute} ${text}`;
+          assert.equal(given.get(key) ?? code, code);
+          given.set(key, code);
+        }
+      }
+      for (const attribute of [0, 1, 2]) {
+        const texts = new ValueTexts(database, attribute);
+        const own = [...given].filter(([key]) => key.startsWith(`${attribute} `));
+        assert.equal(new Set(own.map(([, code]) => code)).size, own.length);
+        // Twice: first one by one, then by the chunk.
+        for (let round = 0; round < 2; round++)
+          for (const [key, code] of own) assert.equal(texts.text(code), key.slice(2));
+        assert.equal(texts.count, Math.max(0, ...own.map(([, code]) => code)) + 1);
+      }
+      database.close();
+    }),
+  );
+});
+
+test('more values than are fetched at once, one of them with the separator in it', () => {
+  const database = emptyIndex();
+  const codes = new ValueCodes(database);
+  database.exec('BEGIN');
+  const value = (i: number) => (i === 5000 ? 'odd\x1fone' : `value ${i}`);
+  for (let i = 1; i <= 9000; i++) assert.equal(codes.code(3, value(i)), i);
+  database.exec('COMMIT');
+  const texts = new ValueTexts(database, 3);
+  assert.equal(texts.count, 9001);
+  for (let i = 1; i <= 9000; i++) assert.equal(texts.text(i), value(i));
+  assert.equal(texts.text(0), '');
+  database.close();
+});

@@ -1,0 +1,81 @@
+// What a full header keeps of long values, long sequences and long headers, and how it marks what it does not keep.
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { dicomFile, element, instance, type Part, sequence } from '../../test/reader/dicom-bytes.ts';
+import { asObject, type Reading, readBytes } from '../../test/reader/scripted-source.ts';
+import { matchText } from './kept-text.ts';
+
+const read = (...parts: Part[]): Reading => readBytes(dicomFile({ dataSet: instance(...parts) }));
+const LAST = element(0x00400001, 'AE', 'LAST');
+
+test('a long text is cut and says how long it was', () => {
+  const header = asObject(
+    read(element(0x00204000, 'LT', `${'x'.repeat(5000)}`), element(0x00400002, 'UT', 'y'.repeat(70_000)), LAST),
+  );
+  assert.equal(header['00204000'], `\0cut 5000:${'x'.repeat(4096)}`);
+  assert.equal(header['00400002'], '\0bytes 70000', 'beyond 64 kB it is not read');
+  assert.equal(header['00400001'], 'LAST');
+  assert.equal(matchText(header['00204000']), 'x'.repeat(4096));
+  assert.equal(matchText('\0bytes 70000'), '');
+});
+
+test('a text is not cut in the middle of a character', () => {
+  const text = Buffer.from(`${'x'.repeat(4095)}😀${'x'.repeat(1000)}`);
+  const header = asObject(read(element(0x00080005, 'CS', 'ISO_IR 192'), element(0x00204000, 'LT', text)));
+  assert.equal(matchText(header['00204000'] as string), 'x'.repeat(4095));
+});
+
+test('binary values and long lists of numbers are noted by their length', () => {
+  const header = asObject(
+    read(
+      element(0x00281201, 'OW', Buffer.alloc(64)),
+      element(0x00283006, 'US', new Array<number>(600).fill(7)),
+      element(0x00283010, 'US', new Array<number>(512).fill(7)),
+    ),
+  );
+  assert.equal(header['00281201'], '\0bytes 64');
+  assert.equal(header['00283006'], '\0bytes 1200');
+  assert.equal((header['00283010'] as string).length, 1023);
+});
+
+test('of a sequence the first 16 items are kept, and the number of the others', () => {
+  for (const undefinedItems of [true, false]) {
+    for (const count of [16, 17, 300]) {
+      const items = Array.from({ length: count }, (_, i) => [element(0x00080100, 'SH', `${i}`)]);
+      const header = asObject(
+        read(sequence(0x00400100, items, { undefinedItems, undefinedLength: undefinedItems }), LAST),
+      );
+      const kept = header['00400100'] as unknown[];
+      assert.deepEqual(kept[15], { '00080100': '15' });
+      assert.deepEqual(kept.slice(16), count === 16 ? [] : [count - 16]);
+      assert.equal(header['00400001'], 'LAST');
+    }
+  }
+});
+
+test('a header of more than 256 kB of text is cut and marked, nested or not', () => {
+  const texts = Array.from({ length: 100 }, (_, i) => element(0x00410010 + i, 'LT', 'x'.repeat(4000)));
+  const flat = read(...texts);
+  assert.deepEqual([flat.outcome, flat.issues], ['instance', ['HeaderCut']]);
+  const nested = read(sequence(0x00400100, [texts, texts]), LAST);
+  assert.deepEqual([nested.outcome, nested.issues], ['instance', ['HeaderCut']]);
+  for (const { elements } of [flat, nested]) {
+    const size = elements!.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
+    assert.ok(size > 200_000 && size < 280_000, `${size}`);
+  }
+});
+
+test('a header whose keys alone are long is bounded too', () => {
+  const creator = element(0x00410010, 'LO', 'C'.repeat(64));
+  const many = Array.from({ length: 256 }, (_, i) => element(0x00411000 + i, 'LO', ''));
+  const { elements } = read(
+    sequence(
+      0x00400100,
+      Array.from({ length: 16 }, () => [creator, ...many]),
+    ),
+    LAST,
+  );
+  const size = elements!.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
+  assert.ok(size < 400_000, `${size}`);
+});
