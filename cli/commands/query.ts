@@ -1,4 +1,5 @@
 // `ditag query`: finds series and prints them.
+import { setImmediate } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
 import { makeQuery } from '../../core/query/query.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -20,7 +21,13 @@ export interface QueryOptions {
   readonly projectName?: string;
 }
 
-export async function query(options: QueryOptions, { workspace, stdout, stderr }: CommandContext): Promise<ExitCode> {
+/** Milliseconds after which a long answer lets Ctrl-C be noticed. */
+const BREATHE_EVERY = 50;
+
+export async function query(
+  options: QueryOptions,
+  { workspace, stdout, stderr, signal }: CommandContext,
+): Promise<ExitCode> {
   const asked = await makeQuery(options);
   const format = formatName(options.format);
   if (options.targets !== undefined && options.pattern === undefined) {
@@ -38,11 +45,17 @@ export async function query(options: QueryOptions, { workspace, stdout, stderr }
     const { begin, batch, end } = await rowFormat(format, more);
     const output = outputOf(options.output, stdout);
     let found = 0;
+    let breathed = performance.now();
     try {
       await output.write(begin());
       for await (const rows of index.search(asked)) {
         found += rows.rows;
         await output.write(batch(rows));
+        if (performance.now() - breathed > BREATHE_EVERY) {
+          await setImmediate();
+          breathed = performance.now();
+        }
+        signal.throwIfAborted();
       }
       await output.write(end());
       await output.finish();

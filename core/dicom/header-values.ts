@@ -107,12 +107,14 @@ class Values {
         creators.set(blockOf(tag, element), creatorName(value));
       }
       const key = elementKey(tag, creator);
-      this.kept += key.length + (typeof value === 'string' ? value.length : 0);
-      if (this.kept > MAX_HEADER_TEXT) {
-        this.reader.issues |= Issue.HeaderCut;
-        return;
-      }
+      const isSequence = typeof value !== 'string';
+      this.kept += key.length + (isSequence ? 0 : value.length);
+      // What is in a sequence has been counted: of one that is too long, the start is kept.
+      const isFull = this.kept > MAX_HEADER_TEXT;
+      if (isFull) this.reader.issues |= Issue.HeaderCut;
+      if (isFull && !isSequence) return;
       add(key, vr, value);
+      if (isFull) return;
     }
   }
 
@@ -147,13 +149,17 @@ class Values {
     const row = valueRepresentation(vr);
     const kind = row?.kind ?? 'bytes';
     const isUnknown = vr === 'UN';
-    if (kind === 'sequence' || length === UNDEFINED_LENGTH || isUnknown) {
+    if (length === UNDEFINED_LENGTH && kind === 'bytes' && !isUnknown) {
       // A value in fragments (PS3.5 section A.4) is bulk, not a sequence.
-      if (kind === 'bytes' && !isUnknown) return binaryNote(end - start);
-      const hasItem = end - start >= 8 && tagAt(view, start, littleEndian) === ITEM;
-      if (hasItem || !isUnknown || length === UNDEFINED_LENGTH) return this.items(start, end, encoding, context);
+      return binaryNote(end - start);
     }
-    if (kind === 'text' || kind === 'plain') return this.text(start, end, vr, kind === 'text', context);
+    const isGuessed = isUnknown || table.vrs[at] === 0 || table.vrs[at] === VR_UN;
+    const isText = kind === 'text' || kind === 'plain';
+    const hasItem = end - start >= 8 && tagAt(view, start, littleEndian) === ITEM;
+    if (kind === 'sequence' || length === UNDEFINED_LENGTH || (hasItem && isGuessed && (isText || isUnknown))) {
+      return this.items(start, end, encoding, context);
+    }
+    if (isText) return this.text(start, end, vr, kind === 'text', context);
     if (length === 0) return '';
     if (length > MAX_BINARY) return binaryNote(length);
     if (row?.format !== undefined && length >= row.unit) {

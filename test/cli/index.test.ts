@@ -240,6 +240,28 @@ test('what is no index, or a newer one, is refused and left alone', async (t) =>
   }
 });
 
+test('a damaged index is one sentence', async (t) => {
+  const { home, database, archive, index, query } = user(t);
+  const files: Record<string, object> = {};
+  for (let i = 0; i < 500; i++) files[`${i}`] = { SeriesInstanceUID: `1.2.${i}`, SOPInstanceUID: `1.3.${i}`, StudyDescription: 'x'.repeat(50) };
+  makeArchive(archive, files);
+  await index('--archive', 'archive', '--quiet');
+  for (const name of fs.readdirSync(path.dirname(database)).filter((name) => /-(wal|shm)$/.test(name)))
+    fs.rmSync(path.join(path.dirname(database), name));
+  const whole = fs.readFileSync(database);
+  const page = 8192;
+  const garbled = Buffer.from(whole);
+  for (let at = 2 * page; at < whole.length; at += page) garbled.fill(0xa5, at, at + 200);
+  for (const bytes of [whole.subarray(0, whole.length >> 1), garbled]) {
+    fs.writeFileSync(database, bytes);
+    for (const ended of [await query(), await query('--columns', 'EchoTime'), await runDitag(['stats'], { home }), await index()]) {
+      assert.match(ended.stderr, /The index .*dicom\.db is damaged \(.+\): move it away and run `ditag index --archive DIR` again\.\n$/);
+      assert.doesNotMatch(ended.stderr, /\n\s+at |ditag failed/);
+      assert.equal(ended.code, 2);
+    }
+  }
+});
+
 test('an archive that is missing, empty or another one changes nothing', async (t) => {
   const { home, archive, config, index, query } = user(t);
   makeArchive(archive, { ...plainSeries('a', '1.2', 2), ...plainSeries('b', '1.3', 2) });
@@ -289,7 +311,7 @@ test('a folder that lists empty is kept and ends with 1; many deletions end with
   assert.equal(kept.code, 1);
   fs.rmSync(path.join(archive, 'c'), { recursive: true });
   const many = await index();
-  assert.match(many.stderr, /^40 of 313 known files are gone from .*, more than 10 %\. Nothing was changed\./m);
+  assert.match(many.stderr, /^40 of 313 known instances are gone from .*, more than 10 %\. Nothing was changed\./m);
   assert.equal(many.code, 1);
   assert.deepEqual(uids((await query()).stdout), ['1.2', '1.3', '1.4']);
   assert.equal((await index('--accept-deletions', '--quiet')).code, 0);

@@ -122,6 +122,26 @@ test('the first file in path order speaks, in whatever order the files came', as
   }
 });
 
+test('what has moved is not missed, however much it is', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a/b', '1.2', 40), ...plainSeries('c', '1.3', 3), README: 'no DICOM' });
+  await indexHere(database, archive);
+  // The folder goes whole, or stays behind empty.
+  fs.renameSync(path.join(archive, 'a/b'), path.join(archive, 'z'));
+  assert.equal((await indexHere(database, archive)).kept, 0);
+  fs.rmdirSync(path.join(archive, 'a'));
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+  // One of the moved files got lost on the way: the folder that lists empty is kept, and with it all that was in it.
+  fs.renameSync(path.join(archive, 'z'), path.join(archive, 'y'));
+  fs.mkdirSync(path.join(archive, 'z'));
+  fs.rmSync(path.join(archive, 'y/0007.dcm'));
+  assert.equal((await indexHere(database, archive)).kept, 1);
+  fs.rmdirSync(path.join(archive, 'z'));
+  assert.equal((await indexHere(database, archive)).kept, 0);
+  await sameAsFresh(database, archive);
+});
+
 test('moved and renamed folders are not doubled', async (t) => {
   const { database, archive } = place(t);
   makeArchive(archive, { ...plainSeries('a/b', '1.2', 3), ...plainSeries('c', '1.3', 3) });
@@ -148,7 +168,7 @@ test('more than 10 % of the files gone at once changes nothing, until it is acce
     assert.ok(error instanceof DitagError);
     assert.equal(error.code, 'too-many-deletions');
     assert.equal(error.exitCode, 1);
-    assert.match(error.message, /^31 of 301 known files are gone from .*--accept-deletions\.$/);
+    assert.match(error.message, /^31 of 301 known instances are gone from .*--accept-deletions\.$/);
     return true;
   });
   assert.deepEqual(await answersOf(database), before);

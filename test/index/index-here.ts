@@ -31,6 +31,7 @@ export interface IndexHereOptions {
 export interface IndexedHere {
   readonly report: PublishReport | undefined;
   readonly opened: number;
+  /** Folders of which the known content was kept. */
   readonly kept: number;
   readonly resumed: boolean;
 }
@@ -76,7 +77,7 @@ export async function indexHere(
         }
         for (const event of events) {
           if (event.event === 'chunk') opened += event.tally.opened;
-          else if (event.event === 'folder-kept') kept++;
+          else if (event.event === 'folder-kept' && event.reason === 'unreadable') kept++;
         }
         await writer.stage(events);
       }
@@ -84,7 +85,7 @@ export async function indexHere(
       ledger.close();
     }
     const report = await writer.publish({ append, acceptDeletions });
-    return { report, opened, kept, resumed };
+    return { report, opened, kept: kept + report.keptFolders.length, resumed };
   } finally {
     await writer.close();
   }
