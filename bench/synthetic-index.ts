@@ -72,6 +72,7 @@ export function folderEvent(folder: SyntheticFolder): ChunkEvent {
       instances: files.length,
       skipped: {},
       opened: files.length,
+      unchanged: 0,
       vanished: 0,
       appeared: files.length,
     },

@@ -201,6 +201,14 @@ export class HeaderBlockReader {
       ?.id;
   }
 
+  /** Keys that begin with `prefix`, with their numbers. */
+  keysWithPrefix(prefix: string): { id: number; key: string }[] {
+    const keys = this.database
+      .prepare('SELECT id, key FROM header_key WHERE substr(key, 1, ?) = ?')
+      .all(prefix.length, prefix);
+    return keys as { id: number; key: string }[];
+  }
+
   /** Numbers of slots in use: one more than the greatest slot. */
   slots(): number {
     const row = this.database.prepare('SELECT max(id) AS id FROM header_block').get() as { id: number | null };

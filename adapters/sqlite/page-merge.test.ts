@@ -44,7 +44,7 @@ function rowsOf(database: DatabaseSync): (Row & { line: string })[] {
     rows: number;
   }[];
   for (const head of heads) {
-    const page = new Page(statements, head.id);
+    const page = new Page(statements, head.id, head.rows);
     const { columns } = page;
     assert.equal(columns.rows, head.rows);
     assert.ok(head.rows > 0);

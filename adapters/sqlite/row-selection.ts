@@ -3,8 +3,8 @@
 // wait for all; then all are tested, and a condition that no value meets ends the search.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Condition, Query } from '../../core/query/query.ts';
-import { type Target, targetText } from '../../core/query/target.ts';
-import { HeaderBlockReader } from './header-blocks.ts';
+import type { Target } from '../../core/query/target.ts';
+import { HeaderTarget } from './header-target.ts';
 import { FLAG_HIDDEN, type PageColumns } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
 
@@ -45,11 +45,10 @@ export class RowSelection {
 
   constructor(database: DatabaseSync, query: Query) {
     this.query = query;
-    const headers = new HeaderBlockReader(database);
     let values = 0;
     this.conditions = query.conditions.map((condition) => ({
       tests: condition.targets.map((target) => {
-        const test = testOf(database, headers, target, condition);
+        const test = testOf(database, target, condition);
         values += test instanceof AttributeTest ? test.values : 0;
         return test;
       }),
@@ -110,10 +109,10 @@ export class RowSelection {
 
 const NO_ROWS = new Uint16Array(0);
 
-function testOf(database: DatabaseSync, headers: HeaderBlockReader, target: Target, condition: Condition): TargetTest {
+function testOf(database: DatabaseSync, target: Target, condition: Condition): TargetTest {
   if (target.isSeriesInstanceUID) return new UidTest(condition);
   if (target.attribute >= 0) return new AttributeTest(database, target.attribute, condition);
-  return new HeaderTest(headers, target, condition);
+  return new HeaderTest(database, target, condition);
 }
 
 class UidTest implements TargetTest {
@@ -175,22 +174,12 @@ class AttributeTest implements TargetTest {
   }
 }
 
-/** A tag outside the table: its column is tested as a whole, before the first row. */
+/** A tag outside the table: it is tested as a whole, before the first row. */
 class HeaderTest implements TargetTest {
   private readonly verdicts: Uint8Array;
 
-  constructor(headers: HeaderBlockReader, target: Target, { pattern }: Condition) {
-    this.verdicts = new Uint8Array(headers.slots());
-    const key = headers.keyId(target.path[0]!.key);
-    const test = (kept: string) => pattern.test(targetText(kept, target.path));
-    if (pattern.test('')) {
-      // A series without the tag has the empty value.
-      this.verdicts.fill(1);
-      if (key !== undefined) headers.testNot(key, test, this.verdicts);
-    } else if (key !== undefined) {
-      // A literal inside a sequence's JSON text may be written with escapes there.
-      headers.test(key, target.path.length === 1 ? pattern.requiredLiteral : '', test, this.verdicts);
-    }
+  constructor(database: DatabaseSync, target: Target, { pattern }: Condition) {
+    this.verdicts = new HeaderTarget(database, target).test(pattern);
   }
 
   mark(page: PageAccess, found: Uint8Array): void {

@@ -5,8 +5,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type { RowBatch } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
-import { type Target, targetText } from '../../core/query/target.ts';
-import { BLOCK, HeaderBlockReader, type HeaderColumn } from './header-blocks.ts';
+import type { Target } from '../../core/query/target.ts';
+import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
 import { int32, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
@@ -17,17 +17,24 @@ export interface SelectedPage {
   readonly rows: Uint16Array;
 }
 
-/** The pages with selected rows, in order. */
-export function* selectPages(database: DatabaseSync, query: Query): Iterable<SelectedPage> {
-  const selection = new RowSelection(database, query);
-  const from = query.from ?? -1;
-  const to = query.to ?? Number.MAX_SAFE_INTEGER;
+/** All pages in order, hidden rows included. */
+export function* allPages(database: DatabaseSync): Iterable<Page> {
+  yield* pagesOf(database, -1, Number.MAX_SAFE_INTEGER);
+}
+
+function* pagesOf(database: DatabaseSync, from: number, to: number): Iterable<Page> {
   const pages = database.prepare(
     'SELECT id, rows FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY first_date, first_uid',
   );
   const statements = pageStatements(database);
-  for (const { id, rows: count } of pages.all(from, to) as { id: number; rows: number }[]) {
-    const page = new Page(statements, id, count);
+  for (const { id, rows } of pages.all(from, to) as { id: number; rows: number }[])
+    yield new Page(statements, id, rows);
+}
+
+/** The pages with selected rows, in order. */
+export function* selectPages(database: DatabaseSync, query: Query): Iterable<SelectedPage> {
+  const selection = new RowSelection(database, query);
+  for (const page of pagesOf(database, query.from ?? -1, query.to ?? Number.MAX_SAFE_INTEGER)) {
     const rows = selection.rows(page);
     if (selection.isOver) return;
     if (rows.length > 0) yield { page, rows };
@@ -77,17 +84,8 @@ function valuesOf(database: DatabaseSync, target: Target): ValueOfRow {
     const texts = new ValueTexts(database, target.attribute);
     return (page, row) => texts.text(page.codes(target.attribute)[row]!);
   }
-  const headers = new HeaderBlockReader(database);
-  const key = headers.keyId(target.path[0]!.key);
-  if (key === undefined) return () => '';
-  const blocks = new Map<number, HeaderColumn | undefined>();
-  return (page, row) => {
-    const slot = page.columns.slots[row]!;
-    const block = Math.floor(slot / BLOCK);
-    if (!blocks.has(block)) blocks.set(block, headers.column(key, block));
-    const column = blocks.get(block);
-    return column === undefined ? '' : targetText(column.values[column.codes[slot % BLOCK]!]!, target.path);
-  };
+  const header = new HeaderTarget(database, target);
+  return (page, row) => header.text(page.columns.slots[row]!);
 }
 
 /** One page; its parts are read when they are first looked at. */

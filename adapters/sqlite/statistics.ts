@@ -8,7 +8,7 @@ import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ArchiveStatistics, CountedValue, IndexStatistics, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { FolderTree } from './folder-tree.ts';
-import { selectPages } from './search.ts';
+import { allPages, selectPages } from './search.ts';
 import { FLAG_MIXED, ISSUES_SHIFT } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
 
@@ -66,14 +66,16 @@ export function indexStatistics(database: DatabaseSync): IndexStatistics {
 
 /** Number of distinct studies of one archive. */
 export function countStudies(database: DatabaseSync, archive: number): number {
-  const own = new Set<number>();
-  for (const { id } of database.prepare('SELECT id FROM series WHERE archive = ?').iterate(archive) as Iterable<{
-    id: number;
-  }>)
-    own.add(id);
+  const last = database.prepare('SELECT max(id) AS id FROM series').get() as { id: number | null };
+  const isOwn = new Uint8Array((last.id ?? 0) + 1);
+  const own = database.prepare('SELECT id FROM series WHERE archive = ?').iterate(archive) as Iterable<{ id: number }>;
+  for (const { id } of own) isOwn[id] = 1;
   const studies = new CodeCounts(database, 'StudyInstanceUID');
-  for (const { page, rows } of selectPages(database, EVERYTHING)) {
-    for (const row of rows) if (own.has(page.columns.series[row]!)) studies.add(page.codes(studies.attribute)[row]!, 1);
+  // Series that another archive speaks for are counted too.
+  for (const page of allPages(database)) {
+    const { series } = page.columns;
+    const codes = page.codes(studies.attribute);
+    for (let row = 0; row < page.rows; row++) if (isOwn[series[row]!] === 1) studies.add(codes[row]!, 1);
   }
   return studies.distinct();
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { compilePattern } from '../../core/query/pattern/pattern.ts';
 import { SCHEMA } from './schema.ts';
 import { ValueCodes, ValueTexts } from './value-dictionary.ts';
 
@@ -14,7 +15,7 @@ function emptyIndex(): DatabaseSync {
 
 test('a value has one code per attribute, and the code is the value', () => {
   const value = fc.oneof(
-    fc.constantFrom('', 'a', 'A', 'a ', 'x\x1fy', '\x1f', '漢字', 'é', 'e\u0301', 'a\0b'),
+    fc.constantFrom('', 'a', 'A', 'a ', 'x\x1fy', '\x1f', '\x1ex', '漢字', 'é', 'e\u0301', 'a\0b'),
     fc.string({ unit: 'grapheme' }),
   );
   fc.assert(
@@ -31,6 +32,7 @@ test('a value has one code per attribute, and the code is the value', () => {
           assert.equal(given.get(key) ?? code, code);
           given.set(key, code);
         }
+        codes.flush();
       }
       for (const attribute of [0, 1, 2]) {
         const texts = new ValueTexts(database, attribute);
@@ -50,12 +52,48 @@ test('more values than are fetched at once, one of them with the separator in it
   const database = emptyIndex();
   const codes = new ValueCodes(database);
   database.exec('BEGIN');
-  const value = (i: number) => (i === 5000 ? 'odd\x1fone' : `value ${i}`);
+  const value = (i: number) => (i === 5000 ? 'odd\x1fone' : i === 8192 ? '\x1efirst of its chunk' : `value ${i}`);
   for (let i = 1; i <= 9000; i++) assert.equal(codes.code(3, value(i)), i);
+  codes.flush();
   database.exec('COMMIT');
   const texts = new ValueTexts(database, 3);
   assert.equal(texts.count, 9001);
   for (let i = 1; i <= 9000; i++) assert.equal(texts.text(i), value(i));
   assert.equal(texts.text(0), '');
   database.close();
+});
+
+test('a pattern has the values that it has one by one, with and without a literal to look for', () => {
+  const value = fc.oneof(fc.stringMatching(/^[abT1 ]{0,6}$/), fc.constantFrom('ab\x1fab', '\x1eab', 'T1\nT1', 'ab'));
+  const source = fc.constantFrom(
+    'ab',
+    '^ab',
+    'ab$',
+    'T1',
+    'a.b',
+    '(?i)AB',
+    '^$',
+    '',
+    'b|T',
+    'ab.*ab',
+    '\\x1f',
+    'b\x1fa',
+    '(?!)',
+  );
+  fc.assert(
+    fc.property(fc.uniqueArray(value, { maxLength: 30 }), source, (values, source) => {
+      const database = emptyIndex();
+      const codes = new ValueCodes(database);
+      const given = values.map((text) => codes.code(2, text));
+      codes.flush();
+      const pattern = compilePattern(source);
+      const found = new ValueTexts(database, 2).test(pattern);
+      values.forEach((text, i) =>
+        assert.equal(found[given[i]!], pattern.test(text) ? 1 : 0, JSON.stringify([source, text])),
+      );
+      assert.equal(found[0], pattern.test('') ? 1 : 0);
+      database.close();
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -80,10 +80,10 @@ async function listSkipped(file: string, workspace: CommandContext['workspace'],
   }
 }
 
-function summary({ report, opened, seconds }: IndexOutcome): string {
+function summary({ report, opened, unchanged, seconds }: IndexOutcome): string {
   const rate = seconds === 0 ? 0 : Math.round(report.files / seconds);
   const lines = [
-    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(report.files - opened)} unchanged)`,
+    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged)`,
     `Instances: ${grouped(report.instances)}, series: ${grouped(report.series)}, studies: ${grouped(report.studies)}`,
   ];
   for (const [reason, n] of Object.entries(report.skipped)) {

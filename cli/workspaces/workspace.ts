@@ -33,6 +33,7 @@ export interface IndexOutcome {
   readonly archive: string;
   readonly report: PublishReport;
   readonly opened: number;
+  readonly unchanged: number;
   readonly vanished: number;
   readonly appeared: number;
   /** Folders that could not be listed, with the reason: what is known of them was kept. */

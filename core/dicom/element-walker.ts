@@ -1,6 +1,7 @@
 // Steps from element to element without decoding a single value (PS3.5 sections 7.1, 7.5 and A.1-A.4). Sequences are
 // stepped over as a whole; their items are walked one level at a time, when someone wants them. This is the one place
 // that knows how elements are nested; `header-reader.ts` decides which bytes to fetch.
+
 import { CUT, ElementHeaders, MALFORMED, NEED_MORE } from './element-header.ts';
 import {
   type ElementTable,
@@ -16,6 +17,7 @@ import {
   VR_SQ,
   VR_UN,
 } from './element-table.ts';
+import { EXPLICIT_VR_KNOWN, explicitVrFlags } from './value-representations.ts';
 
 /** Why a walk ended. */
 export type WalkEnd =
@@ -25,6 +27,11 @@ export type WalkEnd =
   | 'truncated' // the file ends inside an element
   | 'garbage'; // what stands at `position` is not an element
 
+/** No element has this tag: the end of every list of wanted tags. */
+export const NO_TAG = 0xffffffff;
+/** For `wanted`: nothing is left out. */
+export const EVERY_TAG = new Uint32Array(0);
+const FIRST_PIXEL_DATA = 0x7fe00008;
 /** Deeper nesting than this is an attack or garbage; the deepest structured reports stay below 20. */
 const MAX_DEPTH = 64;
 /** Steps inside of sequences, per pass: what is built to be walked over and over is given up as malformed. */
@@ -54,16 +61,19 @@ export class ElementWalker extends ElementHeaders {
    * Walks the elements from `position` up to PixelData or the end of the file and adds them to `table`. Values longer
    * than `holdUpTo` bytes that are not at hand are stepped over (NOT_HELD); shorter ones are asked for. On
    * 'need-more', call again with more bytes: the walk goes on where it stood. `beforeTag` ends the walk at the first
-   * element with that tag or a greater one.
+   * element with that tag or a greater one. Of tags that are not `wanted` (ascending) nothing is added.
    */
   walk(
     table: ElementTable,
     encoding: Encoding,
     holdUpTo: (tag: number, vr: number) => number,
-    beforeTag = Number.POSITIVE_INFINITY,
+    beforeTag = NO_TAG,
+    wanted: Uint32Array = EVERY_TAG,
   ): WalkEnd {
     const { littleEndian } = encoding;
     const { view, available, beyond } = this.window;
+    let next = 0;
+    let before = 0;
     for (;;) {
       const start = this.position;
       if (start + 8 > available) {
@@ -73,17 +83,32 @@ export class ElementWalker extends ElementHeaders {
       }
       const tag = tagAt(view, start, littleEndian);
       if (tag >= beforeTag) return 'complete';
-      if (isPixelData(tag)) return this.atPixelData(start, tag, encoding);
-      if (tag >>> 16 === 0xfffe) {
-        // A delimiter or an item without its sequence: stepping over it keeps its elements out of this data set.
-        this.malformed = true;
-        const after = this.endOfStrayItem(start, tag, encoding);
-        if (after === NEED_MORE) return 'need-more';
-        this.position = after;
-        continue;
+      if (tag >= FIRST_PIXEL_DATA || tag === 0) {
+        if (isPixelData(tag)) return this.atPixelData(start, tag, encoding);
+        if (tag >>> 16 === 0xfffe) {
+          // A delimiter or an item without its sequence: stepping over it keeps its elements out of this data set.
+          this.malformed = true;
+          const after = this.endOfStrayItem(start, tag, encoding);
+          if (after === NEED_MORE) return 'need-more';
+          this.position = after;
+          continue;
+        }
+        if (tag === 0 && this.isPadding(start, Math.min(available, start + 64))) return 'complete';
       }
-      if (tag === 0 && this.isPadding(start, Math.min(available, start + 64))) return 'complete';
-
+      let isWanted = true;
+      if (wanted !== EVERY_TAG) {
+        if (tag < before) next = 0;
+        while (wanted[next]! < tag) next++;
+        isWanted = wanted[next] === tag;
+        before = tag;
+        if (!isWanted) {
+          const after = this.stepOver(start, tag, wanted[next]!, encoding);
+          if (after > start) {
+            this.position = after;
+            continue;
+          }
+        }
+      }
       const status = this.readHeader(start, tag, encoding, available + beyond);
       if (status === NEED_MORE) return 'need-more';
       if (status !== 0) return status === CUT ? 'truncated' : 'garbage';
@@ -93,32 +118,60 @@ export class ElementWalker extends ElementHeaders {
         const after = this.endOfDelimited(value, vr === VR_UN ? IMPLICIT_LITTLE : encoding, available);
         if (after === NEED_MORE) return 'need-more';
         this.position = after < 0 ? available : after;
-        table.push(tag, vr, value, length, this.position);
+        if (isWanted) table.push(tag, vr, value, length, this.position);
         if (after < 0) return 'truncated';
         continue;
       }
       if ((length & 1) !== 0) this.oddLength = true;
       let after = value + length;
-      if (vr === VR_SQ || (vr === 0 && this.isItemAt(value, littleEndian))) {
+      if (vr === VR_SQ || (vr === 0 && length >= 8 && this.isItemAt(value, littleEndian))) {
         after = this.endOfSequence(tag, value, after, encoding);
         length = after - value;
       }
       if (after <= available) {
-        table.push(tag, vr, value, length, after);
+        if (isWanted) table.push(tag, vr, value, length, after);
         this.position = after;
         continue;
       }
       if (after > available + beyond) {
         // The value runs past the end of the file: what there is of it is still taken.
         if (beyond > 0 && length <= holdUpTo(tag, vr)) return 'need-more';
-        if (value < available) table.push(tag, vr, value, available - value, available);
+        if (isWanted && value < available) table.push(tag, vr, value, available - value, available);
         this.position = available;
         return 'truncated';
       }
       if (length <= holdUpTo(tag, vr)) return 'need-more';
-      table.push(tag, vr, NOT_HELD, length, after);
+      if (isWanted) table.push(tag, vr, NOT_HELD, length, after);
       this.position = after;
     }
+  }
+
+  /**
+   * Steps over short elements that are at hand, in order, in front of `limit`: most are. Returns where the
+   * first other one starts, `start` where that is the one there, of tag `tag`.
+   */
+  private stepOver(start: number, tag: number, limit: number, { littleEndian, explicitVr }: Encoding): number {
+    const { view, available } = this.window;
+    let at = start;
+    let before = tag - 1;
+    let odd = 0;
+    while (at + 8 <= available) {
+      const word = view.getUint32(at, littleEndian);
+      const here = littleEndian ? ((word << 16) | (word >>> 16)) >>> 0 : word;
+      if (here <= before || here >= limit || here >= FIRST_PIXEL_DATA) break;
+      let length = 0;
+      if (explicitVr) {
+        if (explicitVrFlags[view.getUint16(at + 4, false)] !== EXPLICIT_VR_KNOWN) break;
+        length = view.getUint16(at + 6, littleEndian);
+      } else length = view.getUint32(at + 4, littleEndian);
+      if (at + 8 + length > available) break;
+      if (!explicitVr && length >= 8 && this.isItemAt(at + 8, littleEndian)) break;
+      odd |= length;
+      before = here;
+      at += 8 + length;
+    }
+    if ((odd & 1) !== 0) this.oddLength = true;
+    return at;
   }
 
   /**

@@ -13,7 +13,7 @@ import {
   NOT_HELD,
   UNDEFINED_LENGTH,
 } from './element-table.ts';
-import type { WalkEnd } from './element-walker.ts';
+import { EVERY_TAG, NO_TAG, type WalkEnd } from './element-walker.ts';
 import { FIRST_READ, HeaderBytes, MAX_BEHIND_IDENTITY, MAX_HEADER, type ReadRequest } from './header-bytes.ts';
 import { Issue } from './issues.ts';
 import { type TransferSyntax, transferSyntax } from './transfer-syntaxes.ts';
@@ -61,6 +61,8 @@ export class HeaderReader extends HeaderBytes {
   readonly meta = new ElementTable();
   encoding: Encoding = EXPLICIT_LITTLE;
   private readonly comparedTags: Uint32Array;
+  /** What the reading for identity looks at. */
+  private readonly identityTags: Uint32Array;
   private state: 'meta' | 'encoding' | 'data-set' | 'done' = 'meta';
   private metaStart = 0;
   private hasPrefix = false;
@@ -75,6 +77,9 @@ export class HeaderReader extends HeaderBytes {
   constructor(comparedTags: Iterable<number>) {
     super();
     this.comparedTags = Uint32Array.from(comparedTags);
+    const { SOPClassUID, SOPInstanceUID, SeriesInstanceUID, directoryRecordSequence } = TAG;
+    const identity = [SOPClassUID, SOPInstanceUID, SeriesInstanceUID, directoryRecordSequence];
+    this.identityTags = Uint32Array.from(new Set([...identity, ...this.comparedTags, NO_TAG])).sort();
   }
 
   /** Starts on a file of `fileSize` bytes. Returns the first request, or undefined where there is nothing to read. */
@@ -212,9 +217,9 @@ export class HeaderReader extends HeaderBytes {
 
   private readDataSet(): ReadRequest | undefined {
     const { walker, elements } = this;
-    const hold = this.full ? holdFull : this.holdIdentity;
+    const [hold, wanted] = this.full ? [holdFull, EVERY_TAG] : [this.holdIdentity, this.identityTags];
     for (;;) {
-      const end = walker.walk(elements, this.encoding, hold);
+      const end = walker.walk(elements, this.encoding, hold, NO_TAG, wanted);
       if (end === 'need-more') {
         if (!this.full) this.takeIdentity(true);
         const request = this.askMore(this.limit());
@@ -296,13 +301,7 @@ export class HeaderReader extends HeaderBytes {
     return end - start > 2 * MAX_UID ? '' : bytes.toString('latin1', start, end);
   }
 
-  private readonly holdIdentity = (tag: number): number =>
-    tag === TAG.SOPInstanceUID ||
-    tag === TAG.SOPClassUID ||
-    tag === TAG.SeriesInstanceUID ||
-    this.comparedTags.includes(tag)
-      ? HOLD_TEXT
-      : 0;
+  private readonly holdIdentity = (tag: number): number => (this.identityTags.includes(tag) ? HOLD_TEXT : 0);
 }
 
 function holdAll(): number {

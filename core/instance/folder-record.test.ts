@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeFolderRecord, decodeSeriesOfRecord, encodeFolderRecord, type FileKind, type FolderRecord } from './folder-record.ts';
+import {
+  decodeFolderRecord,
+  decodeSeriesOfRecord,
+  encodeFolderRecord,
+  type FileKind,
+  type FolderRecord,
+} from './folder-record.ts';
 import { SKIP_REASONS } from './skipped.ts';
 
 /** Names as a file system has them: any byte but NUL and slash, here one character a byte. */
@@ -13,28 +19,38 @@ const name = fc
     fc.constantFrom('1.2.3', '1.2.3.dcm', 'x1.2.3', '.', '1.2.31.2.3', 'new\nline', '%41'),
   )
   .map((text) => text.replace(/[\0/]/g, 'x'));
-const uid = fc.oneof(fc.constantFrom('1.2.3', '1.2.4', '1', '9.'), fc.stringMatching(/^[0-9.]{1,64}$/), fc.constantFrom('1 2', 'é', '1/2'));
+const uid = fc.oneof(
+  fc.constantFrom('1.2.3', '1.2.4', '1', '9.'),
+  fc.stringMatching(/^[0-9.]{1,64}$/),
+  fc.constantFrom('1 2', 'é', '1/2'),
+);
 const text = fc.oneof(fc.constantFrom('', '1.2.840.10008.1.2', 'é'), fc.string());
 /** Objects as the program makes them. */
 const PLAIN = { noNullPrototype: true };
 const kind = (series: number): fc.Arbitrary<FileKind> =>
   fc.oneof(
-    fc.record({
-      series: fc.nat(series - 1),
-      SOPClassUID: text,
-      TransferSyntaxUID: text,
-      issues: fc.nat(2047),
-      digest: fc.integer({ min: 0, max: 0xffffffff }),
-      skipped: fc.constant('' as const),
-    }, PLAIN),
-    fc.record({
-      series: fc.constant(-1),
-      SOPClassUID: fc.constant(''),
-      TransferSyntaxUID: fc.constant(''),
-      issues: fc.constant(0),
-      digest: fc.constant(0),
-      skipped: fc.constantFrom(...SKIP_REASONS),
-    }, PLAIN),
+    fc.record(
+      {
+        series: fc.nat(series - 1),
+        SOPClassUID: text,
+        TransferSyntaxUID: text,
+        issues: fc.nat(2047),
+        digest: fc.integer({ min: 0, max: 0xffffffff }),
+        skipped: fc.constant('' as const),
+      },
+      PLAIN,
+    ),
+    fc.record(
+      {
+        series: fc.constant(-1),
+        SOPClassUID: fc.constant(''),
+        TransferSyntaxUID: fc.constant(''),
+        issues: fc.constant(0),
+        digest: fc.constant(0),
+        skipped: fc.constantFrom(...SKIP_REASONS),
+      },
+      PLAIN,
+    ),
   );
 
 const record: fc.Arbitrary<FolderRecord> = fc
@@ -43,13 +59,23 @@ const record: fc.Arbitrary<FolderRecord> = fc
   .chain(([series, kinds]) =>
     fc
       .uniqueArray(
-        fc.record({
-          name,
-          size: fc.oneof(fc.nat(), fc.integer({ min: 0, max: 2 ** 50 }), fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32, 2 ** 40)),
-          mtime: fc.oneof(fc.integer({ min: -(2 ** 50), max: 2 ** 51 }), fc.constantFrom(-1, 0, 1_577_880_000_000_000)),
-          SOPInstanceUID: uid,
-          kind: fc.nat(kinds.length - 1),
-        }, PLAIN),
+        fc.record(
+          {
+            name,
+            size: fc.oneof(
+              fc.nat(),
+              fc.integer({ min: 0, max: 2 ** 50 }),
+              fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32, 2 ** 40),
+            ),
+            mtime: fc.oneof(
+              fc.integer({ min: -(2 ** 50), max: 2 ** 51 }),
+              fc.constantFrom(-1, 0, 1_577_880_000_000_000),
+            ),
+            SOPInstanceUID: uid,
+            kind: fc.nat(kinds.length - 1),
+          },
+          PLAIN,
+        ),
         { selector: (file) => file.name, maxLength: 300 },
       )
       .map((files) => ({
@@ -81,7 +107,16 @@ test('a record takes some 20 bytes an instance', () => {
     SOPInstanceUID: `1.2.826.0.1.3680043.8.498.${(BigInt(i + 1) * 982_451_653n * 57_885_161n).toString().padStart(20, '0')}`,
     kind: 0,
   }));
-  const kinds = [{ series: 0, SOPClassUID: '1.2.840.10008.5.1.4.1.1.4', TransferSyntaxUID: '1.2.840.10008.1.2.1', issues: 0, digest: 1, skipped: '' as const }];
+  const kinds = [
+    {
+      series: 0,
+      SOPClassUID: '1.2.840.10008.5.1.4.1.1.4',
+      TransferSyntaxUID: '1.2.840.10008.1.2.1',
+      issues: 0,
+      digest: 1,
+      skipped: '' as const,
+    },
+  ];
   const bytes = encodeFolderRecord({ kinds, series: ['1.2.826.0.1.3680043.8.498.1'], files });
   assert.ok(bytes.length / files.length < 25, `${bytes.length / files.length} bytes`);
 });

@@ -5,8 +5,12 @@ import fc from 'fast-check';
 import { comparePaths, joinPath, shownPath, typedPath } from './byte-path.ts';
 import { chunkBitsFor, chunkIndex, isInChunk } from './folder-chunks.ts';
 
-const component = fc.uint8Array({ minLength: 1, maxLength: 4 }).map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte))).toString('latin1'));
-const path = fc.array(fc.oneof(component, fc.constantFrom('a', 'a-b', 'a.b', 'b', '\xff')), { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+const component = fc
+  .uint8Array({ minLength: 1, maxLength: 4 })
+  .map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte))).toString('latin1'));
+const path = fc
+  .array(fc.oneof(component, fc.constantFrom('a', 'a-b', 'a.b', 'b', '\xff')), { minLength: 1, maxLength: 4 })
+  .map((parts) => parts.join('/'));
 
 /** Component by component, byte by byte, in the plainest way. */
 function compared(a: string, b: string): number {

@@ -20,7 +20,11 @@ const file: fc.Arbitrary<File> = fc.record({
   digest: fc.constantFrom(1, 2),
   issues: fc.nat(7),
 });
-const files = fc.uniqueArray(file, { selector: ({ folder, name }) => `${folder}/${name}`, minLength: 1, maxLength: 15 });
+const files = fc.uniqueArray(file, {
+  selector: ({ folder, name }) => `${folder}/${name}`,
+  minLength: 1,
+  maxLength: 15,
+});
 
 /** The files of one series, folder by folder, with files of another series and a skipped one in between. */
 function placedParts(all: readonly File[]): PlacedPart[] {
@@ -31,7 +35,14 @@ function placedParts(all: readonly File[]): PlacedPart[] {
       kinds: [
         { series: -1, SOPClassUID: '', TransferSyntaxUID: '', issues: 0, digest: 0, skipped: 'not-dicom' },
         { series: 0, SOPClassUID: '', TransferSyntaxUID: '', issues: 64, digest: 9, skipped: '' },
-        ...own.map(({ digest, issues }) => ({ series: 1, SOPClassUID: '', TransferSyntaxUID: '', issues, digest, skipped: '' as const })),
+        ...own.map(({ digest, issues }) => ({
+          series: 1,
+          SOPClassUID: '',
+          TransferSyntaxUID: '',
+          issues,
+          digest,
+          skipped: '' as const,
+        })),
       ],
       files: [
         { name: '!', size: 5, mtime: 0, SOPInstanceUID: '', kind: 0 },
@@ -53,8 +64,14 @@ test('a series is the same in whatever order its parts are folded', () => {
       const fold = foldSeries(shuffled.map(({ part }) => part))!;
       const first = [...all].sort((a, b) => comparePaths(joinPath(a.folder, a.name), joinPath(b.folder, b.name)))[0]!;
       assert.equal(fold.instances, all.length);
-      assert.equal(fold.bytes, all.reduce((sum, { size }) => sum + size, 0));
-      assert.equal(fold.issues, all.reduce((bits, { issues }) => bits | issues, 0));
+      assert.equal(
+        fold.bytes,
+        all.reduce((sum, { size }) => sum + size, 0),
+      );
+      assert.equal(
+        fold.issues,
+        all.reduce((bits, { issues }) => bits | issues, 0),
+      );
       assert.equal(fold.mixed, new Set(all.map(({ digest }) => digest)).size > 1);
       assert.deepEqual([fold.speaker.folder, fold.speaker.file.name], [first.folder, first.name]);
     }),

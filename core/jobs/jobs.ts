@@ -52,8 +52,9 @@ export interface ChunkTally {
   readonly files: number;
   readonly instances: number;
   readonly skipped: Partial<Record<SkipReason, number>>;
-  /** Files that were opened. */
+  /** Files that were opened, and files that were found as they are known. */
   readonly opened: number;
+  readonly unchanged: number;
   /** Known files that are gone, and files that were not known. */
   readonly vanished: number;
   readonly appeared: number;

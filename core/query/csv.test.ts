@@ -25,13 +25,24 @@ test('the header', () => {
   assert.equal(csvHeader(['(0019,xx10,A)', 'x']), `${six},"(0019,xx10,A)",x\n`);
 });
 
-const values = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a," \n\r\t\\\ufeff]{0,5}$/)), { minLength: 2, maxLength: 8 });
+const values = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a," \n\r\t\\\ufeff]{0,5}$/)), {
+  minLength: 2,
+  maxLength: 8,
+});
 
 test('what is written is read back', () => {
   const width = fc.integer({ min: 2, max: 7 });
   fc.assert(
     fc.property(
-      width.chain((n) => fc.array(fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a," \n\r\\]{0,5}$/)), { minLength: n, maxLength: n }), { maxLength: 6 })),
+      width.chain((n) =>
+        fc.array(
+          fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a," \n\r\\]{0,5}$/)), {
+            minLength: n,
+            maxLength: n,
+          }),
+          { maxLength: 6 },
+        ),
+      ),
       (rows) => assert.deepEqual(parseCsvLines(rows.map(csvLine).join('')), rows),
     ),
     { numRuns: 500 },
@@ -39,13 +50,18 @@ test('what is written is read back', () => {
 });
 
 test('what is written is read back by Python', (t) => {
-  if (spawnSync('python3', ['-c', 'import csv']).status !== 0) return t.skip('python3 is not here (apt-get install python3)');
+  if (spawnSync('python3', ['-c', 'import csv']).status !== 0)
+    return t.skip('python3 is not here (apt-get install python3)');
   const rows = fc
     .sample(values, { numRuns: 500, seed: 3 })
     // Lone surrogates are no text that a file could hold; NUL is refused by older Pythons.
     .map((row) => row.map((value) => value.toWellFormed().replaceAll('\0', '')));
-  const reader = 'import csv, io, json, sys\nprint(json.dumps([list(csv.reader(io.StringIO(t, newline=""))) for t in json.load(sys.stdin)]))';
-  const { stdout, stderr } = spawnSync('python3', ['-c', reader], { input: JSON.stringify(rows.map(csvLine)), encoding: 'utf8' });
+  const reader =
+    'import csv, io, json, sys\nprint(json.dumps([list(csv.reader(io.StringIO(t, newline=""))) for t in json.load(sys.stdin)]))';
+  const { stdout, stderr } = spawnSync('python3', ['-c', reader], {
+    input: JSON.stringify(rows.map(csvLine)),
+    encoding: 'utf8',
+  });
   assert.equal(stderr, '');
   const read = JSON.parse(stdout) as string[][][];
   rows.forEach((row, i) => assert.deepEqual(read[i], [row], JSON.stringify(csvLine(row))));

@@ -18,7 +18,11 @@ test('every way to name a tag', async () => {
     ['(0019,10,ACME)', [{ key: '0019xx10:ACME' }], -1],
     ['RequestAttributesSequence.ScheduledProcedureStepID', [{ key: '00400275' }, { key: '00400009' }], -1],
     ['RequestAttributesSequence[3].(0040,0009)', [{ key: '00400275', item: 3 }, { key: '00400009' }], -1],
-    ['(0040,0275)[0].(0019,xx10,A.B)[12].00080100', [{ key: '00400275', item: 0 }, { key: '0019xx10:A.B', item: 12 }, { key: '00080100' }], -1],
+    [
+      '(0040,0275)[0].(0019,xx10,A.B)[12].00080100',
+      [{ key: '00400275', item: 0 }, { key: '0019xx10:A.B', item: 12 }, { key: '00080100' }],
+      -1,
+    ],
   ];
   for (const [name, path, attribute] of names) {
     const target = await parseTarget(name);
@@ -32,7 +36,12 @@ test('every way to name a tag', async () => {
 
 test('lists are cut at commas outside parentheses', async () => {
   const names = async (text: string) => (await parseTargets(text)).map((target) => target.name);
-  assert.deepEqual(await names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), ['PatientID', '(0008,103E)', '(0019,xx10,A, B)', '00180081']);
+  assert.deepEqual(await names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), [
+    'PatientID',
+    '(0008,103E)',
+    '(0019,xx10,A, B)',
+    '00180081',
+  ]);
   assert.deepEqual(await names(' , '), []);
 });
 
@@ -50,7 +59,11 @@ test('what is no tag is refused, with a hint', async () => {
   for (const [name, message] of wrong) {
     await assert.rejects(
       parseTarget(name),
-      (error) => error instanceof DitagError && error.code === 'unknown-tag' && error.exitCode === 2 && message.test(error.message),
+      (error) =>
+        error instanceof DitagError &&
+        error.code === 'unknown-tag' &&
+        error.exitCode === 2 &&
+        message.test(error.message),
       name,
     );
   }

@@ -6,6 +6,11 @@ import { attributeIndex, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 export interface TargetStep {
   /** See `HeaderElement.key`. */
   readonly key: string;
+  /**
+   * For a private tag by its full number: where the creator of its block stands, and what a key begins with that is
+   * to end in that creator.
+   */
+  readonly block?: { readonly creatorKey: string; readonly prefix: string };
   /** Item of *this* sequence in which the next step is looked up; undefined: in every item. */
   readonly item?: number;
 }
@@ -94,7 +99,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     return { key: `${group}xx${creator[2]!.toUpperCase()}:${creator[3]}`, ...item };
   }
   const tag = /^\(?\s*([0-9a-f]{4})\s*,?\s*([0-9a-f]{4})\s*\)?$/i.exec(name);
-  if (tag !== null) return { key: (tag[1]! + tag[2]!).toUpperCase(), ...item };
+  if (tag !== null) return { ...numberedStep(tag[1]!.toUpperCase(), tag[2]!.toUpperCase()), ...item };
   const known = tagOfKeyword(name);
   if (known === undefined) {
     const { nearestKeyword } = await import('../dicom/nearest-keyword.ts');
@@ -106,6 +111,14 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }
   return { key: hexTag(known), ...item };
+}
+
+/** A tag by number. Of a private one only the block's creator tells what it is (PS3.5 section 7.8.1). */
+function numberedStep(group: string, element: string): TargetStep {
+  const key = group + element;
+  const isInBlock = Number.parseInt(group, 16) % 2 === 1 && Number.parseInt(element, 16) >= 0x1000;
+  if (!isInBlock) return { key };
+  return { key, block: { creatorKey: `${group}00${element.slice(0, 2)}`, prefix: `${group}xx${element.slice(2)}:` } };
 }
 
 type Item = { [key: string]: string | (Item | number)[] };
@@ -127,9 +140,14 @@ function collect(items: (Item | number)[], path: readonly TargetStep[], depth: n
   const next = path[depth + 1]!;
   items.forEach((candidate, index) => {
     if (typeof candidate === 'number' || (item !== undefined && item !== index)) return;
-    const value = candidate[next.key];
+    const value = candidate[keyInItem(next, candidate)];
     if (value === undefined) return;
     if (depth + 2 === path.length) found.push(typeof value === 'string' ? matchText(value) : JSON.stringify(value));
     else if (typeof value !== 'string') collect(value, path, depth + 1, found);
   });
+}
+
+function keyInItem({ key, block }: TargetStep, item: Item): string {
+  const creator = block === undefined ? undefined : item[block.creatorKey];
+  return typeof creator === 'string' ? `${block!.prefix}${creator.trim()}` : key;
 }

@@ -108,6 +108,7 @@ class ChunkReading {
   private knownRecord: FolderRecord | undefined;
   private readonly known = new Map<string, FileEntry>();
   private opened = 0;
+  private unchanged = 0;
   private changed = false;
 
   constructor(job: ReadFilesJob, ports: ReadFilesPorts) {
@@ -141,7 +142,15 @@ class ChunkReading {
       if (reason !== '') skipped[reason] = (skipped[reason] ?? 0) + 1;
       if (SOPInstanceUID !== '') instances++;
     }
-    const tally = { files: names.length, instances, skipped, opened: this.opened, vanished, appeared };
+    const tally = {
+      files: names.length,
+      instances,
+      skipped,
+      opened: this.opened,
+      unchanged: this.unchanged,
+      vanished,
+      appeared,
+    };
     if (!this.changed) {
       return { event: 'chunk', folder, chunk, record: undefined, staged: known?.staged ?? false, headers: [], tally };
     }
@@ -172,6 +181,7 @@ class ChunkReading {
           return;
         }
         if (known !== undefined && known.size === status.size && known.mtime === status.mtime) {
+          this.unchanged++;
           this.keep(known);
           return;
         }

@@ -113,13 +113,13 @@ test('of two archives with the same bytes nothing is doubled', async (t) => {
 test('many archives in and out: the index answers as the archives indexed in the order of their first time', async (t) => {
   const { database, a, b, c } = place(t);
   const roots = [a, b, c];
-  roots.forEach((root, i) =>
+  for (const [i, root] of roots.entries()) {
     makeArchive(root, {
       0: 'text',
       1: instance('1.5', `from ${i}`, { StudyDate: `2020010${i + 1}` }),
       2: instance(`1.${i}`, 'own'),
-    }),
-  );
+    });
+  }
   let seed = 7;
   const random = (below: number) => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % 1000) % below;
   for (let run = 0; run < 24; run++) {

@@ -2,7 +2,7 @@
 // put together from stages and adapters.
 import os from 'node:os';
 import path from 'node:path';
-import { ditagError } from '../../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 import { failureCode } from '../../../core/ports/archive-files.ts';
@@ -74,6 +74,8 @@ export class LocalWorkspace implements Workspace {
         },
         signal,
       });
+      // The workers' views of the index are closed first: the last to close it removes its log.
+      await pool[Symbol.asyncDispose]();
       publishing = true;
       const report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
       await writer.close();
@@ -89,7 +91,8 @@ export class LocalWorkspace implements Workspace {
       // A publication that is under way is rolled back; otherwise what was staged is committed first.
       if (publishing && signal.aborted) await writer.abandon();
       else await writer.close().catch(() => {});
-      throw error;
+      if (signal.aborted || error instanceof DitagError) throw error;
+      throw ditagError('scan-failed', { archive, reason: (error as Error).message }, error);
     }
   }
 }
@@ -145,6 +148,7 @@ class Tally {
   private files = 0;
   private instances = 0;
   private opened = 0;
+  private unchanged = 0;
   private vanished = 0;
   private appeared = 0;
   readonly unreadable: { folder: string; reason: string }[] = [];
@@ -159,6 +163,7 @@ class Tally {
       this.files += tally.files;
       this.instances += tally.instances;
       this.opened += tally.opened;
+      this.unchanged += tally.unchanged;
       this.vanished += tally.vanished;
       this.appeared += tally.appeared;
     }
@@ -169,6 +174,6 @@ class Tally {
   }
 
   changes() {
-    return { opened: this.opened, vanished: this.vanished, appeared: this.appeared };
+    return { opened: this.opened, unchanged: this.unchanged, vanished: this.vanished, appeared: this.appeared };
   }
 }
