@@ -1,8 +1,8 @@
 // Steps from element to element without decoding a single value (PS3.5 sections 7.1, 7.5 and A.1-A.4). Sequences are
 // stepped over as a whole; their items are walked one level at a time, when someone wants them. This is the one place
 // that knows how elements are nested; `header-reader.ts` decides which bytes to fetch.
-
-import { CUT, ElementHeaders, MALFORMED, NEED_MORE } from './element-header.ts';
+import { CUT, MALFORMED, NEED_MORE } from './element-header.ts';
+import { ElementSkipper } from './element-skipper.ts';
 import {
   type ElementTable,
   type Encoding,
@@ -32,21 +32,15 @@ export const NO_TAG = 0xffffffff;
 /** For `wanted`: nothing is left out. */
 export const EVERY_TAG = new Uint32Array(0);
 const FIRST_PIXEL_DATA = 0x7fe00008;
-/** Deeper nesting than this is an attack or garbage; the deepest structured reports stay below 20. */
-const MAX_DEPTH = 64;
-/** Steps inside of sequences, per pass: what is built to be walked over and over is given up as malformed. */
-const MAX_STEPS = 4_000_000;
+
 /** Steps through data sets in one window. Not re-entrant: one walker per file being read. */
-export class ElementWalker extends ElementHeaders {
+export class ElementWalker extends ElementSkipper {
   /** Where the walk stands or ended: offset in the window. */
   position = 0;
-  /** Seen on the way; they become issues of the file. */
-  malformed = false;
+  /** A value had an odd length. */
   oddLength = false;
   /** Offset behind PixelData, where the walk ended there and its length is defined; else -1. */
   pixelDataEnd = -1;
-
-  private steps = 0;
 
   reset(position: number): void {
     this.position = position;
@@ -61,7 +55,8 @@ export class ElementWalker extends ElementHeaders {
    * Walks the elements from `position` up to PixelData or the end of the file and adds them to `table`. Values longer
    * than `holdUpTo` bytes that are not at hand are stepped over (NOT_HELD); shorter ones are asked for. On
    * 'need-more', call again with more bytes: the walk goes on where it stood. `beforeTag` ends the walk at the first
-   * element with that tag or a greater one. Of tags that are not `wanted` (ascending) nothing is added.
+   * element with that tag or a greater one. Tags that are not `wanted` (ascending, NO_TAG at the
+   * end) are not added.
    */
   walk(
     table: ElementTable,
@@ -269,18 +264,6 @@ export class ElementWalker extends ElementHeaders {
     return isNext ? at : end;
   }
 
-  /**
-   * The offset behind the sequence of undefined length whose items start at `value`. Where they are not nested as they
-   * should be, behind the next delimiter of a sequence before `end`; MALFORMED where there is none.
-   */
-  private endOfDelimited(value: number, encoding: Encoding, end: number): number {
-    const after = this.skipItems(value, encoding, 0);
-    if (after === NEED_MORE || (after >= 0 && after <= end)) return after;
-    this.malformed = true;
-    const resumed = this.findSequenceDelimitation(value, end, encoding.littleEndian);
-    return resumed < 0 && this.window.beyond > 0 ? NEED_MORE : resumed;
-  }
-
   private endOfStrayItem(start: number, tag: number, encoding: Encoding): number {
     const { view, available, beyond } = this.window;
     const length = view.getUint32(start + 4, encoding.littleEndian);
@@ -301,69 +284,6 @@ export class ElementWalker extends ElementHeaders {
     if (end > available + beyond) return 'truncated';
     this.pixelDataEnd = end;
     return 'pixel-data';
-  }
-
-  /** The offset behind the items that start at `position` (PS3.5 section 7.5), NEED_MORE or MALFORMED. */
-  private skipItems(position: number, encoding: Encoding, depth: number): number {
-    if (depth > MAX_DEPTH) return MALFORMED;
-    const { view, available, beyond } = this.window;
-    let at = position;
-    for (;;) {
-      if (++this.steps > MAX_STEPS) return MALFORMED;
-      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
-      const tag = tagAt(view, at, encoding.littleEndian);
-      if (tag === SEQUENCE_DELIMITATION) return at + 8;
-      if (tag !== ITEM) return MALFORMED;
-      const length = view.getUint32(at + 4, encoding.littleEndian);
-      at += 8;
-      if (length === UNDEFINED_LENGTH) {
-        at = this.skipItem(at, encoding, depth);
-        if (at < 0) return at;
-      } else {
-        at += length;
-        if (at > available + beyond) return MALFORMED;
-      }
-    }
-  }
-
-  /** The offset behind the delimitation item of the item whose data set starts at `position`. */
-  private skipItem(position: number, outer: Encoding, depth: number): number {
-    const { view, available, beyond } = this.window;
-    if (position + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
-    const total = available + beyond;
-    const encoding = this.encodingOfItem(position, total, outer);
-    let at = position;
-    for (;;) {
-      if (++this.steps > MAX_STEPS) return MALFORMED;
-      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
-      const tag = tagAt(view, at, encoding.littleEndian);
-      if (tag === ITEM_DELIMITATION) return at + 8;
-      if (tag === SEQUENCE_DELIMITATION || tag === ITEM) {
-        // The item's own delimiter is missing: it ends here all the same.
-        this.malformed = true;
-        return at;
-      }
-      if (tag >>> 16 === 0xfffe) return MALFORMED;
-      const status = this.readHeader(at, tag, encoding, total);
-      if (status !== 0) return status === NEED_MORE ? NEED_MORE : MALFORMED;
-      const { value, length } = this;
-      if (length === UNDEFINED_LENGTH) {
-        at = this.skipItems(value, this.vr === VR_UN ? IMPLICIT_LITTLE : encoding, depth + 1);
-        if (at < 0) return at;
-      } else {
-        at = value + length;
-        if (at > total) return MALFORMED;
-      }
-    }
-  }
-
-  /** Where a sequence that could not be walked is likely to end: behind the next sequence delimitation item. */
-  private findSequenceDelimitation(from: number, end: number, littleEndian: boolean): number {
-    const { view } = this.window;
-    for (let at = from; at + 8 <= end; at++) {
-      if (view.getUint32(at + 4, true) === 0 && tagAt(view, at, littleEndian) === SEQUENCE_DELIMITATION) return at + 8;
-    }
-    return MALFORMED;
   }
 
   private isPadding(from: number, to: number): boolean {
