@@ -8,6 +8,6 @@ export interface CommandContext {
   readonly workspace: Workspace;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Aborts on the first Ctrl-C or SIGTERM. */
+  /** Aborts on the first Ctrl-C or SIGTERM. A command that never asks for it is ended by them, as any program. */
   readonly signal: AbortSignal;
 }

@@ -15,15 +15,14 @@ export interface Output {
   abandon(): Promise<void>;
 }
 
-/** Output to a stream, no faster than it is read. */
+/** Output to a stream, no faster than it is read. Throws ReaderGone and `cannot-write`. */
 export function streamOutput(stream: NodeJS.WritableStream): Output {
-  let gone = false;
+  let failure: Error | undefined;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    gone = true;
+    failure ??= error.code === 'EPIPE' ? new ReaderGone() : cannotWrite('standard output', error);
   });
   const check = () => {
-    if (gone) throw new ReaderGone();
+    if (failure !== undefined) throw failure;
   };
   return {
     write: async (data) => {
@@ -42,34 +41,59 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
 
 /** Output to a file, readable by its owner only: rows are patient data. Throws `cannot-write`. */
 export function fileOutput(file: string): Output {
-  const temporary = path.join(path.dirname(path.resolve(file)), `.${path.basename(file)}.${process.pid}.tmp`);
-  const wrap = (error: unknown) => ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
-  let handle: number;
   try {
-    handle = fs.openSync(temporary, 'wx', 0o600);
+    const there = fs.statSync(file, { throwIfNoEntry: false });
+    // A pipe or a device is written to as it stands; only a file can be replaced when the new one is whole.
+    if (there !== undefined && !there.isFile() && !there.isDirectory()) return new OpenFile(file, file, 'w');
+    if (there?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+    const temporary = path.join(path.dirname(path.resolve(file)), `.${path.basename(file)}.${process.pid}.tmp`);
+    return new OpenFile(file, temporary, 'wx');
   } catch (error) {
-    throw wrap(error);
+    throw cannotWrite(file, error);
   }
-  return {
-    write: async (data) => {
-      try {
-        fs.writeSync(handle, typeof data === 'string' ? Buffer.from(data) : data);
-      } catch (error) {
-        throw wrap(error);
-      }
-    },
-    finish: async () => {
-      try {
-        fs.fsyncSync(handle);
-        fs.closeSync(handle);
-        fs.renameSync(temporary, file);
-      } catch (error) {
-        throw wrap(error);
-      }
-    },
-    abandon: async () => {
-      fs.closeSync(handle);
-      fs.rmSync(temporary, { force: true });
-    },
-  };
+}
+
+function cannotWrite(target: string, error: unknown) {
+  return ditagError('cannot-write', { path: target, reason: (error as Error).message }, error);
+}
+
+class OpenFile implements Output {
+  private readonly file: string;
+  private readonly written: string;
+  private handle: number | undefined;
+
+  constructor(file: string, written: string, flags: 'w' | 'wx') {
+    this.file = file;
+    this.written = written;
+    this.handle = fs.openSync(written, flags, 0o600);
+  }
+
+  async write(data: Uint8Array | string): Promise<void> {
+    try {
+      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.handle!, bytes, at);
+    } catch (error) {
+      throw cannotWrite(this.file, error);
+    }
+  }
+
+  async finish(): Promise<void> {
+    try {
+      if (this.written !== this.file) fs.fsyncSync(this.handle!);
+      this.close();
+      if (this.written !== this.file) fs.renameSync(this.written, this.file);
+    } catch (error) {
+      throw cannotWrite(this.file, error);
+    }
+  }
+
+  async abandon(): Promise<void> {
+    this.close();
+    if (this.written !== this.file) fs.rmSync(this.written, { force: true });
+  }
+
+  private close(): void {
+    if (this.handle !== undefined) fs.closeSync(this.handle);
+    this.handle = undefined;
+  }
 }

@@ -12,20 +12,16 @@ import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.t
 export async function main(argv: string[]): Promise<ExitCode> {
   // The pool is made at its first use: calls to a slow mount wait in it side by side.
   process.env.UV_THREADPOOL_SIZE ??= String(MOST_CALLS);
-  const interrupted = new AbortController();
-  const onSignal = () => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new Error('interrupted'));
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const interruption = new Interruption();
   let exitCode: ExitCode = 0;
   const program = commands(async (run, configFile) => {
     const context: CommandContext = {
       workspace: new LocalWorkspace(readConfiguration(configFile)),
       stdout: process.stdout,
       stderr: process.stderr,
-      signal: interrupted.signal,
+      get signal() {
+        return interruption.watch();
+      },
     };
     exitCode = await run(context);
   });
@@ -33,21 +29,45 @@ export async function main(argv: string[]): Promise<ExitCode> {
     await program.parseAsync(argv);
     return exitCode;
   } catch (error) {
-    return await ended(error, interrupted.signal);
+    return await ended(error, interruption.happened);
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    interruption.ignore();
+  }
+}
+
+/** Ctrl-C and SIGTERM. They end the process as ever, unless a command has asked to be told: then it ends itself. */
+class Interruption {
+  private readonly controller = new AbortController();
+  private readonly onSignal = (): void => {
+    if (this.happened) process.exit(130);
+    this.controller.abort(new Error('interrupted'));
+  };
+
+  get happened(): boolean {
+    return this.controller.signal.aborted;
+  }
+
+  watch(): AbortSignal {
+    this.ignore();
+    process.on('SIGINT', this.onSignal);
+    process.on('SIGTERM', this.onSignal);
+    return this.controller.signal;
+  }
+
+  ignore(): void {
+    process.off('SIGINT', this.onSignal);
+    process.off('SIGTERM', this.onSignal);
   }
 }
 
 /** The exit code of a command that threw, after saying why on stderr. */
-async function ended(error: unknown, signal: AbortSignal): Promise<ExitCode> {
+async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { DitagError } = await import('../core/errors/errors.ts');
   const { PatternTooExpensive } = await import('../core/query/pattern/pattern.ts');
   const { ReaderGone } = await import('./output.ts');
   if (error instanceof ReaderGone) return 0;
-  if (signal.aborted) {
+  if (interrupted) {
     process.stderr.write('Interrupted. Run the same command again; `index` goes on where it was.\n');
     return 130;
   }

@@ -6,7 +6,11 @@ const CHECKS: readonly (readonly [string, string, readonly string[]])[] = [
   ['formatting and lint', 'biome', ['check', '--error-on-warnings', '.']],
   ['types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
   ['type-aware lint', 'oxlint', ['--type-aware', '--config', '.oxlintrc.json', '--deny-warnings']],
-  ['import boundaries', 'depcruise', ['core', 'adapters', 'cli', 'scripts', 'test', 'bench', '--config', '.dependency-cruiser.mjs']],
+  [
+    'import boundaries',
+    'depcruise',
+    ['core', 'adapters', 'cli', 'scripts', 'test', 'bench', '--config', '.dependency-cruiser.mjs'],
+  ],
   ['dead code', 'knip', []],
   ['generated files', 'node', ['scripts/check-generated.ts']],
 ];

@@ -2,11 +2,15 @@
 import { ERRORS } from '../core/errors/errors.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
-const EXIT_CODES = '| exit code | means |\n| --- | --- |\n| 0 | done: no rows, or files that were skipped, included |\n| 1 | ran, but something is missing or failed |\n| 2 | input or configuration is wrong |\n| 130 | interrupted |\n';
+const EXIT_CODES =
+  '| exit code | means |\n| --- | --- |\n| 0 | done: no rows, or files that were skipped, included |\n| 1 | ran, but something is missing or failed |\n| 2 | input or configuration is wrong |\n| 130 | interrupted |\n';
 
 const rows = Object.entries(ERRORS)
   .sort(([a], [b]) => (a < b ? -1 : 1))
-  .map(([code, { message, exitCode, retry }]) => `| \`${code}\` | ${message.replaceAll('|', '\\|')} | ${exitCode} | ${retry} |`);
+  .map(
+    ([code, { message, exitCode, retry }]) =>
+      `| \`${code}\` | ${message.replaceAll('|', '\\|')} | ${exitCode} | ${retry} |`,
+  );
 
 const page = `# Errors
 

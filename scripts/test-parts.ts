@@ -17,6 +17,8 @@ export async function installParts(): Promise<void> {
   }
   const still = missing.filter(([program]) => !exists(program));
   if (still.length > 0) {
-    process.stdout.write(`Not here: ${still.map(([program]) => program).join(', ')}. Install ${still.map(([, name]) => name).join(', ')} to run the tests that need them.\n`);
+    process.stdout.write(
+      `Not here: ${still.map(([program]) => program).join(', ')}. Install ${still.map(([, name]) => name).join(', ')} to run the tests that need them.\n`,
+    );
   }
 }

@@ -4,8 +4,8 @@
 // Further arguments are test files; none means all.
 import { globSync } from 'node:fs';
 import os from 'node:os';
-import { installParts } from './test-parts.ts';
 import { run } from './run-command.ts';
+import { installParts } from './test-parts.ts';
 
 const args = process.argv.slice(2);
 const long = args.includes('--long');
@@ -23,7 +23,9 @@ if (!quick) {
 }
 // The compiled program is a part too: some tests start what a user installs.
 if ((await run('node', ['scripts/build.ts'])) !== 0) failed = true;
-const patterns = ['core', 'adapters', 'services', 'cli', 'test', 'bench', 'scripts'].map((folder) => `${folder}/**/*.test.ts`);
+const patterns = ['core', 'adapters', 'services', 'cli', 'test', 'bench', 'scripts'].map(
+  (folder) => `${folder}/**/*.test.ts`,
+);
 const files = named.length > 0 ? named : globSync(patterns).sort();
 const concurrency = Math.max(2, os.availableParallelism());
 if ((await run('node', ['--test', `--test-concurrency=${concurrency}`, ...files], env)) !== 0) failed = true;

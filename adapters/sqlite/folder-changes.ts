@@ -10,8 +10,8 @@ import type { StagedChunk, Staging } from './staging.ts';
 
 /** More missed instances than this share of the known ones are not believed without being told. */
 const BELIEVED_SHARE = 0.1;
-/** Up to this many, a share says nothing. */
-const BELIEVED_INSTANCES = 20;
+/** Up to this many, a share says nothing: in a handful of files one is more than a tenth. */
+const BELIEVED_INSTANCES = 5;
 
 const TEMPORARY = `
 CREATE TEMP TABLE IF NOT EXISTS missed (uid TEXT, sop TEXT, PRIMARY KEY (uid, sop)) WITHOUT ROWID;

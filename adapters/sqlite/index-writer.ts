@@ -128,6 +128,7 @@ export class SqliteIndexWriter implements IndexWriter {
 function replaceDatabase(from: string, to: string): void {
   for (const suffix of ['-wal', '-shm', '-journal']) fs.rmSync(to + suffix, { force: true });
   fs.renameSync(from, to);
+  for (const suffix of ['-wal', '-shm', '-lock']) fs.rmSync(from + suffix, { force: true });
 }
 
 function knownArchive(database: DatabaseSync, name: string): KnownArchive | undefined {

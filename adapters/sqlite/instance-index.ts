@@ -17,10 +17,16 @@ export class SqliteInstanceIndex implements InstanceIndex {
   constructor(path: string, config: string) {
     this.path = path;
     this.database = openForReading(path, config);
-    if (this.database.prepare('SELECT 1 FROM archive LIMIT 1').get() === undefined) {
+    let isEmpty: boolean;
+    try {
+      isEmpty = this.database.prepare('SELECT 1 FROM archive LIMIT 1').get() === undefined;
+    } catch (error) {
       this.database.close();
-      throw ditagError('no-index', { database: path });
+      throw explained(error, path);
     }
+    if (!isEmpty) return;
+    this.database.close();
+    throw ditagError('no-index', { database: path });
   }
 
   async *search(query: Query): AsyncIterable<RowBatch> {

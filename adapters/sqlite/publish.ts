@@ -114,8 +114,8 @@ export class Publication {
     const folder = this.tree.ensure(speaker.folder);
     const stamp = stampOf(speaker.file);
     const known = row.slot >= 0;
-    const elements =
-      known && row.speaker === folder && row.stamp === stamp ? undefined : this.headerOf(row.uid, speaker);
+    const isSame = known && row.speaker === folder && row.stamp === stamp && stamp !== NO_STAMP;
+    const elements = isSame ? undefined : this.headerOf(row.uid, speaker);
     if (known && elements === undefined) {
       // The speaker is the same, or the new one cannot be read now: then the old header stays until the next run.
       this.pages.amend(row.date, row.uid, row.id, { instances, flags });
@@ -175,10 +175,11 @@ export class Publication {
   }
 }
 
-/** Of a series without a header: differs from every file's stamp. */
+/** Of a series without a header, and of a file that is to be read again: never the same as another. */
 const NO_STAMP = -1;
 
 /** Tells whether a file is still the one whose header was read. */
 function stampOf(file: FileEntry): number {
+  if (file.mtime < 0) return NO_STAMP;
   return nameHash(`${file.name}\n${file.size}\n${file.mtime}\n${file.SOPInstanceUID}`);
 }

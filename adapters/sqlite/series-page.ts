@@ -63,10 +63,22 @@ export interface PageRow {
 
 /** The SeriesInstanceUID of a row: the last column of its line. */
 export function uidOfLine(line: Uint8Array): string {
-  // UIDs are never quoted in practice; a malformed one with a quote or comma is still what stands behind the last comma.
-  let start = line.length - 1;
+  const end = line.length - 1;
+  if (line[end - 1] === 0x22) return quotedUid(Buffer.from(line.buffer, line.byteOffset, end).toString('utf8'));
+  let start = end;
   while (start > 0 && line[start - 1] !== 0x2c) start--;
-  return Buffer.from(line.buffer, line.byteOffset + start, line.length - 1 - start).toString('utf8');
+  return Buffer.from(line.buffer, line.byteOffset + start, end - start).toString('utf8');
+}
+
+/** A malformed UID with a comma or a quote is quoted like any other value. */
+function quotedUid(line: string): string {
+  let quoted = false;
+  let start = 0;
+  for (let i = 0; i < line.length; i++) {
+    if (line[i] === '"') quoted = !quoted;
+    else if (line[i] === ',' && !quoted) start = i + 1;
+  }
+  return line.slice(start + 1, -1).replaceAll('""', '"');
 }
 
 /** Encoded parts of a page. */

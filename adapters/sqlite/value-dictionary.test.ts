@@ -88,9 +88,8 @@ test('a pattern has the values that it has one by one, with and without a litera
       codes.flush();
       const pattern = compilePattern(source);
       const found = new ValueTexts(database, 2).test(pattern);
-      values.forEach((text, i) =>
-        assert.equal(found[given[i]!], pattern.test(text) ? 1 : 0, JSON.stringify([source, text])),
-      );
+      for (const [i, text] of values.entries())
+        assert.equal(found[given[i]!], pattern.test(text) ? 1 : 0, JSON.stringify([source, text]));
       assert.equal(found[0], pattern.test('') ? 1 : 0);
       database.close();
     }),

@@ -5,7 +5,7 @@ import { shownPath } from '../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../core/instance/skipped.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
-import { fileOutput } from '../output.ts';
+import { fileOutput, type Output } from '../output.ts';
 import { progressReporter } from '../reporters/index-progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { IndexOutcome } from '../workspaces/workspace.ts';
@@ -29,6 +29,8 @@ export async function indexArchive(
   const quiet = options.quiet === true;
   const progress = progressReporter(stderr, quiet);
   const threads = threadCount(options.threads);
+  // Opened first: a run of hours must not end with a file that cannot be written.
+  const skippedFile = options.skipped === undefined ? undefined : fileOutput(options.skipped);
   let outcome: IndexOutcome;
   try {
     outcome = await workspace.index({
@@ -44,10 +46,13 @@ export async function indexArchive(
       onProgress: (at) => progress.update(at),
       signal,
     });
+  } catch (error) {
+    await skippedFile?.abandon();
+    throw error;
   } finally {
     progress.stop();
   }
-  if (options.skipped !== undefined) await listSkipped(options.skipped, workspace, outcome.archive);
+  if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome.archive);
   if (!quiet) stderr.write(summary(outcome));
   const kept = keptFolders(outcome);
   stderr.write(kept);
@@ -63,9 +68,8 @@ function threadCount(text: string | undefined): number | undefined {
   return threads;
 }
 
-async function listSkipped(file: string, workspace: CommandContext['workspace'], archive: string): Promise<void> {
+async function listSkipped(output: Output, workspace: CommandContext['workspace'], archive: string): Promise<void> {
   const index = await workspace.openIndex(undefined);
-  const output = fileOutput(file);
   try {
     await output.write(csvLine(['reason', 'path']));
     for await (const skipped of index.skippedFiles()) {

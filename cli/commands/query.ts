@@ -24,10 +24,10 @@ export interface QueryOptions {
 /** Milliseconds after which a long answer lets Ctrl-C be noticed. */
 const BREATHE_EVERY = 50;
 
-export async function query(
-  options: QueryOptions,
-  { workspace, stdout, stderr, signal }: CommandContext,
-): Promise<ExitCode> {
+export async function query(options: QueryOptions, context: CommandContext): Promise<ExitCode> {
+  const { workspace, stdout, stderr } = context;
+  // A file that was begun is to be removed; without one, Ctrl-C may end the process wherever it is.
+  const signal = options.output === undefined ? undefined : context.signal;
   const asked = await makeQuery(options);
   const format = formatName(options.format);
   if (options.targets !== undefined && options.pattern === undefined) {
@@ -51,11 +51,11 @@ export async function query(
       for await (const rows of index.search(asked)) {
         found += rows.rows;
         await output.write(batch(rows));
-        if (performance.now() - breathed > BREATHE_EVERY) {
+        if (signal !== undefined && performance.now() - breathed > BREATHE_EVERY) {
           await setImmediate();
           breathed = performance.now();
+          signal.throwIfAborted();
         }
-        signal.throwIfAborted();
       }
       await output.write(end());
       await output.finish();

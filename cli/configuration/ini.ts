@@ -1,43 +1,63 @@
 // The configuration file, by the rules of Python's configparser, which wrote it for years: sections, `key = value` or
-// `key: value`, keys without regard to case, whole-line comments, continuation lines, `%%` and `%(name)s`, and a
-// section DEFAULT that all others inherit. Edits are made in place: comments and unknown keys survive.
+// `key: value`, keys without regard to case, whole-line comments, values that go on in deeper indented lines, `%%` and
+// `%(name)s`, and a section DEFAULT that all others inherit. Edits are made in place: comments and unknown keys survive.
 
 interface Line {
-  /** Lower-case key, or '' for a line that is no key's. */
-  readonly key: string;
   readonly section: string;
-  text: string;
+  /** Lower-case key whose value this line begins or continues; '' for any other line. */
+  readonly key: string;
+  /** What the line adds to the value. */
+  readonly value: string;
+  readonly text: string;
 }
 
 export class IniFile {
   private readonly lines: Line[] = [];
 
-  /** Throws an Error that names the line for text that is not INI. */
+  /** Throws an Error that names the line for text that configparser would not read either. */
   constructor(text: string) {
-    let section = '';
+    const lines = text.split(/\r\n|\r|\n/);
+    if (lines[lines.length - 1] === '') lines.pop();
+    let section: string | undefined;
     let key = '';
-    text.split(/\r?\n/).forEach((line, i, all) => {
-      if (i === all.length - 1 && line === '') return;
-      const header = /^\s*\[(.+)\]\s*$/.exec(line);
+    let indent = 0;
+    const seen = new Set<string>();
+    lines.forEach((line, i) => {
+      const add = (value: string, of = key) => this.lines.push({ section: section ?? '', key: of, value, text: line });
+      const value = line.trim();
+      if (value.startsWith('#') || value.startsWith(';')) {
+        add('', '');
+        return;
+      }
+      if (value === '') {
+        // An empty line inside a value belongs to it; behind the last one it is cut off again.
+        add('');
+        return;
+      }
+      const own = line.length - line.trimStart().length;
+      if (section !== undefined && key !== '' && own > indent) {
+        add(value);
+        return;
+      }
+      indent = own;
+      const header = /^\[(.+)\]/.exec(value);
       if (header !== null) {
         section = header[1]!;
+        if (section !== 'DEFAULT' && seen.has(`[${section}`))
+          throw new Error(`line ${i + 1} repeats section [${section}]`);
+        seen.add(`[${section}`);
         key = '';
-        this.lines.push({ key: '', section, text: line });
+        add('');
         return;
       }
-      if (/^\s*([#;]|$)/.test(line)) {
-        this.lines.push({ key: '', section, text: line });
-        return;
-      }
-      if (/^\s/.test(line) && key !== '') {
-        this.lines.push({ key, section, text: line });
-        return;
-      }
-      const pair = /^\s*([^=:]+?)\s*[=:]/.exec(line);
-      if (pair === null) throw new Error(`line ${i + 1} is neither [section], comment nor key = value`);
-      if (section === '') throw new Error(`line ${i + 1} stands before the first [section]`);
-      key = pair[1]!.toLowerCase();
-      this.lines.push({ key, section, text: line });
+      if (section === undefined) throw new Error(`line ${i + 1} stands before the first [section]`);
+      const pair = /^(.*?)\s*[=:]\s*(.*)$/.exec(value);
+      if (pair === null || pair[1] === '')
+        throw new Error(`line ${i + 1} is neither [section], comment nor key = value`);
+      key = pair[1]!.trimEnd().toLowerCase();
+      if (seen.has(`${section}]${key}`)) throw new Error(`line ${i + 1} repeats ${key} in section [${section}]`);
+      seen.add(`${section}]${key}`);
+      add(pair[2]!.trim());
     });
   }
 
@@ -48,25 +68,28 @@ export class IniFile {
 
   /** Sets a key, in place where it stands already. */
   set(section: string, key: string, value: string): void {
+    const lower = key.toLowerCase();
     const text = `${key} = ${value.replaceAll('%', '%%')}`;
-    const at = this.lines.findIndex((line) => line.section === section && line.key === key.toLowerCase());
+    const line: Line = { section, key: lower, value: text.slice(key.length + 3), text };
+    const at = this.lines.findIndex((one) => one.section === section && one.key === lower);
     if (at >= 0) {
-      const lower = key.toLowerCase();
-      let more = at + 1;
-      while (more < this.lines.length && this.lines[more]!.key === lower && this.lines[more]!.section === section)
-        more++;
-      this.lines.splice(at, more - at, { key: lower, section, text });
+      let last = this.lines.findLastIndex((one) => one.section === section && one.key === lower);
+      while (last > at && this.lines[last]!.text.trim() === '') last--;
+      // Comments between the lines of a value that is replaced stay.
+      const comments = this.lines.slice(at + 1, last + 1).filter((one) => one.key === '');
+      this.lines.splice(at, last - at + 1, line, ...comments);
       return;
     }
-    let end = this.lines.findLastIndex((line) => line.section === section);
+    let end = this.lines.findLastIndex((one) => one.section === section);
     if (end < 0) {
-      if (this.lines.length > 0 && this.lines[this.lines.length - 1]!.text.trim() !== '')
-        this.lines.push({ key: '', section: '', text: '' });
-      this.lines.push({ key: '', section, text: `[${section}]` });
+      const last = this.lines[this.lines.length - 1];
+      if (last !== undefined && last.text.trim() !== '')
+        this.lines.push({ section: last.section, key: '', value: '', text: '' });
+      this.lines.push({ section, key: '', value: '', text: `[${section}]` });
       end = this.lines.length - 1;
     }
     while (end > 0 && this.lines[end]!.text.trim() === '') end--;
-    this.lines.splice(end + 1, 0, { key: key.toLowerCase(), section, text });
+    this.lines.splice(end + 1, 0, line);
   }
 
   toString(): string {
@@ -83,9 +106,11 @@ export class IniFile {
 
   private raw(section: string, key: string): string | undefined {
     const own = this.lines.filter((line) => line.section === section && line.key === key);
-    if (own.length === 0) return undefined;
-    const [first, ...more] = own;
-    const value = first!.text.replace(/^\s*[^=:]+?\s*[=:]/, '').trim();
-    return [value, ...more.map((line) => line.text.trim())].join('\n');
+    return own.length === 0
+      ? undefined
+      : own
+          .map((line) => line.value)
+          .join('\n')
+          .trimEnd();
   }
 }

@@ -21,7 +21,6 @@ export const INDEXED_ATTRIBUTES = [
   'PatientSex',
 ] as const;
 
-
 /** The columns with which every CSV starts, in this order: users' scripts read them by position. */
 export const CSV_COLUMNS = [
   'StudyDescription',

@@ -10,7 +10,15 @@ export interface ScanFolderJob {
   readonly job: 'scan-folder';
   readonly folder: string;
   /** A huge folder is listed in several passes, each for the names of one slice; undefined: not known to be huge. */
-  readonly slice?: { readonly bits: number; readonly index: number };
+  readonly slice?: Slice;
+}
+
+/** A part of the names of a huge folder. */
+export interface Slice {
+  readonly bits: number;
+  readonly index: number;
+  /** Bits by which the whole folder is cut into chunks: the same in each slice. */
+  readonly chunkBits: number;
 }
 
 /** Compare the files of one chunk with its record and read those that changed. */

@@ -64,5 +64,5 @@ test('what is written is read back by Python', (t) => {
   });
   assert.equal(stderr, '');
   const read = JSON.parse(stdout) as string[][][];
-  rows.forEach((row, i) => assert.deepEqual(read[i], [row], JSON.stringify(csvLine(row))));
+  for (const [i, row] of rows.entries()) assert.deepEqual(read[i], [row], JSON.stringify(csvLine(row)));
 });

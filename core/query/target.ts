@@ -121,29 +121,46 @@ function numberedStep(group: string, element: string): TargetStep {
   return { key, block: { creatorKey: `${group}00${element.slice(0, 2)}`, prefix: `${group}xx${element.slice(2)}:` } };
 }
 
-type Item = { [key: string]: string | (Item | number)[] };
+type Value = (Item | number)[];
+type Item = { [key: string]: string | Value };
 
 /**
  * The text of a target in what a header keeps under the path's first key (`kept`, '' where there is nothing):
- * the values of all items, joined by `\`. Missing is the empty string.
+ * the values of all items, joined by `\`. Missing is the empty string; whole sequences and items are JSON.
  */
 export function targetText(kept: string, path: readonly TargetStep[]): string {
-  if (path.length <= 1) return matchText(kept);
-  if (kept === '' || kept.charCodeAt(0) !== 0x5b) return '';
+  const [first, ...rest] = path;
+  if (first === undefined || (rest.length === 0 && first.item === undefined)) return matchText(kept);
   const found: string[] = [];
-  collect(JSON.parse(kept) as (Item | number)[], path, 0, found);
+  collect(parsedItems(kept), path, 0, found);
   return found.join('\\');
 }
 
-function collect(items: (Item | number)[], path: readonly TargetStep[], depth: number, found: string[]): void {
+/** The items of a kept sequence; none where the text is no sequence's. */
+function parsedItems(kept: string): Value {
+  if (kept.charCodeAt(0) !== 0x5b) return [];
+  try {
+    return JSON.parse(kept) as Value;
+  } catch {
+    return [];
+  }
+}
+
+function collect(items: Value, path: readonly TargetStep[], depth: number, found: string[]): void {
   const { item } = path[depth]!;
-  const next = path[depth + 1]!;
+  const next = path[depth + 1];
   items.forEach((candidate, index) => {
-    if (typeof candidate === 'number' || (item !== undefined && item !== index)) return;
+    if (typeof candidate !== 'object' || candidate === null || (item !== undefined && item !== index)) return;
+    if (next === undefined) {
+      found.push(JSON.stringify(candidate));
+      return;
+    }
     const value = candidate[keyInItem(next, candidate)];
     if (value === undefined) return;
-    if (depth + 2 === path.length) found.push(typeof value === 'string' ? matchText(value) : JSON.stringify(value));
-    else if (typeof value !== 'string') collect(value, path, depth + 1, found);
+    if (typeof value !== 'string' && (depth + 2 < path.length || next.item !== undefined))
+      collect(value, path, depth + 1, found);
+    else if (depth + 2 === path.length && next.item === undefined)
+      found.push(typeof value === 'string' ? matchText(value) : JSON.stringify(value));
   });
 }
 

@@ -45,8 +45,8 @@ export async function scanFolder(
     };
   }
   if (listing.slice === undefined && listing.total > MOST_NAMES) {
-    const bits = chunkBitsFor(listing.total / (MOST_NAMES / 16_384), 0);
-    return { subfolders: [], jobs: sliceJobs(folder, bits), events: [] };
+    const chunkBits = chunkBitsFor(listing.total, ledger.chunkBits(folder));
+    return { subfolders: [], jobs: sliceJobs(folder, listing.total, chunkBits), events: [] };
   }
   const events: ScanEvent[] = [];
   const knownBits = ledger.chunkBits(folder);
@@ -103,14 +103,19 @@ function* list(path: string, listing: Listing): FileTask<void> {
   yield { call: 'list', path, entry: (name, type) => listing.add(name, type) };
 }
 
-function sliceJobs(folder: string, bits: number): ScanFolderJob[] {
-  return Array.from({ length: 2 ** bits }, (_, index) => ({ job: 'scan-folder', folder, slice: { bits, index } }));
+function sliceJobs(folder: string, total: number, chunkBits: number): ScanFolderJob[] {
+  let bits = 0;
+  while (total / 2 ** bits > MOST_NAMES && bits < chunkBits) bits++;
+  return Array.from({ length: 2 ** bits }, (_, index) => ({
+    job: 'scan-folder',
+    folder,
+    slice: { bits, index, chunkBits },
+  }));
 }
 
 function chunkJobs(folder: string, listing: Listing, knownBits: number, listedAt: number): ReadFilesJob[] {
-  const slice = listing.slice;
-  const whole = slice === undefined ? listing.names.length : listing.names.length * 2 ** slice.bits;
-  const bits = Math.max(chunkBitsFor(whole, knownBits), slice?.bits ?? 0);
+  const { slice } = listing;
+  const bits = slice === undefined ? chunkBitsFor(listing.names.length, knownBits) : slice.chunkBits;
   const first = slice === undefined ? 0 : slice.index * 2 ** (bits - slice.bits);
   const count = slice === undefined ? 2 ** bits : 2 ** (bits - slice.bits);
   const chunks: string[][] = Array.from({ length: count }, () => []);

@@ -75,7 +75,7 @@ export class LocalWorkspace implements Workspace {
         signal,
       });
       // The workers' views of the index are closed first: the last to close it removes its log.
-      await pool[Symbol.asyncDispose]();
+      await pool.end();
       publishing = true;
       const report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
       await writer.close();

@@ -1,5 +1,6 @@
 // Shares the jobs of a scan out to worker threads until none is left: the embedded mode's job queue. The jobs wait on
 // a stack, so the archive is walked depth first and few of them wait at a time, however large it is.
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { joinPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent, ScanJob } from '../../../core/jobs/jobs.ts';
@@ -42,6 +43,18 @@ export class ScanPool implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       new Scan(this.workers, options, resolve, reject).feed();
     });
+  }
+
+  /** Lets the workers close what they have open, and ends them. */
+  async end(): Promise<void> {
+    await Promise.all(
+      this.workers.map(async (worker) => {
+        worker.removeAllListeners();
+        const ended = once(worker, 'exit');
+        worker.postMessage('end');
+        await ended;
+      }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

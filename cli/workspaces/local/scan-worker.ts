@@ -41,7 +41,12 @@ function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): vo
   const files = new FilesystemArchiveFiles(start.root, { mostCalls: start.mostCalls });
   const ledger = new SqliteScanLedger(start.databasePath, start.archive);
   const ports = { files, ledger };
-  port.on('message', (batch: ScanBatch) => {
+  port.on('message', (batch: ScanBatch | 'end') => {
+    if (batch === 'end') {
+      ledger.close();
+      port.close();
+      return;
+    }
     const began = performance.now();
     // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
     void Promise.all(batch.jobs.map((job) => carryOut(job))).then((outcomes) => {
