@@ -71,8 +71,13 @@ export class SqliteIndexWriter implements IndexWriter {
         throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
       throw explained(error, databasePath);
     }
-    const resumed = this.staging.begin(archive);
-    this.start = { known: knownArchive(this.database, archive), resumed, databasePath: written };
+    try {
+      const resumed = this.staging.begin(archive);
+      this.start = { known: knownArchive(this.database, archive), resumed, databasePath: written };
+    } catch (error) {
+      this.resources.dispose();
+      throw explained(error, databasePath);
+    }
   }
 
   async stage(events: readonly ScanEvent[]): Promise<void> {

@@ -44,6 +44,8 @@ export class Publication {
   private readonly headers: HeaderBlockWriter;
   private readonly codes: ValueCodes;
   private readonly pages: PageMerge;
+  /** Then no series can lie in another one too. */
+  private isOnlyArchive = false;
   private readonly sql: Record<'series' | 'ofUid' | 'update' | 'remove' | 'setHidden', StatementSync>;
 
   constructor(
@@ -78,7 +80,8 @@ export class Publication {
     const { append, acceptDeletions } = this.options;
     const changes = new FolderChanges(this.database, this.archive, this.tree, this.parts);
     const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions);
-    if (!append) this.removeOtherArchives();
+    const others = append ? this.otherArchives().length : this.removeOtherArchives();
+    this.isOnlyArchive = others === 0;
     const { count, ids } = this.parts.touched();
     let done = 0;
     for (const { series } of ids) {
@@ -97,7 +100,7 @@ export class Publication {
     const fold = row.archive === this.archive.id ? foldSeries(this.parts.of(id, row.uid)) : undefined;
     if (fold === undefined) this.removeSeries(row);
     else this.putSeries(row, fold);
-    this.chooseShown(row.uid);
+    if (!this.isOnlyArchive) this.chooseShown(row.uid);
   }
 
   private removeSeries(row: SeriesRow): void {
@@ -150,16 +153,20 @@ export class Publication {
     });
   }
 
-  private removeOtherArchives(): void {
-    const others = this.database.prepare('SELECT id FROM archive WHERE id <> ?').all(this.archive.id) as {
-      id: number;
-    }[];
+  private otherArchives(): { id: number }[] {
+    return this.database.prepare('SELECT id FROM archive WHERE id <> ?').all(this.archive.id) as { id: number }[];
+  }
+
+  /** Returns their number. */
+  private removeOtherArchives(): number {
+    const others = this.otherArchives();
     for (const { id } of others) {
       this.parts.touchArchive(id);
       this.database.prepare('DELETE FROM part WHERE series IN (SELECT id FROM series WHERE archive = ?)').run(id);
       this.database.prepare('DELETE FROM folder WHERE archive = ?').run(id);
       this.database.prepare('DELETE FROM archive WHERE id = ?').run(id);
     }
+    return others.length;
   }
 
   private totals() {

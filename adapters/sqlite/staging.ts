@@ -2,6 +2,7 @@
 // scan leaves it behind; the next one of the same archive goes on from it. Publishing empties it.
 import fs from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import zlib from 'node:zlib';
 import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
 import { decodeHeader } from '../../core/instance/header-codec.ts';
@@ -24,11 +25,28 @@ CREATE TABLE IF NOT EXISTS chunk (
   record BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS chunk_hash ON chunk (hash);
-CREATE TABLE IF NOT EXISTS header (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uid TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL, elements BLOB NOT NULL);
+-- Headers wait by the pack: together they compress well. The table header says which stands where.
+CREATE TABLE IF NOT EXISTS header_pack (id INTEGER PRIMARY KEY, headers BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS header (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  uid TEXT NOT NULL,
+  folder TEXT NOT NULL,
+  name TEXT NOT NULL,
+  pack INTEGER NOT NULL,
+  position INTEGER NOT NULL
+);
 CREATE INDEX IF NOT EXISTS header_hash ON header (hash);
 CREATE TABLE IF NOT EXISTS vanished (id INTEGER PRIMARY KEY, folder TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS emptied (id INTEGER PRIMARY KEY, folder TEXT NOT NULL);
 `;
+
+const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
+/** Characters of the headers in one pack, about. */
+const PACK_LENGTH = 256 * 1024;
+const PACKS_REMEMBERED = 8;
+/** Pages of the log before it is brought into the file: less often than SQLite does, since the file is soon removed. */
+const LOG_PAGES = 8192;
 
 /** A chunk that a scan has found changed. */
 export interface StagedChunk {
@@ -55,6 +73,13 @@ export class Staging {
   private readonly dropChunk: StatementSync;
   private readonly touchChunk: StatementSync;
   private readonly addHeader: StatementSync;
+  private readonly addPack: StatementSync;
+  private readonly findPack: StatementSync;
+  /** Headers of the pack that is being filled, and its number. */
+  private pack: string[] = [];
+  private packLength = 0;
+  private packId = 0;
+  private readonly packsRead = new Map<number, string[]>();
   private readonly addVanished: StatementSync;
   private readonly addEmptied: StatementSync;
   private readonly findHeader: StatementSync;
@@ -64,6 +89,7 @@ export class Staging {
     createPrivateFile(this.path);
     this.database = new DatabaseSync(this.path, { timeout: 60_000 });
     setJournal(this.database, this.path);
+    this.database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
     this.database.exec(STAGING_SCHEMA);
     const sql = (text: string) => this.database.prepare(text);
     this.addChunk = sql(
@@ -71,11 +97,13 @@ export class Staging {
     );
     this.dropChunk = sql('DELETE FROM chunk WHERE hash = ? AND folder = ? AND (bits < ? OR (bits = ? AND chunk = ?))');
     this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
-    this.addHeader = sql('INSERT INTO header (hash, uid, folder, name, elements) VALUES (?, ?, ?, ?, ?)');
+    this.addHeader = sql('INSERT INTO header (hash, uid, folder, name, pack, position) VALUES (?, ?, ?, ?, ?, ?)');
+    this.addPack = sql('INSERT INTO header_pack (id, headers) VALUES (?, ?)');
+    this.findPack = sql('SELECT headers FROM header_pack WHERE id = ?');
     this.addVanished = sql('INSERT INTO vanished (folder) VALUES (?)');
     this.addEmptied = sql('INSERT INTO emptied (folder) VALUES (?)');
     this.findHeader = sql(
-      'SELECT elements FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
+      'SELECT pack, position FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
     );
   }
 
@@ -88,6 +116,9 @@ export class Staging {
     set.run('archive', archive);
     set.run('scan', this.scan);
     this.database.exec('DELETE FROM vanished; DELETE FROM emptied');
+    this.packId = (
+      this.database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM header_pack').get() as { id: number }
+    ).id;
     return kept && this.database.prepare('SELECT 1 FROM chunk LIMIT 1').get() !== undefined;
   }
 
@@ -106,6 +137,7 @@ export class Staging {
   }
 
   commit(): void {
+    if (this.inTransaction) this.writePack();
     if (this.inTransaction) this.database.exec('COMMIT');
     this.inTransaction = false;
   }
@@ -121,7 +153,10 @@ export class Staging {
     const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
     this.addChunk.run(this.scan, hash, folder, bits, index, tally.files, tally.instances, skipped, record);
     for (const { SeriesInstanceUID, name, header } of headers) {
-      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, header);
+      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, this.packId, this.pack.length);
+      this.pack.push(header);
+      this.packLength += header.length;
+      if (this.packLength > PACK_LENGTH) this.writePack();
     }
   }
 
@@ -145,14 +180,33 @@ export class Staging {
 
   /** The full header of a file, where this or an interrupted scan has read it. */
   header(uid: string, folder: string, name: string): HeaderElement[] | undefined {
-    const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { elements: Uint8Array } | undefined;
-    return row === undefined ? undefined : decodeHeader(row.elements);
+    const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { pack: number; position: number } | undefined;
+    return row === undefined ? undefined : decodeHeader(this.readPack(row.pack)[row.position]!);
+  }
+
+  private writePack(): void {
+    if (this.pack.length === 0) return;
+    this.addPack.run(this.packId++, zlib.zstdCompressSync(JSON.stringify(this.pack), QUICK));
+    this.pack = [];
+    this.packLength = 0;
+  }
+
+  private readPack(id: number): string[] {
+    let pack = this.packsRead.get(id);
+    if (pack === undefined) {
+      const { headers } = this.findPack.get(id) as { headers: Uint8Array };
+      pack = JSON.parse(zlib.zstdDecompressSync(headers).toString()) as string[];
+      // Series are published in about the order in which they were read.
+      if (this.packsRead.size >= PACKS_REMEMBERED) this.packsRead.delete(this.packsRead.keys().next().value!);
+      this.packsRead.set(id, pack);
+    }
+    return pack;
   }
 
   /** Forgets everything: it is in the index now, or not wanted. */
   clear(): void {
     this.database.exec(
-      'DELETE FROM chunk; DELETE FROM header; DELETE FROM vanished; DELETE FROM emptied; DELETE FROM meta',
+      'DELETE FROM chunk; DELETE FROM header; DELETE FROM header_pack; DELETE FROM vanished; DELETE FROM emptied; DELETE FROM meta',
     );
   }
 

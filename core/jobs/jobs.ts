@@ -40,7 +40,7 @@ export interface SeriesHeader {
   readonly SeriesInstanceUID: string;
   readonly name: string;
   /** Encoded by core/instance/header-codec.ts. */
-  readonly header: Uint8Array;
+  readonly header: string;
 }
 
 /** A chunk was compared: `record` is its new state, undefined where nothing changed. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DitagError } from '../errors/errors.ts';
-import { parseTarget, parseTargets, targetText } from './target.ts';
+import { parseTarget, parseTargets, type TargetStep, targetText } from './target.ts';
 
 test('every way to name a tag', async () => {
-  const names: [string, { key?: string; item?: number }[], number?][] = [
+  const names: [string, TargetStep[], number?][] = [
     ['SeriesDescription', [], 1],
     [' StudyDescription ', [], 0],
     ['(0008,103E)', [{ key: '0008103E' }], 1],
@@ -12,7 +12,7 @@ test('every way to name a tag', async () => {
     ['( 0008 , 103e )', [{ key: '0008103E' }], 1],
     ['0008,103E', [{ key: '0008103E' }], 1],
     ['EchoTime', [{ key: '00180081' }], -1],
-    ['(0019,1010)', [{ key: '00191010' }], -1],
+    ['(0019,1010)', [{ key: '00191010', block: { creatorKey: '00190010', prefix: '0019xx10:' } }], -1],
     ['(0019,xx10,GEMS_ACQU_01)', [{ key: '0019xx10:GEMS_ACQU_01' }], -1],
     ['(0019,XX0a, A, B (c) )', [{ key: '0019xx0A:A, B (c)' }], -1],
     ['(0019,10,ACME)', [{ key: '0019xx10:ACME' }], -1],
@@ -102,5 +102,5 @@ test('text that only looks like a sequence', async () => {
 
 test('an item index at the end of a path is that item, not all of them', async () => {
   const kept = JSON.stringify([{ '00400009': 'A' }, { '00400009': 'B' }]);
-  assert.equal(targetText(kept, (await parseTarget('RequestAttributesSequence[1]')).path), '[{"00400009":"B"}]');
+  assert.equal(targetText(kept, (await parseTarget('RequestAttributesSequence[1]')).path), '{"00400009":"B"}');
 });

@@ -1,4 +1,4 @@
-// Records and headers cross threads without being copied.
+// Records cross threads without being copied.
 import type { Transferable } from 'node:worker_threads';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 
@@ -10,9 +10,7 @@ export function transferablesOf(events: readonly ScanEvent[]): Transferable[] {
     if (bytes !== undefined && bytes.byteLength === bytes.buffer.byteLength) buffers.push(bytes.buffer as ArrayBuffer);
   };
   for (const event of events) {
-    if (event.event !== 'chunk') continue;
-    add(event.record);
-    for (const { header } of event.headers) add(header);
+    if (event.event === 'chunk') add(event.record);
   }
   return buffers;
 }
