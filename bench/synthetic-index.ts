@@ -9,6 +9,7 @@ import { ThreadedIndexWriter } from '../cli/workspaces/local/threaded-index-writ
 import type { HeaderElement } from '../core/dicom/header-values.ts';
 import { encodeFolderRecord } from '../core/instance/folder-record.ts';
 import { encodeHeader } from '../core/instance/header-codec.ts';
+import { partsOfRecord } from '../core/instance/series-fold.ts';
 import type { ChunkEvent } from '../core/jobs/jobs.ts';
 import type { IndexWriter } from '../core/ports/index-writer.ts';
 import { WHOLE_FOLDER } from '../core/ports/scan-ledger.ts';
@@ -62,6 +63,7 @@ export function folderEvent(folder: SyntheticFolder): ChunkEvent {
     chunk: WHOLE_FOLDER,
     record: encodeFolderRecord({ kinds, series, files }),
     staged: false,
+    parts: partsOfRecord({ kinds, series, files }),
     headers: folder.headers.map(({ SeriesInstanceUID, header }) => ({
       SeriesInstanceUID,
       name: sorted.find((file) => file.SeriesInstanceUID === SeriesInstanceUID)!.name,

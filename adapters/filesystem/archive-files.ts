@@ -1,6 +1,8 @@
 // The port ArchiveFiles on the local file system. How many calls are under way at a time is found out, not set: calls
 // that take microseconds are made one after the other in this thread; where they take longer, as on a network mount,
 // tasks run side by side in the thread pool, more of them as long as that brings more calls a second.
+// Imported, because the global is looked up anew each time.
+import { performance } from 'node:perf_hooks';
 import type { ArchiveFiles, FileAnswer, FileCall, FileTask } from '../../core/ports/archive-files.ts';
 import { callLater, callNow, Paths } from './file-calls.ts';
 
@@ -112,20 +114,23 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
 
   /** Runs a task at once, in this thread. */
   runNow<T>(task: FileTask<T>): T {
+    const { paths } = this;
+    const start = performance.now();
+    let calls = 0;
     let step = task.next();
     while (step.done !== true) {
+      calls++;
       let answer: FileAnswer;
-      const start = performance.now();
       try {
-        answer = callNow(this.paths, step.value);
+        answer = callNow(paths, step.value);
       } catch (error) {
-        this.pace.callTook(performance.now() - start);
         step = task.throw(error);
         continue;
       }
-      this.pace.callTook(performance.now() - start);
       step = task.next(answer);
     }
+    // What a task does between its calls is short beside a slow one.
+    this.pace.callsTook(calls, performance.now() - start);
     return step.value;
   }
 
@@ -203,9 +208,10 @@ class Pace {
     this.limit = limit;
   }
 
-  callTook(milliseconds: number): void {
-    if (milliseconds > SLOW_CALL) this.slow++;
-    if (++this.calls < JUDGED_CALLS) return;
+  callsTook(calls: number, milliseconds: number): void {
+    if (milliseconds > SLOW_CALL * calls) this.slow += calls;
+    this.calls += calls;
+    if (this.calls < JUDGED_CALLS) return;
     if (this.slow > this.calls * SLOW_SHARE && this.limit > 1) {
       this.direct = false;
       this.most = Math.min(this.limit, 4 * FEWEST);

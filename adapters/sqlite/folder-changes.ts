@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import { isInChunk } from '../../core/instance/folder-chunks.ts';
 import { decodeFolderRecord, decodeSeriesOfRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
+import type { SeriesPart } from '../../core/instance/series-fold.ts';
 import type { FolderTree } from './folder-tree.ts';
 import type { SeriesParts } from './series-parts.ts';
 import type { StagedChunk, Staging } from './staging.ts';
@@ -22,6 +23,13 @@ export interface FolderChangesReport {
   readonly changedChunks: number;
   /** Known folders that list empty and whose instances stand nowhere else: they were kept. */
   readonly keptFolders: readonly string[];
+}
+
+/** A record in the index, and by how many bits its folder is cut there. */
+interface KnownRecord {
+  readonly id: number;
+  readonly bits: number;
+  readonly record: Uint8Array;
 }
 
 export class FolderChanges {
@@ -109,26 +117,31 @@ export class FolderChanges {
   /** Puts a staged record in place of the known one. */
   private applyChunk(chunk: StagedChunk): void {
     const own = this.tree.ensure(chunk.folder);
-    const record = decodeFolderRecord(chunk.record);
-    const names = new Set(record.files.map((file) => file.name));
+    const before = this.recordsBehind(own, chunk);
+    if (before.length > 0) this.removeRecordsBehind(own, chunk, before);
+    if (chunk.files === 0) return;
+    const { bits, files, instances, skipped } = chunk;
+    const parts = JSON.parse(chunk.parts) as SeriesPart[];
+    if (bits === 0) {
+      this.sql.update.run(files, instances, skipped, chunk.record, own);
+      this.parts.add(own, parts);
+      return;
+    }
+    const values = [bits, chunk.chunk, files, instances, skipped, chunk.record] as const;
+    const added = this.sql.insertChunk.run(this.archive.id, own, chunk.chunk, ...values);
+    this.parts.add(Number(added.lastInsertRowid), parts);
+  }
+
+  private removeRecordsBehind(own: number, chunk: StagedChunk, before: readonly KnownRecord[]): void {
+    const names = new Set(decodeFolderRecord(chunk.record).files.map((file) => file.name));
     const here = { bits: chunk.bits, index: chunk.chunk };
-    for (const old of this.recordsBehind(own, chunk)) {
+    for (const old of before) {
       const known = decodeFolderRecord(old.record);
       this.miss(known, (name) => !names.has(name) && isInChunk(name, here));
       // A record that was split is replaced by several: it goes when all of them are in.
       if (old.bits < chunk.bits) this.split.set(old.id, own);
       else this.removeRecord(old.id, own, known.series);
     }
-    if (record.files.length === 0) return;
-    const { bits, files, instances, skipped } = chunk;
-    if (bits === 0) {
-      this.sql.update.run(files, instances, skipped, chunk.record, own);
-      this.parts.add(own, record);
-      return;
-    }
-    const values = [bits, chunk.chunk, files, instances, skipped, chunk.record] as const;
-    const added = this.sql.insertChunk.run(this.archive.id, own, chunk.chunk, ...values);
-    this.parts.add(Number(added.lastInsertRowid), record);
   }
 
   private removeRecord(id: number, own: number, series: readonly string[]): void {
@@ -138,8 +151,8 @@ export class FolderChanges {
   }
 
   /** Known records of a folder that cover a chunk: its own, or those of larger chunks. */
-  private recordsBehind(own: number, chunk: StagedChunk): { id: number; bits: number; record: Uint8Array }[] {
-    const rows: { id: number; bits: number; record: Uint8Array }[] = [];
+  private recordsBehind(own: number, chunk: StagedChunk): KnownRecord[] {
+    const rows: KnownRecord[] = [];
     const record = this.record(own);
     if (record !== null) rows.push({ id: own, bits: 0, record });
     const chunks = this.sql.chunks.all(own, chunk.bits) as {

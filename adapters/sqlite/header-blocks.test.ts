@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { flatHeader } from '../../core/instance/header-codec.ts';
 import { BLOCK, HeaderBlockReader, HeaderBlockWriter } from './header-blocks.ts';
 import { SCHEMA } from './schema.ts';
 
@@ -52,7 +53,7 @@ test('headers come back; freed slots do not disturb the others', () => {
               writer.free(slot);
               expected.delete(slot);
             } else {
-              const slot = writer.add(elements(step));
+              const slot = writer.add(flatHeader(elements(step)));
               assert.equal(expected.has(slot), false, 'a slot in use is never given out again');
               expected.set(slot, kept(step));
             }
@@ -99,7 +100,7 @@ test('over the border of a block, with more than 256 values in one', () => {
   });
   for (let from = 0; from < 3000; from += 1000) {
     const writer = new HeaderBlockWriter(database);
-    for (let i = from; i < from + 1000; i++) slots.push(writer.add(elements(header(i))));
+    for (let i = from; i < from + 1000; i++) slots.push(writer.add(flatHeader(elements(header(i)))));
     writer.flush();
   }
   assert.deepEqual(

@@ -5,6 +5,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import zlib from 'node:zlib';
 import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import type { FlatHeader } from '../../core/instance/header-codec.ts';
 
 /** Headers in one block; slot = block * BLOCK + position. */
 export const BLOCK = 1024;
@@ -88,17 +89,19 @@ export class HeaderBlockWriter {
   }
 
   /** Keeps a header and returns its slot. */
-  add(elements: readonly HeaderElement[]): number {
+  add(header: FlatHeader): number {
     if (this.block < 0) this.resume();
     if (this.count === BLOCK) this.next();
     const position = this.count++;
     this.live++;
     this.changed = true;
-    for (const { key, vr, text } of elements) {
+    for (let i = 0; i < header.length; i += 3) {
+      const key = header[i]!;
+      const text = header[i + 2]!;
       if (text === '') continue;
       let id = this.keys.get(key);
       if (id === undefined) {
-        id = Number(this.insertKey.run(key, vr).lastInsertRowid);
+        id = Number(this.insertKey.run(key, header[i + 1]!).lastInsertRowid);
         this.keys.set(key, id);
       }
       let column = this.columns.get(id);

@@ -24,6 +24,15 @@ function folderEvent({ SeriesInstanceUID, elements, instances }: ContractSeries,
     SOPInstanceUID: `${SeriesInstanceUID}.${i}`,
     kind: 0,
   }));
+  const part = {
+    SeriesInstanceUID,
+    instances,
+    bytes: instances * 1000,
+    first: files[0]!,
+    digest: 1,
+    mixed: false,
+    issues: 0,
+  };
   const kind = { series: 0, SOPClassUID: '1.2', TransferSyntaxUID: '1.2', issues: 0, digest: 1, skipped: '' } as const;
   return {
     event: 'chunk',
@@ -31,6 +40,7 @@ function folderEvent({ SeriesInstanceUID, elements, instances }: ContractSeries,
     chunk: WHOLE_FOLDER,
     record: encodeFolderRecord({ kinds: [kind], series: [SeriesInstanceUID], files }),
     staged: false,
+    parts: [part],
     headers: [{ SeriesInstanceUID, name: 'f0', header: encodeHeader(elements) }],
     tally: {
       files: instances,

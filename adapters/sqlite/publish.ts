@@ -2,9 +2,9 @@
 // What a series is comes from a fold over the records of its folders (core/instance/series-fold.ts), so the order in
 // which they were staged does not show.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
 import type { FileEntry } from '../../core/instance/folder-record.ts';
+import { type FlatHeader, flatHeader } from '../../core/instance/header-codec.ts';
 import { foldSeries, type SeriesFold } from '../../core/instance/series-fold.ts';
 import type { PublishOptions, PublishPorts, PublishReport } from '../../core/ports/index-writer.ts';
 import { FolderChanges } from './folder-changes.ts';
@@ -118,8 +118,8 @@ export class Publication {
     const stamp = stampOf(speaker.file);
     const known = row.slot >= 0;
     const isSame = known && row.speaker === folder && row.stamp === stamp && stamp !== NO_STAMP;
-    const elements = isSame ? undefined : this.headerOf(row.uid, speaker);
-    if (known && elements === undefined) {
+    const header = isSame ? undefined : this.headerOf(row.uid, speaker);
+    if (known && header === undefined) {
       // The speaker is the same, or the new one cannot be read now: then the old header stays until the next run.
       this.pages.amend(row.date, row.uid, row.id, { instances, flags });
       return;
@@ -128,18 +128,21 @@ export class Publication {
       this.headers.free(row.slot);
       this.pages.remove(row.date, row.uid, row.id);
     }
-    const values = indexedValues(elements ?? []);
-    const slot = this.headers.add(elements ?? []);
+    const values = indexedValues(header ?? []);
+    const slot = this.headers.add(header ?? []);
     const date = rowDate(values);
     const codes = Int32Array.from(values, (value, attribute) => this.codes.code(attribute, value));
     const line = rowLine(values, row.uid);
     this.pages.put({ date, uid: row.uid, series: row.id, slot, instances, flags, codes, line });
     if (row.hidden === 1) this.pages.amend(date, row.uid, row.id, { hidden: true });
-    this.sql.update.run(date, slot, folder, elements === undefined ? NO_STAMP : stamp, row.id);
+    this.sql.update.run(date, slot, folder, header === undefined ? NO_STAMP : stamp, row.id);
   }
 
-  private headerOf(uid: string, { folder, file }: SeriesFold['speaker']): readonly HeaderElement[] | undefined {
-    return this.staging.header(uid, folder, file.name) ?? this.ports.readHeader(folder, file.name);
+  private headerOf(uid: string, { folder, file }: SeriesFold['speaker']): FlatHeader | undefined {
+    const staged = this.staging.header(uid, folder, file.name);
+    if (staged !== undefined) return staged;
+    const elements = this.ports.readHeader(folder, file.name);
+    return elements === undefined ? undefined : flatHeader(elements);
   }
 
   /** A series that lies in several archives is shown once: as the archive that was indexed first has it. */

@@ -2,7 +2,7 @@
 // parts of staged folders, which are decoded once however many series and folders there are in between.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
-import { decodeFolderRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
+import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import { type PlacedPart, partsOfRecord, type SeriesPart } from '../../core/instance/series-fold.ts';
 import type { FolderTree } from './folder-tree.ts';
 
@@ -49,9 +49,9 @@ export class SeriesParts {
     };
   }
 
-  /** A folder row has got this record. */
-  add(folder: number, record: FolderRecord): void {
-    for (const part of partsOfRecord(record)) {
+  /** A folder row has got a record with these parts. */
+  add(folder: number, parts: readonly SeriesPart[]): void {
+    for (const part of parts) {
       const series = this.seriesId(part.SeriesInstanceUID);
       this.sql.touch.run(series);
       this.sql.add.run(series, folder);

@@ -1,21 +1,21 @@
 // From a full header to a series' row: its date, its value codes, its CSV line.
 import { Buffer } from 'node:buffer';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { matchText } from '../../core/dicom/kept-text.ts';
 import { CSV_COLUMNS, INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import type { FlatHeader } from '../../core/instance/header-codec.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import { dateNumber } from '../../core/query/dates.ts';
 
 /** Values of INDEXED_ATTRIBUTES in a header, in the table's order; a missing one is ''. */
-export function indexedValues(elements: Iterable<HeaderElement>): string[] {
+export function indexedValues(header: FlatHeader): string[] {
   keys ??= new Map(
     INDEXED_ATTRIBUTES.map((keyword, i) => [tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0'), i]),
   );
   const values: string[] = new Array(INDEXED_ATTRIBUTES.length).fill('');
-  for (const { key, text } of elements) {
-    const i = keys.get(key);
-    if (i !== undefined) values[i] = matchText(text);
+  for (let at = 0; at < header.length; at += 3) {
+    const i = keys.get(header[at]!);
+    if (i !== undefined) values[i] = matchText(header[at + 2]!);
   }
   return values;
 }

@@ -3,9 +3,8 @@
 import fs from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import zlib from 'node:zlib';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
-import { decodeHeader } from '../../core/instance/header-codec.ts';
+import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
 import type { ChunkEvent, ScanEvent } from '../../core/jobs/jobs.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
@@ -22,6 +21,7 @@ CREATE TABLE IF NOT EXISTS chunk (
   files INTEGER NOT NULL,
   instances INTEGER NOT NULL,
   skipped TEXT,
+  parts TEXT NOT NULL,
   record BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS chunk_hash ON chunk (hash);
@@ -56,6 +56,8 @@ export interface StagedChunk {
   readonly files: number;
   readonly instances: number;
   readonly skipped: string | null;
+  /** JSON of the chunk's SeriesParts. */
+  readonly parts: string;
   readonly record: Uint8Array;
 }
 
@@ -93,7 +95,7 @@ export class Staging {
     this.database.exec(STAGING_SCHEMA);
     const sql = (text: string) => this.database.prepare(text);
     this.addChunk = sql(
-      'INSERT INTO chunk (scan, hash, folder, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO chunk (scan, hash, folder, bits, chunk, files, instances, skipped, parts, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.dropChunk = sql('DELETE FROM chunk WHERE hash = ? AND folder = ? AND (bits < ? OR (bits = ? AND chunk = ?))');
     this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
@@ -142,7 +144,7 @@ export class Staging {
     this.inTransaction = false;
   }
 
-  private addChunkEvent({ folder, chunk, record, staged, headers, tally }: ChunkEvent): void {
+  private addChunkEvent({ folder, chunk, record, staged, parts, headers, tally }: ChunkEvent): void {
     const hash = nameHash(folder);
     const { bits, index } = chunk;
     if (record === undefined) {
@@ -151,7 +153,8 @@ export class Staging {
     }
     this.dropChunk.run(hash, folder, bits, bits, index);
     const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
-    this.addChunk.run(this.scan, hash, folder, bits, index, tally.files, tally.instances, skipped, record);
+    const values = [tally.files, tally.instances, skipped, JSON.stringify(parts), record];
+    this.addChunk.run(this.scan, hash, folder, bits, index, ...values);
     for (const { SeriesInstanceUID, name, header } of headers) {
       this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, this.packId, this.pack.length);
       this.pack.push(header);
@@ -163,7 +166,9 @@ export class Staging {
   /** The chunks that this scan has found changed, in the order of finding. */
   chunks(): Iterable<StagedChunk> {
     return this.database
-      .prepare('SELECT folder, bits, chunk, files, instances, skipped, record FROM chunk WHERE scan = ? ORDER BY id')
+      .prepare(
+        'SELECT folder, bits, chunk, files, instances, skipped, parts, record FROM chunk WHERE scan = ? ORDER BY id',
+      )
       .iterate(this.scan) as Iterable<StagedChunk>;
   }
 
@@ -179,14 +184,14 @@ export class Staging {
   }
 
   /** The full header of a file, where this or an interrupted scan has read it. */
-  header(uid: string, folder: string, name: string): HeaderElement[] | undefined {
+  header(uid: string, folder: string, name: string): FlatHeader | undefined {
     const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { pack: number; position: number } | undefined;
     return row === undefined ? undefined : decodeHeader(this.readPack(row.pack)[row.position]!);
   }
 
   private writePack(): void {
     if (this.pack.length === 0) return;
-    this.addPack.run(this.packId++, zlib.zstdCompressSync(JSON.stringify(this.pack), QUICK));
+    this.addPack.run(this.packId++, zlib.zstdCompressSync(this.pack.join('\n'), QUICK));
     this.pack = [];
     this.packLength = 0;
   }
@@ -195,7 +200,7 @@ export class Staging {
     let pack = this.packsRead.get(id);
     if (pack === undefined) {
       const { headers } = this.findPack.get(id) as { headers: Uint8Array };
-      pack = JSON.parse(zlib.zstdDecompressSync(headers).toString()) as string[];
+      pack = zlib.zstdDecompressSync(headers).toString().split('\n');
       // Series are published in about the order in which they were read.
       if (this.packsRead.size >= PACKS_REMEMBERED) this.packsRead.delete(this.packsRead.keys().next().value!);
       this.packsRead.set(id, pack);

@@ -2,17 +2,21 @@
 // compressed here: headers compress far better, and more cheaply, many together.
 import type { HeaderElement } from '../dicom/header-values.ts';
 
-/** Encodes the elements of a header: a flat JSON array of key, VR and text in turn. */
-export function encodeHeader(elements: readonly HeaderElement[]): string {
+/** A header as a flat list: key, VR and text of each element in turn. */
+export type FlatHeader = readonly string[];
+
+export function flatHeader(elements: readonly HeaderElement[]): FlatHeader {
   const flat: string[] = [];
   for (const { key, vr, text } of elements) flat.push(key, vr, text);
-  return JSON.stringify(flat);
+  return flat;
+}
+
+/** Encodes the elements of a header as JSON of its flat form, which holds no line end. */
+export function encodeHeader(elements: readonly HeaderElement[]): string {
+  return JSON.stringify(flatHeader(elements));
 }
 
 /** Decodes what `encodeHeader` made. */
-export function decodeHeader(encoded: string): HeaderElement[] {
-  const flat = JSON.parse(encoded) as string[];
-  const elements: HeaderElement[] = [];
-  for (let i = 0; i < flat.length; i += 3) elements.push({ key: flat[i]!, vr: flat[i + 1]!, text: flat[i + 2]! });
-  return elements;
+export function decodeHeader(encoded: string): FlatHeader {
+  return JSON.parse(encoded) as FlatHeader;
 }

@@ -1,6 +1,7 @@
 // Every job and event of a scan. Vocabulary (docs/glossary.md): an archive is a tree of folders with instances; a
 // record lists the files of one folder chunk; a job is a piece of work that can be done again without harm; a stage
 // does one kind of job; an event says what a stage found out. The shapes are plain data: they cross threads and wires.
+import type { SeriesPart } from '../instance/series-fold.ts';
 import type { SkipReason } from '../instance/skipped.ts';
 import type { EntryType } from '../ports/archive-files.ts';
 import type { Chunk } from '../ports/scan-ledger.ts';
@@ -51,6 +52,8 @@ export interface ChunkEvent {
   readonly record: Uint8Array | undefined;
   /** Where nothing changed: the known record was one of an interrupted scan. */
   readonly staged: boolean;
+  /** What the new record holds of each series; empty where nothing changed. */
+  readonly parts: readonly SeriesPart[];
   readonly headers: readonly SeriesHeader[];
   readonly tally: ChunkTally;
 }

@@ -14,6 +14,7 @@ import {
   type FolderRecord,
 } from '../instance/folder-record.ts';
 import { encodeHeader } from '../instance/header-codec.ts';
+import { partsOfRecord } from '../instance/series-fold.ts';
 import type { SkipReason } from '../instance/skipped.ts';
 import type { ChunkEvent, ReadFilesJob, SeriesHeader } from '../jobs/jobs.ts';
 import type { ArchiveFiles, EntryType, FileStatus, FileTask } from '../ports/archive-files.ts';
@@ -152,11 +153,29 @@ class ChunkReading {
       appeared,
     };
     if (!this.changed) {
-      return { event: 'chunk', folder, chunk, record: undefined, staged: known?.staged ?? false, headers: [], tally };
+      return {
+        event: 'chunk',
+        folder,
+        chunk,
+        record: undefined,
+        staged: known?.staged ?? false,
+        parts: [],
+        headers: [],
+        tally,
+      };
     }
     await this.completeHeaders();
-    const record = encodeFolderRecord(this.record());
-    return { event: 'chunk', folder, chunk, record, staged: false, headers: [...this.headers.values()], tally };
+    const record = this.record();
+    return {
+      event: 'chunk',
+      folder,
+      chunk,
+      record: encodeFolderRecord(record),
+      staged: false,
+      parts: partsOfRecord(record),
+      headers: [...this.headers.values()],
+      tally,
+    };
   }
 
   private *tasks(names: readonly string[]): Iterable<FileTask<void>> {
@@ -319,6 +338,8 @@ class ChunkReading {
   private record(): FolderRecord {
     const kinds: FileKind[] = [];
     const kindOf = new Map<string, number>();
+    // Neighbours are mostly of one kind: no key has to be made for them.
+    let lastKind = -1;
     const series: string[] = [];
     const seriesOf = new Map<string, number>();
     const files = this.findings.map((finding): FileEntry => {
@@ -330,18 +351,31 @@ class ChunkReading {
           seriesOf.set(finding.SeriesInstanceUID, at);
         }
       }
-      const key = `${at} ${finding.SOPClassUID} ${finding.TransferSyntaxUID} ${finding.issues} ${finding.digest} ${finding.skipped}`;
-      let kind = kindOf.get(key);
-      if (kind === undefined) {
+      let kind = lastKind;
+      if (kind < 0 || !isOfKind(finding, at, kinds[kind]!)) {
         const { SOPClassUID, TransferSyntaxUID, issues, digest, skipped } = finding;
-        kind = kinds.push({ series: at, SOPClassUID, TransferSyntaxUID, issues, digest, skipped }) - 1;
+        const key = `${at} ${SOPClassUID} ${TransferSyntaxUID} ${issues} ${digest} ${skipped}`;
+        kind =
+          kindOf.get(key) ?? kinds.push({ series: at, SOPClassUID, TransferSyntaxUID, issues, digest, skipped }) - 1;
         kindOf.set(key, kind);
+        lastKind = kind;
       }
       const { name, size, mtime, SOPInstanceUID } = finding;
       return { name, size, mtime, SOPInstanceUID, kind };
     });
     return { kinds, series, files };
   }
+}
+
+function isOfKind(finding: FileFinding, series: number, kind: FileKind): boolean {
+  return (
+    kind.series === series &&
+    kind.digest === finding.digest &&
+    kind.issues === finding.issues &&
+    kind.SOPClassUID === finding.SOPClassUID &&
+    kind.TransferSyntaxUID === finding.TransferSyntaxUID &&
+    kind.skipped === finding.skipped
+  );
 }
 
 function reasonOfType(listed: EntryType, found: EntryType): SkipReason | undefined {

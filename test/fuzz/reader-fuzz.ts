@@ -86,8 +86,8 @@ function check(file: Buffer, reading: Reading, i: number): void {
   assert.ok(characters < MAX_HEADER_CHARACTERS, `a header of ${characters} characters`);
   if (i % 8 !== 0) return;
   assert.deepEqual(
-    decodeHeader(encodeHeader(elements)).map(({ key, text }) => key + text),
-    elements.map(({ key, text }) => (key + text).toWellFormed()),
+    decodeHeader(encodeHeader(elements)),
+    elements.flatMap(({ key, vr, text }) => [key, vr, text]),
   );
   const kind = { series: 0, SOPClassUID, TransferSyntaxUID, issues: 0, digest, skipped: '' } as const;
   const record = {
