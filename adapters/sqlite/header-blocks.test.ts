@@ -90,6 +90,9 @@ test('headers come back; freed slots do not disturb the others', () => {
   );
 });
 
+/** More than two blocks. */
+const SERIES = 9000;
+
 test('over the border of a block, with more than 256 values in one', () => {
   const database = emptyIndex();
   const slots: number[] = [];
@@ -98,26 +101,27 @@ test('over the border of a block, with more than 256 values in one', () => {
     '00180081': String(i % 256),
     ...(i % 5 === 0 && { '0019xx10:ACME': `p${i}` }),
   });
-  for (let from = 0; from < 3000; from += 1000) {
+  for (let from = 0; from < SERIES; from += 1000) {
     const writer = new HeaderBlockWriter(database);
     for (let i = from; i < from + 1000; i++) slots.push(writer.add(flatHeader(elements(header(i)))));
     writer.flush();
   }
   assert.deepEqual(
     slots,
-    Array.from({ length: 3000 }, (_, i) => i),
+    Array.from({ length: SERIES }, (_, i) => i),
     'the last block is filled up first',
   );
   const reader = new HeaderBlockReader(database);
-  for (const i of [0, 5, 999, 1000, 1023, 1024, 2047, 2048, 2999]) assert.deepEqual(read(reader, i), header(i));
+  for (const i of [0, 5, 999, 1000, BLOCK - 1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK, SERIES - 1])
+    assert.deepEqual(read(reader, i), header(i));
   const verdicts = new Uint8Array(reader.slots());
   reader.test(reader.keyId('00100010')!, 'name 69', (value) => value === 'name 699', verdicts);
   assert.deepEqual(
     [...verdicts.entries()].filter(([, verdict]) => verdict === 1).map(([slot]) => slot),
-    [699, 1399, 2099, 2799],
+    Array.from({ length: Math.floor(SERIES / 700) }, (_, i) => 700 * i + 699),
   );
   const writer = new HeaderBlockWriter(database);
-  for (let i = 0; i < 1024; i++) writer.free(i);
+  for (let i = 0; i < BLOCK; i++) writer.free(i);
   writer.flush();
   assert.deepEqual(
     database
@@ -126,6 +130,6 @@ test('over the border of a block, with more than 256 values in one', () => {
       .map((row) => row['id']),
     [1, 2],
   );
-  assert.deepEqual(read(new HeaderBlockReader(database), 1024), header(1024));
+  assert.deepEqual(read(new HeaderBlockReader(database), BLOCK), header(BLOCK));
   database.close();
 });

@@ -1,4 +1,4 @@
-// Full headers, kept by tag in blocks of 1,024 series: a query for any tag reads that tag's column and nothing else.
+// Full headers, kept by tag in blocks of 4,096 series: a query for any tag reads that tag's column and nothing else.
 // A column of a block is its distinct values and one code a series; code 0 is "missing". Slots are never overwritten:
 // a series whose header changes gets a new slot.
 
@@ -8,7 +8,7 @@ import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import type { FlatHeader } from '../../core/instance/header-codec.ts';
 
 /** Headers in one block; slot = block * BLOCK + position. */
-export const BLOCK = 1024;
+export const BLOCK = 4096;
 
 const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 const SEPARATOR = '\x1f';

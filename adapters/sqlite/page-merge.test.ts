@@ -8,7 +8,7 @@ import { csvLine } from '../../core/query/csv.ts';
 import { PageMerge } from './page-merge.ts';
 import { SCHEMA } from './schema.ts';
 import { Page, pageStatements } from './search.ts';
-import { ATTRIBUTES, FLAG_HIDDEN, MOST_ROWS, type PageRow } from './series-page.ts';
+import { ATTRIBUTES, FLAG_HIDDEN, LINE_ROWS, MOST_ROWS, type PageRow } from './series-page.ts';
 
 interface Row {
   readonly date: number;
@@ -61,16 +61,24 @@ function rowsOf(database: DatabaseSync): (Row & { line: string })[] {
         instances: columns.instances[i]!,
         flags: columns.flags[i]!,
         codes: Array.from({ length: ATTRIBUTES }, (_, attribute) => page.codes(attribute)[i]!),
-        line: Buffer.from(page.lines.subarray(i === 0 ? 0 : columns.ends[i - 1]!, columns.ends[i]!)).toString(),
+        line: lineOf(page, i),
       });
     }
   }
-  const pages = heads.length;
-  for (const table of ['page_lines', 'page_codes']) {
+  const blocks = heads.reduce((sum, head) => sum + Math.ceil(head.rows / LINE_ROWS), 0);
+  for (const [table, expected] of [
+    ['page_lines', blocks],
+    ['page_codes', heads.length * ATTRIBUTES],
+  ] as const) {
     const { n } = database.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number };
-    assert.equal(n, table === 'page_codes' ? pages * ATTRIBUTES : pages, `${table}: nothing is left behind`);
+    assert.equal(n, expected, `${table}: nothing is left behind`);
   }
   return rows;
+}
+
+function lineOf(page: Page, row: number): string {
+  const { lines, start } = page.lineBlock(row);
+  return Buffer.from(lines.subarray(page.lineStart(row) - start, page.lineEnd(row) - start)).toString();
 }
 
 const byKey = (a: Row, b: Row) =>

@@ -17,8 +17,8 @@ export interface PageAccess {
   uid(row: number): string;
 }
 
-/** Up to this many values, all are tested before the first row. */
-const FEW_VALUES = 32_768;
+/** Up to this many values, all are tested before the first row; so are more, where a literal leads to the right ones. */
+const FEW_VALUES = 8192;
 /** Pages that are answered value by value before all values are tested. */
 const FIRST_PAGES = 2;
 
@@ -49,7 +49,7 @@ export class RowSelection {
     this.conditions = query.conditions.map((condition) => ({
       tests: condition.targets.map((target) => {
         const test = testOf(database, target, condition);
-        values += test instanceof AttributeTest ? test.values : 0;
+        values += test instanceof AttributeTest && condition.pattern.requiredLiteral === '' ? test.values : 0;
         return test;
       }),
       negate: condition.negate,

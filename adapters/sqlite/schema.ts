@@ -48,7 +48,7 @@ CREATE TABLE series (
   hidden INTEGER NOT NULL
 );
 CREATE INDEX series_hash ON series (hash);
--- Full headers by tag, in blocks of 1,024 series; slot = block * 1,024 + position.
+-- Full headers by tag, in blocks of 4,096 series; slot = block * 4,096 + position.
 CREATE TABLE header_key (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, vr TEXT NOT NULL);
 CREATE TABLE header_block (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, live INTEGER NOT NULL);
 CREATE TABLE header_column (
@@ -80,6 +80,6 @@ CREATE TABLE page (
 CREATE INDEX page_order ON page (first_date, first_uid);
 -- id = page * 64 + attribute: the value code of every row.
 CREATE TABLE page_codes (id INTEGER PRIMARY KEY, codes BLOB NOT NULL);
--- The CSV lines of the rows.
+-- The CSV lines of the rows, 512 together: id = page * 64 + their number in the page.
 CREATE TABLE page_lines (id INTEGER PRIMARY KEY, lines BLOB NOT NULL);
 `;

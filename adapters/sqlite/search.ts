@@ -8,7 +8,7 @@ import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
-import { int32, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
+import { int32, LINE_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
 
 /** A page and the rows of it that a query selects. */
@@ -55,21 +55,19 @@ function moreColumns(page: Page, rows: Uint16Array, columns: readonly ValueOfRow
 }
 
 function linesOf(page: Page, rows: Uint16Array): Uint8Array {
-  const { lines, columns } = page;
-  if (rows.length === columns.rows) return lines;
-  const { ends } = columns;
-  const startOf = (row: number) => (row === 0 ? 0 : ends[row - 1]!);
   let size = 0;
-  for (const row of rows) size += ends[row]! - startOf(row);
+  for (const row of rows) size += page.lineEnd(row) - page.lineStart(row);
   const out = Buffer.allocUnsafe(size);
   let at = 0;
   for (let i = 0; i < rows.length; ) {
     // Neighbours are copied together.
+    const first = rows[i]!;
+    const block = page.lineBlock(first);
     let last = i;
-    while (last + 1 < rows.length && rows[last + 1] === rows[last]! + 1) last++;
-    const start = startOf(rows[i]!);
-    const end = ends[rows[last]!]!;
-    out.set(lines.subarray(start, end), at);
+    while (last + 1 < rows.length && rows[last + 1] === rows[last]! + 1 && rows[last + 1]! < block.endRow) last++;
+    const start = page.lineStart(first) - block.start;
+    const end = page.lineEnd(rows[last]!) - block.start;
+    out.set(block.lines.subarray(start, end), at);
     at += end - start;
     i = last + 1;
   }
@@ -94,7 +92,7 @@ export class Page implements PageAccess {
   private readonly id: number;
   private readonly statements: ReturnType<typeof pageStatements>;
   private readonly codesRead: (Int32Array | undefined)[] = new Array(INDEXED_ATTRIBUTES.length);
-  private linesRead: Uint8Array | undefined;
+  private readonly blocks: (LineBlock | undefined)[] = [];
 
   private columnsRead: PageColumns | undefined;
 
@@ -118,15 +116,38 @@ export class Page implements PageAccess {
     return codes;
   }
 
-  get lines(): Uint8Array {
-    this.linesRead ??= (this.statements.lines.get(this.id) as { lines: Uint8Array }).lines;
-    return this.linesRead;
+  /** Offset of a row's line in the lines of the page, and of the first byte behind it. */
+  lineStart(row: number): number {
+    return row === 0 ? 0 : this.columns.ends[row - 1]!;
+  }
+
+  lineEnd(row: number): number {
+    return this.columns.ends[row]!;
+  }
+
+  /** The lines that are kept together with a row's. */
+  lineBlock(row: number): LineBlock {
+    const number = Math.floor(row / LINE_ROWS);
+    let block = this.blocks[number];
+    if (block === undefined) {
+      const { lines } = this.statements.lines.get(this.id * 64 + number) as { lines: Uint8Array };
+      block = { lines, start: this.lineStart(number * LINE_ROWS), endRow: (number + 1) * LINE_ROWS };
+      this.blocks[number] = block;
+    }
+    return block;
   }
 
   uid(row: number): string {
-    const { ends } = this.columns;
-    return uidOfLine(this.lines.subarray(row === 0 ? 0 : ends[row - 1]!, ends[row]!));
+    const { lines, start } = this.lineBlock(row);
+    return uidOfLine(lines.subarray(this.lineStart(row) - start, this.lineEnd(row) - start));
   }
+}
+
+/** Lines of some rows of a page: where they start in the lines of the page, and the first row behind them. */
+interface LineBlock {
+  readonly lines: Uint8Array;
+  readonly start: number;
+  readonly endRow: number;
 }
 
 export function pageStatements(database: DatabaseSync): Record<'columns' | 'codes' | 'lines', StatementSync> {

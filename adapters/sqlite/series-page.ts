@@ -5,6 +5,8 @@ import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 
 /** Most rows of a page; a fuller one is cut in two. */
 export const MOST_ROWS = 4096;
+/** Rows whose lines are kept together: a few rows of a page are read without the rest. */
+export const LINE_ROWS = 512;
 /** Number of value codes in a row. */
 export const ATTRIBUTES = INDEXED_ATTRIBUTES.length;
 
@@ -86,7 +88,8 @@ export interface EncodedPage {
   readonly columns: Uint8Array;
   /** One a row and attribute: `codes[attribute]`. */
   readonly codes: Uint8Array[];
-  readonly lines: Uint8Array;
+  /** One for each LINE_ROWS rows. */
+  readonly lines: Uint8Array[];
 }
 
 /** Encodes rows, which are in order. */
@@ -108,9 +111,8 @@ export function encodePage(rows: readonly PageRow[]): EncodedPage {
   return {
     columns: new Uint8Array(columns.buffer),
     codes: codes.map((column) => new Uint8Array(column.buffer)),
-    lines: Buffer.concat(
-      rows.map((row) => row.line),
-      end,
+    lines: Array.from({ length: Math.ceil(n / LINE_ROWS) }, (_, block) =>
+      Buffer.concat(rows.slice(block * LINE_ROWS, (block + 1) * LINE_ROWS).map((row) => row.line)),
     ),
   };
 }
