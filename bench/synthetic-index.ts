@@ -67,6 +67,7 @@ export function folderEvent(folder: SyntheticFolder): ChunkEvent {
     headers: folder.headers.map(({ SeriesInstanceUID, header }) => ({
       SeriesInstanceUID,
       name: sorted.find((file) => file.SeriesInstanceUID === SeriesInstanceUID)!.name,
+      issues: 0,
       header: encodeHeader(headerElements(header)),
     })),
     tally: {

@@ -1,4 +1,4 @@
-// What every command is given, and how it ends: streams in, an exit code out. Only main.ts touches the process.
+// What every command is given, and how it ends: streams in, an exit code out. Only program.ts touches the process.
 import type { Workspace } from './workspaces/workspace.ts';
 
 /** 0 done, 1 ran but something is missing or failed, 2 input or configuration, 130 interrupted. */

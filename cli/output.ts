@@ -1,5 +1,4 @@
 // Writing results: to a file that appears when it is whole, or to a stream whose reader may go away.
-import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ditagError } from '../core/errors/errors.ts';
@@ -18,8 +17,16 @@ export interface Output {
 /** Output to a stream, no faster than it is read. Throws ReaderGone and `cannot-write`. */
 export function streamOutput(stream: NodeJS.WritableStream): Output {
   let failure: Error | undefined;
+  let goOn: (() => void) | undefined;
+  const wake = () => {
+    goOn?.();
+    goOn = undefined;
+  };
+  stream.on('drain', wake);
+  stream.on('close', wake);
   stream.on('error', (error: NodeJS.ErrnoException) => {
     failure ??= error.code === 'EPIPE' ? new ReaderGone() : cannotWrite('standard output', error);
+    wake();
   });
   const check = () => {
     if (failure !== undefined) throw failure;
@@ -27,8 +34,11 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   return {
     write: async (data) => {
       check();
-      if (stream.write(data) === false)
-        await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {});
+      if (stream.write(data) === false && failure === undefined) {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      }
       check();
     },
     finish: async () => {
@@ -46,7 +56,10 @@ export function fileOutput(file: string): Output {
     // A pipe or a device is written to as it stands; only a file can be replaced when the new one is whole.
     if (there !== undefined && !there.isFile() && !there.isDirectory()) return new OpenFile(file, file, 'w');
     if (there?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
-    const temporary = path.join(path.dirname(path.resolve(file)), `.${path.basename(file)}.${process.pid}.tmp`);
+    const temporary = path.join(
+      path.dirname(path.resolve(file)),
+      `.${path.basename(file)}.${process.pid}-${Date.now()}.tmp`,
+    );
     return new OpenFile(file, temporary, 'wx');
   } catch (error) {
     throw cannotWrite(file, error);

@@ -12,6 +12,8 @@ import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.t
 export async function main(argv: string[]): Promise<ExitCode> {
   // The pool is made at its first use: calls to a slow mount wait in it side by side.
   process.env.UV_THREADPOOL_SIZE ??= String(MOST_CALLS);
+  // Whoever reads the messages may go away; the work goes on.
+  process.stderr.on('error', () => {});
   const interruption = new Interruption();
   let exitCode: ExitCode = 0;
   const program = commands(async (run, configFile) => {
@@ -64,7 +66,6 @@ class Interruption {
 async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { DitagError } = await import('../core/errors/errors.ts');
-  const { PatternTooExpensive } = await import('../core/query/pattern/pattern.ts');
   const { ReaderGone } = await import('./output.ts');
   if (error instanceof ReaderGone) return 0;
   if (interrupted) {
@@ -74,10 +75,6 @@ async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
   if (error instanceof DitagError) {
     process.stderr.write(`${error.message}\n`);
     return error.exitCode;
-  }
-  if (error instanceof PatternTooExpensive) {
-    process.stderr.write(`${error.message}\n`);
-    return 2;
   }
   process.stderr.write(`ditag failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return 1;

@@ -3,13 +3,17 @@
 import { exists, run } from './run-command.ts';
 
 /** A program that tests use, and the Debian package that has it. */
-const PROGRAMS: readonly (readonly [string, string])[] = [['dcmdump', 'dcmtk']];
+const PROGRAMS: readonly (readonly [string, string])[] = [
+  ['dcmdump', 'dcmtk'],
+  ['python3', 'python3'],
+  ['cc', 'gcc libc6-dev'],
+];
 
 /** Installs what is missing, where that is possible (Debian, as root); says what to do where it is not. */
 export async function installParts(): Promise<void> {
   const missing = PROGRAMS.filter(([program]) => !exists(program));
   if (missing.length === 0) return;
-  const packages = missing.map(([, name]) => name);
+  const packages = missing.flatMap(([, names]) => names.split(' '));
   if (process.getuid?.() === 0 && exists('apt-get')) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     await run('apt-get', ['update', '-qq'], env);

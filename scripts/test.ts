@@ -19,7 +19,7 @@ if (env.CI !== undefined && env.CI !== '') env.DITAG_REQUIRE_PARTS = '1';
 let failed = false;
 if (!quick) {
   await installParts();
-  if ((await run('node', ['scripts/check.ts'])) !== 0) failed = true;
+  if ((await run('node', ['scripts/check.ts'], env)) !== 0) failed = true;
 }
 // The compiled program is a part too: some tests start what a user installs.
 if ((await run('node', ['scripts/build.ts'])) !== 0) failed = true;

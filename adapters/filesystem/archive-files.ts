@@ -35,6 +35,11 @@ export class FilesystemArchiveFiles implements ArchiveFiles {
     this.pace = new Pace(options.mostCalls);
   }
 
+  /** Are calls made one after the other, in this thread? */
+  get isDirect(): boolean {
+    return this.pace.direct;
+  }
+
   async run<T>(task: FileTask<T>): Promise<T> {
     if (this.pace.direct) return this.runNow(task);
     return new Promise((resolve, reject) => {
@@ -246,7 +251,7 @@ class Pace {
       this.most = Math.min(this.limit, Math.ceil(this.most * 1.5));
     } else if (rate < this.bestRate * 0.7) {
       this.bestRate = rate;
-      this.most = Math.max(FEWEST, Math.floor(this.most * 0.75));
+      this.most = Math.min(this.limit, Math.max(FEWEST, Math.floor(this.most * 0.75)));
     }
     this.windowStart = now;
     this.ended = 0;

@@ -2,9 +2,9 @@
 // account of what vanishes: files that are gone from one place and stand in another have moved, the rest is missed.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
-import { isInChunk } from '../../core/instance/folder-chunks.ts';
-import { decodeFolderRecord, decodeSeriesOfRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
-import type { SeriesPart } from '../../core/instance/series-fold.ts';
+import { chunkIndex, isInChunk } from '../../core/instance/folder-chunks.ts';
+import { decodeFolderRecord, encodeFolderRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
+import { partsOfRecord, type SeriesPart } from '../../core/instance/series-fold.ts';
 import type { FolderTree } from './folder-tree.ts';
 import type { SeriesParts } from './series-parts.ts';
 import type { StagedChunk, Staging } from './staging.ts';
@@ -25,6 +25,15 @@ export interface FolderChangesReport {
   readonly keptFolders: readonly string[];
 }
 
+/** A record in place of which smaller chunks have come: which of them so far. */
+interface SplitRecord {
+  /** Id of the folder's own row. */
+  readonly own: number;
+  readonly oldBits: number;
+  readonly bits: number;
+  readonly chunks: Set<number>;
+}
+
 /** A record in the index, and by how many bits its folder is cut there. */
 interface KnownRecord {
   readonly id: number;
@@ -38,11 +47,11 @@ export class FolderChanges {
   private readonly tree: FolderTree;
   private readonly parts: SeriesParts;
   private readonly sql: Record<
-    'row' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'miss',
+    'row' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
     StatementSync
   >;
-  /** Records that were replaced by those of smaller chunks: row id, and the id of the folder's own row. */
-  private readonly split = new Map<number, number>();
+  /** Records that are being replaced by those of smaller chunks, by row id. */
+  private readonly split = new Map<number, SplitRecord>();
 
   constructor(database: DatabaseSync, archive: { id: number; name: string }, tree: FolderTree, parts: SeriesParts) {
     database.exec(TEMPORARY);
@@ -60,6 +69,9 @@ export class FolderChanges {
       insertChunk: sql(
         "INSERT INTO folder (archive, parent, hash, name, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
       ),
+      restore: sql(
+        "INSERT INTO folder (id, archive, parent, hash, name, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
+      ),
       miss: sql('INSERT OR IGNORE INTO missed VALUES (?, ?)'),
     };
   }
@@ -69,13 +81,13 @@ export class FolderChanges {
     const known = this.database
       .prepare('SELECT coalesce(sum(instances), 0) AS n FROM folder WHERE archive = ?')
       .get(this.archive.id) as { n: number };
-    for (const folder of staging.vanishedFolders()) this.removeFolder(folder);
+    for (const { folder } of staging.vanishedFolders()) this.removeFolder(folder);
     let changedChunks = 0;
     for (const chunk of staging.chunks()) {
       this.applyChunk({ ...chunk });
       changedChunks++;
     }
-    for (const [id, own] of this.split) this.removeRecord(id, own, decodeSeriesOfRecord(this.record(id)!));
+    for (const [id, split] of this.split) this.removeSplitRecord(id, split);
     const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
     if (!acceptDeletions) this.refuseMassDeletion(known.n);
     return { changedChunks, keptFolders };
@@ -139,9 +151,34 @@ export class FolderChanges {
       const known = decodeFolderRecord(old.record);
       this.miss(known, (name) => !names.has(name) && isInChunk(name, here));
       // A record that was split is replaced by several: it goes when all of them are in.
-      if (old.bits < chunk.bits) this.split.set(old.id, own);
+      if (old.bits < chunk.bits) this.noteSplit(old, own, chunk);
       else this.removeRecord(old.id, own, known.series);
     }
+  }
+
+  private noteSplit(old: KnownRecord, own: number, { bits, chunk }: StagedChunk): void {
+    const split = this.split.get(old.id) ?? { own, oldBits: old.bits, bits, chunks: new Set<number>() };
+    split.chunks.add(chunk);
+    this.split.set(old.id, split);
+  }
+
+  /** A record goes when all chunks that it was split into are there; else what none of them covers stays in it. */
+  private removeSplitRecord(id: number, { own, oldBits, bits, chunks }: SplitRecord): void {
+    const record = decodeFolderRecord(this.record(id)!);
+    this.removeRecord(id, own, record.series);
+    if (chunks.size === 2 ** (bits - oldBits)) return;
+    const files = record.files.filter(({ name }) => !chunks.has(chunkIndex(name, bits)));
+    const kept = { ...record, files };
+    const parts = partsOfRecord(kept);
+    const instances = parts.reduce((sum, part) => sum + part.instances, 0);
+    const encoded = encodeFolderRecord(kept);
+    // Its place in the tree is free again: a folder's own row, or a row of its own for a chunk.
+    if (id === own) this.sql.update.run(files.length, instances, null, encoded, own);
+    else {
+      const index = chunkIndex(files[0]?.name ?? '', oldBits);
+      this.sql.restore.run(id, this.archive.id, own, index, oldBits, index, files.length, instances, null, encoded);
+    }
+    this.parts.add(id, parts);
   }
 
   private removeRecord(id: number, own: number, series: readonly string[]): void {
@@ -187,7 +224,9 @@ export class FolderChanges {
     const { n } = this.database.prepare('SELECT count(*) AS n FROM missed').get() as { n: number };
     if (n <= limit) return;
     let missed = 0;
-    for (const { uid } of this.database.prepare('SELECT DISTINCT uid FROM missed').all() as { uid: string }[]) {
+    for (const { uid } of this.database.prepare('SELECT DISTINCT uid FROM missed').iterate() as Iterable<{
+      uid: string;
+    }>) {
       const present = this.parts.instances(uid, NONE);
       const rows = this.database.prepare('SELECT sop FROM missed WHERE uid = ?').all(uid) as { sop: string }[];
       missed += rows.filter(({ sop }) => !present.has(sop)).length;

@@ -10,6 +10,9 @@ import type { FlatHeader } from '../../core/instance/header-codec.ts';
 /** Headers in one block; slot = block * BLOCK + position. */
 export const BLOCK = 4096;
 
+/** A block with more text than this is not filled up: RT structure sets have headers of hundreds of kilobytes. */
+const BLOCK_CHARACTERS = 16 * 1024 * 1024;
+
 const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 const SEPARATOR = '\x1f';
 
@@ -73,6 +76,7 @@ export class HeaderBlockWriter {
   private live = 0;
   private columns = new Map<number, { values: string[]; index: Map<string, number>; codes: Uint16Array }>();
   private changed = false;
+  private characters = 0;
   private readonly database: DatabaseSync;
 
   constructor(database: DatabaseSync) {
@@ -91,7 +95,7 @@ export class HeaderBlockWriter {
   /** Keeps a header and returns its slot. */
   add(header: FlatHeader): number {
     if (this.block < 0) this.resume();
-    if (this.count === BLOCK) this.next();
+    if (this.count === BLOCK || this.characters > BLOCK_CHARACTERS) this.next();
     const position = this.count++;
     this.live++;
     this.changed = true;
@@ -99,6 +103,7 @@ export class HeaderBlockWriter {
       const key = header[i]!;
       const text = header[i + 2]!;
       if (text === '') continue;
+      this.characters += text.length;
       let id = this.keys.get(key);
       if (id === undefined) {
         id = Number(this.insertKey.run(key, header[i + 1]!).lastInsertRowid);
@@ -152,9 +157,12 @@ export class HeaderBlockWriter {
       key: number;
       data: Uint8Array;
     }[];
+    this.columns = new Map();
+    this.characters = 0;
     for (const { key, data } of rows) {
       const packed = unpack(data);
       const values = split(packed);
+      this.characters += packed.text.length;
       const codes = new Uint16Array(BLOCK);
       codes.set(packed.codes);
       this.columns.set(key, { values, index: new Map(values.map((value, code) => [value, code])), codes });
@@ -171,6 +179,7 @@ export class HeaderBlockWriter {
     this.count = 0;
     this.live = 0;
     this.columns = new Map();
+    this.characters = 0;
     this.insertBlock.run(block);
   }
 

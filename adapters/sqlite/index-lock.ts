@@ -3,6 +3,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import { createPrivateFile } from './open-database.ts';
+import { explained, isBusy } from './sqlite-errors.ts';
 
 /** Takes the lock of an index; disposing it releases it. Throws `already-running`. */
 export function lockIndex(databasePath: string): Disposable {
@@ -13,7 +14,7 @@ export function lockIndex(databasePath: string): Disposable {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    throw ditagError('already-running', { database: databasePath }, error);
+    throw isBusy(error) ? ditagError('already-running', { database: databasePath }, error) : explained(error, path);
   }
   return { [Symbol.dispose]: () => lock.close() };
 }

@@ -42,6 +42,8 @@ export class SqliteIndexWriter implements IndexWriter {
   private readonly database: DatabaseSync;
   private readonly staging: Staging;
   private readonly resources = new DisposableStack();
+  /** What has to be closed while the lock is still held. */
+  private readonly files = new DisposableStack();
   private lastCommit = Date.now();
   private published = false;
 
@@ -57,17 +59,18 @@ export class SqliteIndexWriter implements IndexWriter {
     try {
       fs.mkdirSync(path.dirname(databasePath), { recursive: true, mode: 0o700 });
       this.resources.use(lockIndex(databasePath));
+      this.resources.use(this.files);
       const old = databaseKind(databasePath) === 'python-tool';
       if (old && options.append) throw ditagError('old-database', { database: databasePath });
       if (old) written = `${databasePath}-new`;
-      this.database = this.resources.adopt(openForWriting(written, options.config), (database) => database.close());
-      this.staging = this.resources.adopt(new Staging(written), (staging) =>
+      this.database = this.files.adopt(openForWriting(written, options.config), (database) => database.close());
+      this.staging = this.files.adopt(new Staging(written), (staging) =>
         this.published ? staging.remove() : staging.close(),
       );
     } catch (error) {
       this.resources.dispose();
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'EACCES' || code === 'EROFS' || code === 'ENOSPC')
+      if (code !== undefined && /^E[A-Z]+$/.test(code))
         throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
       throw explained(error, databasePath);
     }
@@ -95,10 +98,10 @@ export class SqliteIndexWriter implements IndexWriter {
   }
 
   async publish(options: PublishOptions): Promise<PublishReport> {
-    this.commitStaged();
-    this.database.exec('BEGIN IMMEDIATE');
     let report: PublishReport;
     try {
+      this.commitStaged();
+      this.database.exec('BEGIN IMMEDIATE');
       const id = this.ensureArchive();
       report = new Publication(this.database, this.staging, { id, name: this.archive }, options, this.ports).run();
       report = { ...report, studies: countStudies(this.database, id) };
@@ -113,9 +116,16 @@ export class SqliteIndexWriter implements IndexWriter {
   }
 
   async close(): Promise<void> {
-    if (this.published) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    this.resources.dispose();
+    try {
+      // A query that is still reading is not waited for: its end brings the log into the file.
+      if (this.published) this.database.exec('PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      this.resources.dispose();
+      throw explained(error, this.path);
+    }
+    this.files.dispose();
     if (this.published && this.start.databasePath !== this.path) replaceDatabase(this.start.databasePath, this.path);
+    this.resources.dispose();
   }
 
   private ensureArchive(): number {

@@ -41,7 +41,7 @@ function folderEvent({ SeriesInstanceUID, elements, instances }: ContractSeries,
     record: encodeFolderRecord({ kinds: [kind], series: [SeriesInstanceUID], files }),
     staged: false,
     parts: [part],
-    headers: [{ SeriesInstanceUID, name: 'f0', header: encodeHeader(elements) }],
+    headers: [{ SeriesInstanceUID, name: 'f0', issues: 0, header: encodeHeader(elements) }],
     tally: {
       files: instances,
       instances,

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import { APPLICATION_ID, FORMAT, SCHEMA } from './schema.ts';
+import { explainedRead, isNotADatabase } from './sqlite-errors.ts';
 
 /** What stands where an index is expected. */
 export type DatabaseKind = 'none' | 'index' | 'python-tool' | 'other' | 'newer';
@@ -13,24 +14,30 @@ const NETWORK_FILE_SYSTEMS = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x0bd00bd0, 0x47504653, 0x00c36400,
 ]);
 
-/** Finds out what `path` is, changing nothing. */
+/** Finds out what `path` is, changing nothing. Throws `damaged-database` and `cannot-read`. */
 export function databaseKind(path: string): DatabaseKind {
-  const size = fs.statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined || size === 0) return 'none';
   let database: DatabaseSync | undefined;
   try {
+    const size = fs.statSync(path, { throwIfNoEntry: false })?.size;
+    if (size === undefined || size === 0) return 'none';
     database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
     if (pragma(database, 'application_id') === APPLICATION_ID) {
       return pragma(database, 'user_version') > FORMAT ? 'newer' : 'index';
     }
-    const tables = database
+    const { n } = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table'").get() as {
+      n: number;
+    };
+    // What a run left that was ended before its first table was made.
+    if (n === 0) return 'none';
+    const { n: columns } = database
       .prepare(
         "SELECT count(*) AS n FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND replace(lower(c.name), '_', '') = 'seriesinstanceuid'",
       )
       .get() as { n: number };
-    return tables.n > 0 ? 'python-tool' : 'other';
-  } catch {
-    return 'other';
+    return columns > 0 ? 'python-tool' : 'other';
+  } catch (error) {
+    if (isNotADatabase(error)) return 'other';
+    throw explainedRead(error, path);
   } finally {
     database?.close();
   }
@@ -62,13 +69,14 @@ export function openForWriting(path: string, config: string): DatabaseSync {
   if (kind === 'other' || kind === 'python-tool') throw ditagError('not-a-database', { database: path, config });
   if (kind === 'none') createPrivateFile(path);
   const database = new DatabaseSync(path, { timeout: 60_000 });
+  if (kind === 'none') database.exec('PRAGMA page_size = 8192');
+  setJournal(database, path);
   if (kind === 'none') {
+    // All or nothing: a file that calls itself an index has its tables.
     database.exec(
-      `PRAGMA page_size = 8192; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`,
+      `BEGIN; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}; ${SCHEMA} COMMIT`,
     );
   }
-  setJournal(database, path);
-  if (kind === 'none') database.exec(`BEGIN; ${SCHEMA} COMMIT`);
   return database;
 }
 
@@ -76,7 +84,7 @@ export function openForWriting(path: string, config: string): DatabaseSync {
 export function setJournal(database: DatabaseSync, path: string): void {
   const type = fs.statfsSync(path).type;
   const journal = NETWORK_FILE_SYSTEMS.has(type) ? 'DELETE' : 'WAL';
-  database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768`);
+  database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768`);
 }
 
 /** Makes an empty file that only its owner can read. */

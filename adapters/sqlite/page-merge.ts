@@ -7,6 +7,7 @@ import {
   encodePage,
   FLAG_HIDDEN,
   int32,
+  LINE_BLOCKS,
   MOST_ROWS,
   type PageRow,
   pageColumns,
@@ -89,7 +90,7 @@ export class PageMerge {
     const pages = new PageStore(this.database);
     // SQLite compares TEXT as UTF-8 bytes, which is the order of code points: the same as that of the answers.
     const changes = this.database
-      .prepare('SELECT * FROM row_change ORDER BY date, uid, kind, series')
+      .prepare('SELECT * FROM row_change ORDER BY date, uid, kind, series, rowid')
       .iterate() as Iterable<Change>;
     const output = new PageOutput(pages);
     let at = -1;
@@ -212,13 +213,13 @@ class PageStore {
     const sql = (text: string) => database.prepare(text);
     this.selectColumns = sql('SELECT columns FROM page WHERE id = ?');
     this.selectCodes = sql('SELECT codes FROM page_codes WHERE id = ?');
-    this.selectLines = sql('SELECT lines FROM page_lines WHERE id BETWEEN ? * 64 AND ? * 64 + 63 ORDER BY id');
+    this.selectLines = sql('SELECT lines FROM page_lines WHERE id BETWEEN ? AND ? ORDER BY id');
     this.insertPage = sql('INSERT INTO page (first_date, last_date, first_uid, rows, columns) VALUES (?, ?, ?, ?, ?)');
     this.insertCodes = sql('INSERT INTO page_codes (id, codes) VALUES (?, ?)');
     this.insertLines = sql('INSERT INTO page_lines (id, lines) VALUES (?, ?)');
     this.deletes = [
       sql('DELETE FROM page WHERE id = ?'),
-      sql('DELETE FROM page_lines WHERE id BETWEEN ? * 64 AND ? * 64 + 63'),
+      sql('DELETE FROM page_lines WHERE id BETWEEN ? AND ?'),
       sql('DELETE FROM page_codes WHERE id BETWEEN ? * 64 AND ? * 64 + 63'),
     ];
   }
@@ -227,14 +228,14 @@ class PageStore {
   take(id: number): PageRow[] {
     const rows = this.read(id);
     this.deletes[0]!.run(id);
-    this.deletes[1]!.run(id, id);
+    this.deletes[1]!.run(id * LINE_BLOCKS, (id + 1) * LINE_BLOCKS - 1);
     this.deletes[2]!.run(id, id);
     return rows;
   }
 
   private read(id: number): PageRow[] {
     const columns = pageColumns((this.selectColumns.get(id) as { columns: Uint8Array }).columns);
-    const blocks = this.selectLines.all(id, id) as { lines: Uint8Array }[];
+    const blocks = this.selectLines.all(id * LINE_BLOCKS, (id + 1) * LINE_BLOCKS - 1) as { lines: Uint8Array }[];
     const lines = Buffer.concat(blocks.map((block) => block.lines));
     const codes = Array.from({ length: ATTRIBUTES }, (_, attribute) => {
       return int32((this.selectCodes.get(id * 64 + attribute) as { codes: Uint8Array }).codes);
@@ -278,7 +279,7 @@ class PageStore {
     const id = Number(this.insertPage.run(first.date, last.date, first.uid, rows.length, page.columns).lastInsertRowid);
     page.codes.forEach((codes, attribute) => void this.insertCodes.run(id * 64 + attribute, codes));
     page.lines.forEach((lines, block) => {
-      this.insertLines.run(id * 64 + block, lines);
+      this.insertLines.run(id * LINE_BLOCKS + block, lines);
     });
   }
 }

@@ -4,7 +4,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
 import type { FileEntry } from '../../core/instance/folder-record.ts';
-import { type FlatHeader, flatHeader } from '../../core/instance/header-codec.ts';
+import { flatHeader } from '../../core/instance/header-codec.ts';
 import { foldSeries, type SeriesFold } from '../../core/instance/series-fold.ts';
 import type { PublishOptions, PublishPorts, PublishReport } from '../../core/ports/index-writer.ts';
 import { FolderChanges } from './folder-changes.ts';
@@ -14,7 +14,7 @@ import { PageMerge } from './page-merge.ts';
 import { FLAG_MIXED, ISSUES_SHIFT } from './series-page.ts';
 import { SeriesParts } from './series-parts.ts';
 import { indexedValues, rowDate, rowLine } from './series-rows.ts';
-import type { Staging } from './staging.ts';
+import type { StagedHeader, Staging } from './staging.ts';
 import { skippedCounts } from './statistics.ts';
 import { ValueCodes } from './value-dictionary.ts';
 
@@ -29,6 +29,8 @@ interface SeriesRow {
   readonly slot: number;
   readonly speaker: number;
   readonly stamp: number;
+  /** Bits of `Issue` of the speaker's full header. */
+  readonly issues: number;
   readonly hidden: number;
 }
 
@@ -69,7 +71,7 @@ export class Publication {
     this.sql = {
       series: sql('SELECT * FROM series WHERE id = ?'),
       ofUid: sql('SELECT * FROM series WHERE hash = ? AND uid = ? ORDER BY archive'),
-      update: sql('UPDATE series SET date = ?, slot = ?, speaker = ?, stamp = ? WHERE id = ?'),
+      update: sql('UPDATE series SET date = ?, slot = ?, speaker = ?, stamp = ?, issues = ? WHERE id = ?'),
       remove: sql('DELETE FROM series WHERE id = ?'),
       setHidden: sql('UPDATE series SET hidden = ? WHERE id = ?'),
     };
@@ -82,6 +84,8 @@ export class Publication {
     const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions);
     const others = append ? this.otherArchives().length : this.removeOtherArchives();
     this.isOnlyArchive = others === 0;
+    // Series whose speaker could not be read when it was wanted are tried again.
+    this.parts.touchStamp(NO_STAMP);
     const { count, ids } = this.parts.touched();
     let done = 0;
     for (const { series } of ids) {
@@ -113,14 +117,16 @@ export class Publication {
 
   private putSeries(row: SeriesRow, fold: SeriesFold): void {
     const { speaker, instances } = fold;
-    const flags = (fold.mixed ? FLAG_MIXED : 0) | (fold.issues << ISSUES_SHIFT);
     const folder = this.tree.ensure(speaker.folder);
     const stamp = stampOf(speaker.file);
     const known = row.slot >= 0;
     const isSame = known && row.speaker === folder && row.stamp === stamp && stamp !== NO_STAMP;
-    const header = isSame ? undefined : this.headerOf(row.uid, speaker);
-    if (known && header === undefined) {
+    const full = isSame ? undefined : this.headerOf(row.uid, speaker);
+    const issues = full?.issues ?? row.issues;
+    const flags = (fold.mixed ? FLAG_MIXED : 0) | ((fold.issues | issues) << ISSUES_SHIFT);
+    if (known && full === undefined) {
       // The speaker is the same, or the new one cannot be read now: then the old header stays until the next run.
+      if (!isSame) this.sql.update.run(row.date, row.slot, row.speaker, NO_STAMP, issues, row.id);
       this.pages.amend(row.date, row.uid, row.id, { instances, flags });
       return;
     }
@@ -128,21 +134,21 @@ export class Publication {
       this.headers.free(row.slot);
       this.pages.remove(row.date, row.uid, row.id);
     }
-    const values = indexedValues(header ?? []);
-    const slot = this.headers.add(header ?? []);
+    const values = indexedValues(full?.header ?? []);
+    const slot = this.headers.add(full?.header ?? []);
     const date = rowDate(values);
     const codes = Int32Array.from(values, (value, attribute) => this.codes.code(attribute, value));
     const line = rowLine(values, row.uid);
     this.pages.put({ date, uid: row.uid, series: row.id, slot, instances, flags, codes, line });
     if (row.hidden === 1) this.pages.amend(date, row.uid, row.id, { hidden: true });
-    this.sql.update.run(date, slot, folder, header === undefined ? NO_STAMP : stamp, row.id);
+    this.sql.update.run(date, slot, folder, full === undefined ? NO_STAMP : stamp, issues, row.id);
   }
 
-  private headerOf(uid: string, { folder, file }: SeriesFold['speaker']): FlatHeader | undefined {
+  private headerOf(uid: string, { folder, file }: SeriesFold['speaker']): StagedHeader | undefined {
     const staged = this.staging.header(uid, folder, file.name);
     if (staged !== undefined) return staged;
-    const elements = this.ports.readHeader(folder, file.name);
-    return elements === undefined ? undefined : flatHeader(elements);
+    const read = this.ports.readHeader(folder, file.name);
+    return read === undefined ? undefined : { header: flatHeader(read.elements), issues: read.issues };
   }
 
   /** A series that lies in several archives is shown once: as the archive that was indexed first has it. */

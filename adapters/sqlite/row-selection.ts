@@ -39,6 +39,7 @@ export class RowSelection {
   private readonly query: Query;
   private readonly conditions: readonly ConditionTest[];
   private pages = 0;
+  private found = new Uint8Array(0);
   private readonly hasFewValues: boolean;
   /** True once it is certain that no row of any page can match. */
   isOver = false;
@@ -62,22 +63,23 @@ export class RowSelection {
     if (this.pages++ === (this.hasFewValues ? 0 : FIRST_PAGES)) this.completeTests();
     if (this.isOver) return NO_ROWS;
     const selected = new Uint16Array(page.rows);
-    let count = 0;
-    const { conditions } = this;
-    if (conditions.length === 0) for (; count < page.rows; count++) selected[count] = count;
-    conditions.forEach(({ tests, negate }, i) => {
-      if (i > 0 && count === 0) return;
-      const found = new Uint8Array(page.rows);
+    let count = -1;
+    for (const { tests, negate } of this.conditions) {
+      const found = this.marks(page.rows);
       for (const test of tests) test.mark(page, found);
       const wanted = negate ? 0 : 1;
-      const before = i === 0 ? page.rows : count;
-      count = 0;
-      for (let n = 0; n < before; n++) {
-        const row = i === 0 ? n : selected[n]!;
-        if (found[row] === wanted) selected[count++] = row;
-      }
-    });
-    return count === 0 ? NO_ROWS : this.shown(page, selected, count);
+      count = count < 0 ? firstRows(found, wanted, page.rows, selected) : fewerRows(found, wanted, selected, count);
+      if (count === 0) return NO_ROWS;
+    }
+    if (count < 0) for (count = 0; count < page.rows; count++) selected[count] = count;
+    return this.shown(page, selected, count);
+  }
+
+  /** A byte a row, all 0. */
+  private marks(rows: number): Uint8Array {
+    if (this.found.length < rows) this.found = new Uint8Array(rows);
+    else this.found.fill(0);
+    return this.found;
   }
 
   /** Of the selected rows, those that are not hidden and lie within the dates. */
@@ -108,6 +110,20 @@ export class RowSelection {
 }
 
 const NO_ROWS = new Uint16Array(0);
+
+/** Puts the rows of `rows` whose mark is `wanted` into `selected`. Returns their number. */
+function firstRows(found: Uint8Array, wanted: number, rows: number, selected: Uint16Array): number {
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (found[row] === wanted) selected[count++] = row;
+  return count;
+}
+
+/** Keeps of the first `count` rows of `selected` those whose mark is `wanted`. Returns their number. */
+function fewerRows(found: Uint8Array, wanted: number, selected: Uint16Array, count: number): number {
+  let kept = 0;
+  for (let i = 0; i < count; i++) if (found[selected[i]!] === wanted) selected[kept++] = selected[i]!;
+  return kept;
+}
 
 function testOf(database: DatabaseSync, target: Target, condition: Condition): TargetTest {
   if (target.isSeriesInstanceUID) return new UidTest(condition);

@@ -8,8 +8,11 @@ import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
-import { int32, LINE_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
+import { int32, LINE_BLOCKS, LINE_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
 import { ValueTexts } from './value-dictionary.ts';
+
+/** More rows of a page than this are likely to need most of its blocks of lines. */
+const MANY_ROWS = 48;
 
 /** A page and the rows of it that a query selects. */
 export interface SelectedPage {
@@ -55,6 +58,7 @@ function moreColumns(page: Page, rows: Uint16Array, columns: readonly ValueOfRow
 }
 
 function linesOf(page: Page, rows: Uint16Array): Uint8Array {
+  if (rows.length > MANY_ROWS) page.readAllLines();
   let size = 0;
   for (const row of rows) size += page.lineEnd(row) - page.lineStart(row);
   const out = Buffer.allocUnsafe(size);
@@ -130,10 +134,22 @@ export class Page implements PageAccess {
     const number = Math.floor(row / LINE_ROWS);
     let block = this.blocks[number];
     if (block === undefined) {
-      const { lines } = this.statements.lines.get(this.id * 64 + number) as { lines: Uint8Array };
-      block = { lines, start: this.lineStart(number * LINE_ROWS), endRow: (number + 1) * LINE_ROWS };
-      this.blocks[number] = block;
+      const { lines } = this.statements.lines.get(this.id * LINE_BLOCKS + number) as { lines: Uint8Array };
+      block = this.keepBlock(number, lines);
     }
+    return block;
+  }
+
+  /** Reads all lines at once: cheaper than block by block, where many rows are wanted. */
+  readAllLines(): void {
+    const first = this.id * LINE_BLOCKS;
+    const blocks = this.statements.allLines.all(first, first + LINE_BLOCKS - 1) as { lines: Uint8Array }[];
+    blocks.forEach(({ lines }, number) => void this.keepBlock(number, lines));
+  }
+
+  private keepBlock(number: number, lines: Uint8Array): LineBlock {
+    const block = { lines, start: this.lineStart(number * LINE_ROWS), endRow: (number + 1) * LINE_ROWS };
+    this.blocks[number] = block;
     return block;
   }
 
@@ -150,10 +166,13 @@ interface LineBlock {
   readonly endRow: number;
 }
 
-export function pageStatements(database: DatabaseSync): Record<'columns' | 'codes' | 'lines', StatementSync> {
+export function pageStatements(
+  database: DatabaseSync,
+): Record<'columns' | 'codes' | 'lines' | 'allLines', StatementSync> {
   return {
     columns: database.prepare('SELECT columns FROM page WHERE id = ?'),
     codes: database.prepare('SELECT codes FROM page_codes WHERE id = ?'),
     lines: database.prepare('SELECT lines FROM page_lines WHERE id = ?'),
+    allLines: database.prepare('SELECT lines FROM page_lines WHERE id BETWEEN ? AND ? ORDER BY id'),
   };
 }

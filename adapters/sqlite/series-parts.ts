@@ -35,7 +35,7 @@ export class SeriesParts {
     this.sql = {
       find: sql('SELECT id, uid, archive FROM series WHERE hash = ?'),
       insert: sql(
-        'INSERT INTO series (archive, hash, uid, date, slot, speaker, stamp, hidden) VALUES (?, ?, ?, 0, -1, 0, 0, 0)',
+        'INSERT INTO series (archive, hash, uid, date, slot, speaker, stamp, issues, hidden) VALUES (?, ?, ?, 0, -1, 0, 0, 0, 0)',
       ),
       touch: sql('INSERT OR IGNORE INTO touched VALUES (?)'),
       add: sql('INSERT OR IGNORE INTO part VALUES (?, ?)'),
@@ -72,6 +72,12 @@ export class SeriesParts {
   /** All series of another archive have to go. */
   touchArchive(archive: number): void {
     this.database.prepare('INSERT OR IGNORE INTO touched SELECT id FROM series WHERE archive = ?').run(archive);
+  }
+
+  /** Series of this archive with this stamp have to be folded. */
+  touchStamp(stamp: number): void {
+    const sql = 'INSERT OR IGNORE INTO touched SELECT id FROM series WHERE archive = ? AND stamp = ?';
+    this.database.prepare(sql).run(this.archive, stamp);
   }
 
   /** Ids of the series to be folded, and their number. */

@@ -2,6 +2,7 @@
 import { ditagError } from '../../core/errors/errors.ts';
 
 /** Primary result codes (https://www.sqlite.org/rescode.html). */
+const BUSY = 5;
 const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
@@ -18,6 +19,7 @@ export function explained(error: unknown, database: string): unknown {
     case CORRUPT:
     case NOTADB:
       return ditagError('damaged-database', { database, reason }, error);
+    case BUSY:
     case FULL:
     case IOERR:
     case READONLY:
@@ -26,4 +28,26 @@ export function explained(error: unknown, database: string): unknown {
     default:
       return error;
   }
+}
+
+/** Does someone else hold a lock? */
+export function isBusy(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  return code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === BUSY;
+}
+
+/** Is it SQLite's word that a file is no database? */
+export function isNotADatabase(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  return code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === NOTADB;
+}
+
+/** The error to be told where the file at `path` cannot even be looked at. */
+export function explainedRead(error: unknown, path: string): unknown {
+  const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
+  const reason = message ?? 'unknown';
+  if (code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === CORRUPT) {
+    return ditagError('damaged-database', { database: path, reason }, error);
+  }
+  return ditagError('cannot-read', { path, reason }, error);
 }

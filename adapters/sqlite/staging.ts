@@ -9,6 +9,9 @@ import type { ChunkEvent, ScanEvent } from '../../core/jobs/jobs.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
 
+/** PRAGMA user_version of a staging file: to be raised with every change of its tables. */
+const STAGING_FORMAT = 1;
+
 const STAGING_SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS chunk (
@@ -33,6 +36,7 @@ CREATE TABLE IF NOT EXISTS header (
   uid TEXT NOT NULL,
   folder TEXT NOT NULL,
   name TEXT NOT NULL,
+  issues INTEGER NOT NULL,
   pack INTEGER NOT NULL,
   position INTEGER NOT NULL
 );
@@ -61,8 +65,31 @@ export interface StagedChunk {
   readonly record: Uint8Array;
 }
 
+/** A full header, and the bits of `Issue` that it showed. */
+export interface StagedHeader {
+  readonly header: FlatHeader;
+  readonly issues: number;
+}
+
 export function stagingPath(databasePath: string): string {
   return `${databasePath}-scan`;
+}
+
+/** Opens the file; one of another format, or that was damaged by a power cut, is begun anew: it only saves time. */
+function openStaging(path: string): DatabaseSync {
+  const open = () => new DatabaseSync(path, { timeout: 60_000 });
+  const database = open();
+  try {
+    const { user_version: format } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    const { n } = database.prepare('SELECT count(*) AS n FROM sqlite_master').get() as { n: number };
+    if (format === STAGING_FORMAT || n === 0) return database;
+  } catch {
+    // Not readable as a database: treated like one of another format.
+  }
+  database.close();
+  for (const suffix of ['', '-wal', '-shm', '-journal']) fs.rmSync(path + suffix, { force: true });
+  createPrivateFile(path);
+  return open();
 }
 
 /** The writing side: one scan at a time. */
@@ -70,7 +97,7 @@ export class Staging {
   private readonly database: DatabaseSync;
   private readonly path: string;
   private scan = 0;
-  private inTransaction = false;
+  private isBroken = false;
   private readonly addChunk: StatementSync;
   private readonly dropChunk: StatementSync;
   private readonly touchChunk: StatementSync;
@@ -89,23 +116,25 @@ export class Staging {
   constructor(databasePath: string) {
     this.path = stagingPath(databasePath);
     createPrivateFile(this.path);
-    this.database = new DatabaseSync(this.path, { timeout: 60_000 });
+    this.database = openStaging(this.path);
     setJournal(this.database, this.path);
     this.database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
-    this.database.exec(STAGING_SCHEMA);
+    this.database.exec(`BEGIN; PRAGMA user_version = ${STAGING_FORMAT}; ${STAGING_SCHEMA} COMMIT`);
     const sql = (text: string) => this.database.prepare(text);
     this.addChunk = sql(
       'INSERT INTO chunk (scan, hash, folder, bits, chunk, files, instances, skipped, parts, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.dropChunk = sql('DELETE FROM chunk WHERE hash = ? AND folder = ? AND (bits < ? OR (bits = ? AND chunk = ?))');
     this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
-    this.addHeader = sql('INSERT INTO header (hash, uid, folder, name, pack, position) VALUES (?, ?, ?, ?, ?, ?)');
+    this.addHeader = sql(
+      'INSERT INTO header (hash, uid, folder, name, issues, pack, position) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
     this.addPack = sql('INSERT INTO header_pack (id, headers) VALUES (?, ?)');
     this.findPack = sql('SELECT headers FROM header_pack WHERE id = ?');
     this.addVanished = sql('INSERT INTO vanished (folder) VALUES (?)');
     this.addEmptied = sql('INSERT INTO emptied (folder) VALUES (?)');
     this.findHeader = sql(
-      'SELECT pack, position FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
+      'SELECT issues, pack, position FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
     );
   }
 
@@ -118,6 +147,7 @@ export class Staging {
     set.run('archive', archive);
     set.run('scan', this.scan);
     this.database.exec('DELETE FROM vanished; DELETE FROM emptied');
+    this.database.exec('DELETE FROM header WHERE pack NOT IN (SELECT id FROM header_pack)');
     this.packId = (
       this.database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM header_pack').get() as { id: number }
     ).id;
@@ -126,22 +156,26 @@ export class Staging {
 
   /** Keeps events until `commit`. */
   add(events: readonly ScanEvent[]): void {
-    if (!this.inTransaction) {
-      this.database.exec('BEGIN IMMEDIATE');
-      this.inTransaction = true;
-    }
+    // After a failure SQLite may have rolled back what was staged: nothing may be added as if it were still there.
+    if (this.isBroken) throw new Error('staging has failed before');
+    this.isBroken = true;
+    if (!this.database.isTransaction) this.database.exec('BEGIN IMMEDIATE');
     for (const event of events) {
       if (event.event === 'chunk') this.addChunkEvent(event);
       else if (event.event === 'folders-vanished') {
         for (const name of event.names) this.addVanished.run(event.folder === '' ? name : `${event.folder}/${name}`);
       } else if (event.reason === 'lists-empty') this.addEmptied.run(event.folder);
     }
+    this.isBroken = false;
   }
 
   commit(): void {
-    if (this.inTransaction) this.writePack();
-    if (this.inTransaction) this.database.exec('COMMIT');
-    this.inTransaction = false;
+    if (this.isBroken) throw new Error('staging has failed before');
+    if (!this.database.isTransaction) return;
+    this.isBroken = true;
+    this.writePack();
+    this.database.exec('COMMIT');
+    this.isBroken = false;
   }
 
   private addChunkEvent({ folder, chunk, record, staged, parts, headers, tally }: ChunkEvent): void {
@@ -155,8 +189,9 @@ export class Staging {
     const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
     const values = [tally.files, tally.instances, skipped, JSON.stringify(parts), record];
     this.addChunk.run(this.scan, hash, folder, bits, index, ...values);
-    for (const { SeriesInstanceUID, name, header } of headers) {
-      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, this.packId, this.pack.length);
+    for (const { SeriesInstanceUID, name, issues, header } of headers) {
+      const place = [issues, this.packId, this.pack.length];
+      this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, ...place);
       this.pack.push(header);
       this.packLength += header.length;
       if (this.packLength > PACK_LENGTH) this.writePack();
@@ -172,10 +207,8 @@ export class Staging {
       .iterate(this.scan) as Iterable<StagedChunk>;
   }
 
-  vanishedFolders(): string[] {
-    return (this.database.prepare('SELECT folder FROM vanished').all() as { folder: string }[]).map(
-      (row) => row.folder,
-    );
+  vanishedFolders(): Iterable<{ folder: string }> {
+    return this.database.prepare('SELECT folder FROM vanished').iterate() as Iterable<{ folder: string }>;
   }
 
   /** Known folders that listed empty. */
@@ -184,9 +217,12 @@ export class Staging {
   }
 
   /** The full header of a file, where this or an interrupted scan has read it. */
-  header(uid: string, folder: string, name: string): FlatHeader | undefined {
-    const row = this.findHeader.get(nameHash(uid), uid, folder, name) as { pack: number; position: number } | undefined;
-    return row === undefined ? undefined : decodeHeader(this.readPack(row.pack)[row.position]!);
+  header(uid: string, folder: string, name: string): StagedHeader | undefined {
+    const row = this.findHeader.get(nameHash(uid), uid, folder, name) as
+      | { issues: number; pack: number; position: number }
+      | undefined;
+    const header = row === undefined ? undefined : this.readPack(row.pack)[row.position];
+    return header === undefined ? undefined : { header: decodeHeader(header), issues: row!.issues };
   }
 
   private writePack(): void {
@@ -199,8 +235,9 @@ export class Staging {
   private readPack(id: number): string[] {
     let pack = this.packsRead.get(id);
     if (pack === undefined) {
-      const { headers } = this.findPack.get(id) as { headers: Uint8Array };
-      pack = zlib.zstdDecompressSync(headers).toString().split('\n');
+      const row = this.findPack.get(id) as { headers: Uint8Array } | undefined;
+      if (row === undefined) return [];
+      pack = zlib.zstdDecompressSync(row.headers).toString().split('\n');
       // Series are published in about the order in which they were read.
       if (this.packsRead.size >= PACKS_REMEMBERED) this.packsRead.delete(this.packsRead.keys().next().value!);
       this.packsRead.set(id, pack);
@@ -216,7 +253,8 @@ export class Staging {
   }
 
   close(): void {
-    this.commit();
+    if (!this.isBroken) this.commit();
+    // What is not committed by now is rolled back.
     this.database.close();
   }
 

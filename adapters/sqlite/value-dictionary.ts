@@ -21,7 +21,9 @@ function digestOf(text: string): Uint8Array {
 }
 
 function joinValues(values: readonly string[]): string {
-  const isPlain = values.every((value) => !value.includes(SEPARATOR)) && values[0]?.startsWith(JSON_MARK) !== true;
+  const isPlain =
+    values.every((value) => !value.includes(SEPARATOR) && !value.includes('\0')) &&
+    values[0]?.startsWith(JSON_MARK) !== true;
   return isPlain ? values.join(SEPARATOR) : JSON_MARK + JSON.stringify(values);
 }
 

@@ -62,7 +62,7 @@ export async function indexArchive(
 function threadCount(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const threads = Number(text);
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+  if (!/^\d+$/.test(text) || threads < 1 || threads > 64) {
     throw ditagError('bad-option', { option: '--threads', value: text, allowed: 'give a whole number from 1 to 64' });
   }
   return threads;
@@ -84,10 +84,10 @@ async function listSkipped(output: Output, workspace: CommandContext['workspace'
   }
 }
 
-function summary({ report, opened, unchanged, seconds }: IndexOutcome): string {
+function summary({ report, opened, unchanged, appeared, vanished, seconds }: IndexOutcome): string {
   const rate = seconds === 0 ? 0 : Math.round(report.files / seconds);
   const lines = [
-    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged)`,
+    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged; ${grouped(appeared)} new, ${grouped(vanished)} gone from their place)`,
     `Instances: ${grouped(report.instances)}, series: ${grouped(report.series)}, studies: ${grouped(report.studies)}`,
   ];
   for (const [reason, n] of Object.entries(report.skipped)) {

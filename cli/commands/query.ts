@@ -36,8 +36,9 @@ export async function query(options: QueryOptions, context: CommandContext): Pro
   const index = await workspace.openIndex(options.projectName);
   try {
     if (options.count === true) {
+      const count = await index.count(asked);
       const output = outputOf(options.output, stdout);
-      await output.write(`${await index.count(asked)}\n`);
+      await output.write(`${count}\n`);
       await output.finish();
       return 0;
     }

@@ -1,4 +1,4 @@
-// Where things are: the configuration file and what follows from it. Read once by main.ts.
+// Where things are: the configuration file and what follows from it. Read once by program.ts.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -43,7 +43,7 @@ export function saveIndexSettings(configuration: Configuration, archivePath: str
   if (fs.existsSync(configuration.file) && fs.readFileSync(configuration.file, 'utf8') === text) return;
   try {
     fs.mkdirSync(path.dirname(configuration.file), { recursive: true, mode: 0o700 });
-    const temporary = `${configuration.file}.${process.pid}.tmp`;
+    const temporary = `${configuration.file}.${process.pid}-${Date.now()}.tmp`;
     fs.writeFileSync(temporary, text, { mode: 0o600 });
     fs.renameSync(temporary, configuration.file);
   } catch (error) {
@@ -88,6 +88,8 @@ function readIni(file: string): IniFile {
   try {
     return new IniFile(fs.readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
   } catch (error) {
+    if ('code' in (error as Error))
+      throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
     throw ditagError('bad-config', { config: file, reason: (error as Error).message }, error);
   }
 }

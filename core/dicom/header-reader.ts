@@ -48,8 +48,10 @@ export type HeaderOutcome = 'instance' | 'not-dicom' | 'dicomdir' | 'no-identity
 /** Reads one file at a time; made once and used for many. */
 export class HeaderReader extends HeaderBytes {
   outcome: HeaderOutcome = 'not-dicom';
-  /** Bits of `Issue`. */
+  /** Bits of `Issue`: of the reading for identity, and after `beginFull` those of the full header too. */
   issues = 0;
+  /** Those of the reading for identity alone: the same whether or not the full header was read. */
+  identityIssues = 0;
   SOPInstanceUID = '';
   SOPClassUID = '';
   SeriesInstanceUID = '';
@@ -259,6 +261,7 @@ export class HeaderReader extends HeaderBytes {
       const isDicom = this.hasMeta || this.hasPrefix || this.elements.indexOf(TAG.SOPClassUID) >= 0;
       return this.done(isDicom ? 'no-identity' : 'not-dicom');
     }
+    this.identityIssues = this.issues;
     this.digest = digestValues(this.elements, this.bytes, this.comparedTags);
     return this.done('instance');
   }

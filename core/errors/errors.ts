@@ -105,6 +105,8 @@ export const ERRORS = {
     retry: 'never',
   },
   'bad-config': { message: 'The configuration {config} is not valid: {reason}.', exitCode: 2, retry: 'never' },
+  'cannot-read': { message: 'Cannot read {path}: {reason}.', exitCode: 2, retry: 'later' },
+  'pattern-too-expensive': { message: '{reason}', exitCode: 2, retry: 'never' },
   'cannot-write': { message: 'Cannot write {path}: {reason}.', exitCode: 2, retry: 'never' },
   'scan-failed': {
     message: 'The scan of {archive} stopped: {reason}. What was read is kept; run the same command again to go on.',

@@ -40,6 +40,8 @@ export type ScanJob = ScanFolderJob | ReadFilesJob;
 export interface SeriesHeader {
   readonly SeriesInstanceUID: string;
   readonly name: string;
+  /** Bits of `Issue` that the full header showed. */
+  readonly issues: number;
   /** Encoded by core/instance/header-codec.ts. */
   readonly header: string;
 }

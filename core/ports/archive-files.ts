@@ -45,3 +45,8 @@ export function failureCode(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code ?? (error instanceof Error ? error.message : String(error));
 }
+
+/** Is it a call's failure, and not a fault of ours? */
+export function isCallFailure(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}

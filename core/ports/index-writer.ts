@@ -29,7 +29,10 @@ export interface PublishOptions {
 /** What the publication needs from around it. */
 export interface PublishPorts {
   /** Reads the full header of a file of this archive; undefined where it cannot be read now. */
-  readonly readHeader: (folder: string, name: string) => readonly HeaderElement[] | undefined;
+  readonly readHeader: (
+    folder: string,
+    name: string,
+  ) => { readonly elements: readonly HeaderElement[]; readonly issues: number } | undefined;
   /** Called now and then with the number of series that are done, and of all. */
   readonly progress: (done: number, all: number) => void;
 }

@@ -37,7 +37,7 @@ export interface QueryText {
 }
 
 /**
- * Makes the query of options. Throws `bad-date`, `date-order`, `bad-pattern`, `pattern-without-targets`, `bad-where` and
+ * Makes the query of options. Its patterns throw `pattern-too-expensive` when they are tested. Throws `bad-date`, `date-order`, `bad-pattern`, `pattern-without-targets`, `bad-where` and
  * `unknown-tag`. All patterns share one budget (see `PatternBudget`).
  */
 export async function makeQuery(text: QueryText): Promise<Query> {
@@ -81,14 +81,27 @@ async function whereCondition(option: string, value: string, negate: boolean, co
 /** The pattern engine, loaded where there is a pattern; all patterns of a query share one budget. */
 async function patternCompiler({ pattern, where = [], whereNot = [] }: QueryText): Promise<Compile> {
   if (pattern === undefined && where.length === 0 && whereNot.length === 0) return unused;
-  const { compilePattern, PatternBudget, PatternError } = await import('./pattern/pattern.ts');
+  const { compilePattern, PatternBudget, PatternError, PatternTooExpensive } = await import('./pattern/pattern.ts');
   const budget = new PatternBudget();
+  const explained = (error: unknown): unknown => {
+    if (error instanceof PatternError) return ditagError('bad-pattern', { reason: error.message }, error);
+    if (error instanceof PatternTooExpensive)
+      return ditagError('pattern-too-expensive', { reason: error.message }, error);
+    return error;
+  };
   return (source) => {
     try {
-      return compilePattern(source, { budget });
+      const pattern = compilePattern(source, { budget });
+      const test = (value: string): boolean => {
+        try {
+          return pattern.test(value);
+        } catch (error) {
+          throw explained(error);
+        }
+      };
+      return { ...pattern, test };
     } catch (error) {
-      if (error instanceof PatternError) throw ditagError('bad-pattern', { reason: error.message }, error);
-      throw error;
+      throw explained(error);
     }
   };
 }

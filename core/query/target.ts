@@ -93,7 +93,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     if (Number.parseInt(group, 16) % 2 === 0) {
       throw ditagError('unknown-tag', {
         tag: whole,
-        hint: `Group ${group} is even: only odd groups have private creators`,
+        hint: `Group ${group} is even: only odd groups have private creators.`,
       });
     }
     return { key: `${group}xx${creator[2]!.toUpperCase()}:${creator[3]}`, ...item };
@@ -106,7 +106,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     const nearest = nearestKeyword(name);
     const hint =
       nearest === undefined
-        ? 'Give a keyword of PS3.6 such as SeriesDescription, or a tag such as (0008,103E)'
+        ? 'Give a keyword of PS3.6 such as SeriesDescription, or a tag such as (0008,103E).'
         : `Did you mean ${nearest}?`;
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }

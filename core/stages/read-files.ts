@@ -17,7 +17,13 @@ import { encodeHeader } from '../instance/header-codec.ts';
 import { partsOfRecord } from '../instance/series-fold.ts';
 import type { SkipReason } from '../instance/skipped.ts';
 import type { ChunkEvent, ReadFilesJob, SeriesHeader } from '../jobs/jobs.ts';
-import type { ArchiveFiles, EntryType, FileStatus, FileTask } from '../ports/archive-files.ts';
+import {
+  type ArchiveFiles,
+  type EntryType,
+  type FileStatus,
+  type FileTask,
+  isCallFailure,
+} from '../ports/archive-files.ts';
 import type { ScanLedger } from '../ports/scan-ledger.ts';
 
 /** A file written less than this before its folder was listed may change again without showing (microseconds). */
@@ -62,12 +68,20 @@ function takeReader(): HeaderReader {
   return idleReaders.pop() ?? new HeaderReader(tags);
 }
 
+/** A full header, and the bits of `Issue` that reading it showed. */
+export interface FullHeader {
+  readonly elements: readonly HeaderElement[];
+  readonly issues: number;
+}
+
 /** Reads the full header of one file, for a series whose speaker's header is not at hand. */
-export function* readHeader(path: string): FileTask<readonly HeaderElement[] | undefined> {
+export function* readHeader(path: string): FileTask<FullHeader | undefined> {
   const reader = takeReader();
   try {
     const status = yield* readOne(path, reader, () => true);
-    return status !== undefined && reader.outcome === 'instance' ? headerElements(reader) : undefined;
+    if (status === undefined || reader.outcome !== 'instance') return undefined;
+    const elements = headerElements(reader);
+    return { elements, issues: reader.issues };
   } finally {
     idleReaders.push(reader);
   }
@@ -129,7 +143,8 @@ class ChunkReading {
         if (!split || isInChunk(file.name, chunk)) this.known.set(file.name, file);
       }
     }
-    const names = [...job.names].sort();
+    // A name that is listed twice, as network file systems do now and then, is one file.
+    const names = [...new Set(job.names)].sort();
     await ports.files.runAll(this.tasks(names));
     let stillKnown = 0;
     for (const name of names) if (this.known.has(name)) stillKnown++;
@@ -229,7 +244,8 @@ class ChunkReading {
       }
       const { SeriesInstanceUID } = reader;
       if (this.wantsHeader(SeriesInstanceUID, name)) {
-        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, header: encodeHeader(headerElements(reader)) });
+        const header = encodeHeader(headerElements(reader));
+        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, issues: reader.issues, header });
       }
       this.findings.push({
         name,
@@ -239,7 +255,7 @@ class ChunkReading {
         SeriesInstanceUID,
         SOPClassUID: reader.SOPClassUID,
         TransferSyntaxUID: reader.TransferSyntaxUID,
-        issues: reader.issues,
+        issues: reader.identityIssues,
         digest: reader.digest,
         fresh: true,
         skipped: '',
@@ -326,9 +342,10 @@ class ChunkReading {
   private *readAgain(finding: FileFinding): FileTask<void> {
     const { SeriesInstanceUID, name } = finding;
     try {
-      const elements = yield* readHeader(joinPath(this.job.folder, name));
-      if (elements !== undefined)
-        this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, header: encodeHeader(elements) });
+      const full = yield* readHeader(joinPath(this.job.folder, name));
+      if (full === undefined) return;
+      const header = encodeHeader(full.elements);
+      this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, issues: full.issues, header });
     } catch (error) {
       // The index asks for a header that it misses; here there is only one chance less.
       if (!isCallFailure(error)) throw error;
@@ -382,8 +399,4 @@ function reasonOfType(listed: EntryType, found: EntryType): SkipReason | undefin
   if (found === 'file') return undefined;
   if (found === 'folder') return listed === 'link' ? 'linked-folder' : 'not-a-file';
   return 'not-a-file';
-}
-
-function isCallFailure(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

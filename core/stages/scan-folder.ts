@@ -50,6 +50,10 @@ export async function scanFolder(
   }
   const events: ScanEvent[] = [];
   const knownBits = ledger.chunkBits(folder);
+  if (listing.total === 0 && listing.slice !== undefined && !options.acceptDeletions) {
+    // The folder was huge a moment ago: its mount is gone.
+    return { subfolders: [], jobs: [], events: [{ event: 'folder-kept', folder, reason: 'lists-empty', detail: '' }] };
+  }
   const isFirst = listing.slice === undefined || listing.slice.index === 0;
   if (isFirst) {
     const known = ledger.subfolders(folder);
@@ -95,7 +99,7 @@ class Listing {
     } else {
       return;
     }
-    if (type !== 'file') this.types.set(name, type);
+    if (type !== 'file' && this.names.length > 0) this.types.set(name, type);
   }
 }
 

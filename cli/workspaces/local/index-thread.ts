@@ -6,6 +6,7 @@ import { SqliteIndexWriter } from '../../../adapters/sqlite/index-writer.ts';
 import { DitagError, type ErrorCode } from '../../../core/errors/errors.ts';
 import { joinPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
+import { isCallFailure } from '../../../core/ports/archive-files.ts';
 import type { IndexWriterStart, PublishOptions, PublishReport } from '../../../core/ports/index-writer.ts';
 import { readHeader } from '../../../core/stages/read-files.ts';
 
@@ -83,7 +84,8 @@ function serve(port: NonNullable<typeof parentPort>, data: IndexThreadData): voi
 function readNow(files: FilesystemArchiveFiles, path: string) {
   try {
     return files.runNow(readHeader(path));
-  } catch {
+  } catch (error) {
+    if (!isCallFailure(error)) throw error;
     // It is read again by the next run: the index notes that the header is missing.
     return undefined;
   }

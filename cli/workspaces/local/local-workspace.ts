@@ -6,7 +6,7 @@ import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 import { failureCode } from '../../../core/ports/archive-files.ts';
-import type { KnownArchive } from '../../../core/ports/index-writer.ts';
+import type { KnownArchive, PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import {
   type Configuration,
@@ -16,7 +16,7 @@ import {
 } from '../../configuration/configuration.ts';
 import type { IndexOptions, IndexOutcome, Workspace } from '../workspace.ts';
 
-/** Most file calls under way at a time, of all workers together; main.ts sizes the thread pool by it. */
+/** Most file calls under way at a time, of all workers together; program.ts sizes the thread pool by it. */
 export const MOST_CALLS = 128;
 
 export class LocalWorkspace implements Workspace {
@@ -46,7 +46,8 @@ export class LocalWorkspace implements Workspace {
     const { ThreadedIndexWriter } = await import('./threaded-index-writer.ts');
     const { ScanPool } = await import('./scan-pool.ts');
     const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
-    const names = await rootNames(files, archive);
+    // Before anything is written: a missing archive leaves no trace.
+    await listRoot(files, archive, new Set());
     await using pool = new ScanPool(threads);
     const tally = new Tally();
     const { append, acceptDeletions, signal } = options;
@@ -55,9 +56,10 @@ export class LocalWorkspace implements Workspace {
       options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
     );
     let publishing = false;
+    let report: PublishReport;
     try {
       const { known, resumed } = writer.start;
-      if (!acceptDeletions) checkRoot(names, archive, known);
+      if (!acceptDeletions) await checkRoot(files, archive, known);
       options.onStart({ archive, resumed, knownFiles: known?.files ?? 0 });
       await pool.scan({
         start: {
@@ -77,16 +79,8 @@ export class LocalWorkspace implements Workspace {
       // The workers' views of the index are closed first: the last to close it removes its log.
       await pool.end();
       publishing = true;
-      const report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
+      report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
       await writer.close();
-      saveIndexSettings(configuration, append ? undefined : archive);
-      return {
-        archive,
-        report,
-        ...tally.changes(),
-        unreadable: tally.unreadable,
-        seconds: (performance.now() - start) / 1000,
-      };
     } catch (error) {
       // A publication that is under way is rolled back; otherwise what was staged is committed first.
       if (publishing && signal.aborted) await writer.abandon();
@@ -94,6 +88,9 @@ export class LocalWorkspace implements Workspace {
       if (signal.aborted || error instanceof DitagError) throw error;
       throw ditagError('scan-failed', { archive, reason: (error as Error).message }, error);
     }
+    saveIndexSettings(configuration, append ? undefined : archive);
+    const seconds = (performance.now() - start) / 1000;
+    return { archive, report, ...tally.changes(), unreadable: tally.unreadable, seconds };
   }
 }
 
@@ -108,21 +105,25 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   return Promise.race([promise, aborted]);
 }
 
-/** Names of the root, up to a bound: enough to see that it is there, and whether it is the one that is known. */
-async function rootNames(files: Files, archive: string): Promise<Set<string>> {
-  const names = new Set<string>();
+/** Lists the root. Returns the number of its entries, and whether one of `sample` is among them. */
+async function listRoot(files: Files, archive: string, sample: ReadonlySet<string>) {
+  let entries = 0;
+  let hasKnown = false;
+  const entry = (name: string) => {
+    entries++;
+    hasKnown ||= sample.has(name);
+  };
   try {
     await files.run(
       (function* () {
-        yield { call: 'list', path: '', entry: (name: string) => void names.add(name) } as const;
+        yield { call: 'list', path: '', entry } as const;
       })(),
     );
   } catch (error) {
     const code = failureCode(error);
-    const reason = REASONS[code] ?? code;
-    throw ditagError('archive-missing', { archive, reason }, error);
+    throw ditagError('archive-missing', { archive, reason: REASONS[code] ?? code }, error);
   }
-  return names;
+  return { entries, hasKnown };
 }
 
 const REASONS: Record<string, string> = {
@@ -134,14 +135,15 @@ const REASONS: Record<string, string> = {
 };
 
 /** A missing mount is not an empty archive, and another mount is not this archive. */
-function checkRoot(names: ReadonlySet<string>, archive: string, known: KnownArchive | undefined): void {
-  if (names.size === 0) {
+async function checkRoot(files: Files, archive: string, known: KnownArchive | undefined): Promise<void> {
+  const sample = new Set(known?.rootSample);
+  const { entries, hasKnown } = await listRoot(files, archive, sample);
+  if (entries === 0) {
     const before =
       known === undefined || known.files === 0 ? '' : `, but ${known.files} files were indexed there before`;
     throw ditagError('archive-empty', { archive, known: before });
   }
-  if (known === undefined || known.rootSample.length === 0) return;
-  if (!known.rootSample.some((name) => names.has(name))) throw ditagError('archive-other', { archive });
+  if (sample.size > 0 && !hasKnown) throw ditagError('archive-other', { archive });
 }
 
 class Tally {

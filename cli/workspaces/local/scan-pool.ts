@@ -13,7 +13,7 @@ const MOST_JOBS = 64;
 const BATCH_TIME = 25;
 
 /** The heap of a scan worker (megabytes). */
-const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 };
 
 export interface ScanOptions {
   readonly start: ScanWorkerStart;
@@ -50,6 +50,7 @@ export class ScanPool implements AsyncDisposable {
     await Promise.all(
       this.workers.map(async (worker) => {
         worker.removeAllListeners();
+        if (worker.threadId === -1) return;
         const ended = once(worker, 'exit');
         worker.postMessage('end');
         await ended;
@@ -163,8 +164,8 @@ function takeJobs(stack: Waiting[], most: number): { job: ScanJob; share: number
     if ('job' in top) {
       taken.push(top);
       stack.pop();
-      // A chunk of a huge folder is work enough for one batch.
-      if (top.job.job === 'read-files') break;
+      // A chunk or a slice of a huge folder is work enough for one batch.
+      if (top.job.job === 'read-files' || top.job.slice !== undefined) break;
       continue;
     }
     const folder = joinPath(top.folder, top.names[top.next++]!);

@@ -49,11 +49,18 @@ function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): vo
     }
     const began = performance.now();
     // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
-    void Promise.all(batch.jobs.map((job) => carryOut(job))).then((outcomes) => {
+    void carryOutAll(batch.jobs).then((outcomes) => {
       const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - began };
       port.postMessage(done, transferablesOf(outcomes.flatMap(({ events }) => events)));
     });
   });
+
+  /** Side by side only where that is quicker: else the names of one folder at a time are held. */
+  async function carryOutAll(jobs: readonly ScanJob[]): Promise<JobOutcome[]> {
+    const outcomes: (JobOutcome | Promise<JobOutcome>)[] = [];
+    for (const job of jobs) outcomes.push(files.isDirect ? await carryOut(job) : carryOut(job));
+    return Promise.all(outcomes);
+  }
 
   async function carryOut(job: ScanJob): Promise<JobOutcome> {
     if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports)] };

@@ -19,6 +19,7 @@ interface Pending {
 export class ThreadedIndexWriter implements IndexWriter {
   readonly start: IndexWriterStart;
   private readonly thread: Thread;
+  private isClosed = false;
 
   private constructor(thread: Thread, start: IndexWriterStart) {
     this.thread = thread;
@@ -49,6 +50,8 @@ export class ThreadedIndexWriter implements IndexWriter {
   }
 
   async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
     try {
       await this.thread.ask({ ask: 'close' });
     } finally {
@@ -66,7 +69,8 @@ class Thread {
   private readonly worker: Worker;
   private readonly pending: Pending[] = [];
   private failure: Error | undefined;
-  private wake: (() => void) | undefined;
+  /** Senders that wait until fewer requests are unanswered. */
+  private waiting: (() => void)[] = [];
 
   constructor(data: IndexThreadData, progress: (done: number, all: number) => void) {
     const file = import.meta.url.endsWith('.ts') ? './index-thread.ts' : './index-thread.js';
@@ -97,28 +101,31 @@ class Thread {
     this.pending.push({ resolve: () => {}, reject: (error) => this.fail(error) });
     this.worker.postMessage(request, transferablesOf(request.events));
     while (this.pending.length > most && this.failure === undefined) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
     if (this.failure !== undefined) throw this.failure;
   }
 
   async end(): Promise<void> {
     this.worker.removeAllListeners();
+    this.fail(new Error('the index thread has ended'));
     await this.worker.terminate();
   }
 
   private settle(how: (pending: Pending) => void): void {
-    how(this.pending.shift()!);
-    this.wake?.();
-    this.wake = undefined;
+    // After a failure nobody waits for the answers to what was sent before it.
+    const pending = this.pending.shift();
+    if (pending !== undefined) how(pending);
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private fail(error: Error): void {
     this.failure ??= error;
     for (const pending of this.pending.splice(0)) pending.reject(this.failure);
-    this.wake?.();
-    this.wake = undefined;
+    this.wake();
   }
 }
