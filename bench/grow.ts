@@ -54,6 +54,8 @@ async function write(options: BenchOptions, name: string, program: string, shape
   const script = join(import.meta.dirname, 'programs', `${program}.ts`);
   const { stdout } = await runProcess(buildC(options, 'measure'), [
     process.execPath,
+    // Of the main thread, which only receives the data here; the index thread has its own bounds.
+    '--max-semi-space-size=4',
     script,
     database,
     JSON.stringify(shape),

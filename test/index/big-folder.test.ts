@@ -109,12 +109,15 @@ test('a folder of a million files', {
   add(archive, 0, 1_000_000);
   const run = (...args: string[]) => runDitag(args, { home });
   const first = await run('index', '--archive', archive);
-  assert.match(first.stderr, /^Files: 1,000,000 \(1,000,000 read, 0 unchanged\)$/m);
+  assert.match(
+    first.stderr,
+    /^Files: 1,000,000 \(1,000,000 read, 0 unchanged; 1,000,000 new, 0 gone from their place\)$/m,
+  );
   assert.equal(first.code, 0);
   add(archive, 1_000_000, 1_000_050);
   for (let i = 0; i < 100; i++) fs.rmSync(path.join(archive, `IM${String(i).padStart(7, '0')}`));
   const second = await run('index');
-  assert.match(second.stderr, /^Files: 999,950 \(50 read, 999,900 unchanged\)$/m);
+  assert.match(second.stderr, /^Files: 999,950 \(50 read, 999,900 unchanged; \d+ new, \d+ gone from their place\)$/m);
   assert.equal(second.code, 0);
   await sameAsFresh(path.join(home, '.ditag/dicom.db'), archive);
 });
