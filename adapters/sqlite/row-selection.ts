@@ -19,6 +19,8 @@ export interface PageAccess {
 
 /** Up to this many values, all are tested before the first row; so are more, where a literal leads to the right ones. */
 const FEW_VALUES = 8192;
+/** A literal of so many characters is rare enough to lead to few values. */
+const RARE_LITERAL = 4;
 /** Pages that are answered value by value before all values are tested. */
 const FIRST_PAGES = 2;
 
@@ -50,7 +52,8 @@ export class RowSelection {
     this.conditions = query.conditions.map((condition) => ({
       tests: condition.targets.map((target) => {
         const test = testOf(database, target, condition);
-        values += test instanceof AttributeTest && condition.pattern.requiredLiteral === '' ? test.values : 0;
+        values +=
+          test instanceof AttributeTest && condition.pattern.requiredLiteral.length < RARE_LITERAL ? test.values : 0;
         return test;
       }),
       negate: condition.negate,

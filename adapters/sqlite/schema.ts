@@ -81,6 +81,6 @@ CREATE TABLE page (
 CREATE INDEX page_order ON page (first_date, first_uid);
 -- id = page * 64 + attribute: the value code of every row.
 CREATE TABLE page_codes (id INTEGER PRIMARY KEY, codes BLOB NOT NULL);
--- The CSV lines of the rows, 64 together: id = page * 128 + their number in the page.
+-- The CSV lines of the rows, 512 together: id = page * 128 + their number in the page.
 CREATE TABLE page_lines (id INTEGER PRIMARY KEY, lines BLOB NOT NULL);
 `;

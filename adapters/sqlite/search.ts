@@ -12,7 +12,7 @@ import { int32, LINE_BLOCKS, LINE_ROWS, type PageColumns, pageColumns, uidOfLine
 import { ValueTexts } from './value-dictionary.ts';
 
 /** More rows of a page than this are likely to need most of its blocks of lines. */
-const MANY_ROWS = 48;
+const MANY_ROWS = 12;
 
 /** A page and the rows of it that a query selects. */
 export interface SelectedPage {

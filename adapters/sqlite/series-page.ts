@@ -6,7 +6,7 @@ import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 /** Most rows of a page; a fuller one is cut in two. */
 export const MOST_ROWS = 4096;
 /** Rows whose lines are kept together: a few rows of a page are read without the rest. */
-export const LINE_ROWS = 64;
+export const LINE_ROWS = 512;
 /** Ids of a page's blocks of lines: page * LINE_BLOCKS and on. */
 export const LINE_BLOCKS = 128;
 /** Number of value codes in a row. */
