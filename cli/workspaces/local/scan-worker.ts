@@ -57,8 +57,12 @@ function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): vo
 
   /** Side by side only where that is quicker: else the names of one folder at a time are held. */
   async function carryOutAll(jobs: readonly ScanJob[]): Promise<JobOutcome[]> {
-    const outcomes: (JobOutcome | Promise<JobOutcome>)[] = [];
-    for (const job of jobs) outcomes.push(files.isDirect ? await carryOut(job) : carryOut(job));
+    const outcomes: Promise<JobOutcome>[] = [];
+    for (const job of jobs) {
+      const outcome = carryOut(job);
+      outcomes.push(outcome);
+      if (files.isDirect) await outcome;
+    }
     return Promise.all(outcomes);
   }
 
