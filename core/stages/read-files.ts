@@ -1,10 +1,8 @@
 // The stage that reads the files of one folder chunk: what is unchanged (size and mtime) is not opened, the rest is
 // read for its identity, and the first file of each series for its full header. Its outcome is the chunk's new record.
 
-import { HeaderReader } from '../dicom/header-reader.ts';
-import { type HeaderElement, headerElements } from '../dicom/header-values.ts';
+import { headerElements } from '../dicom/header-values.ts';
 import { joinPath } from '../instance/byte-path.ts';
-import { comparedTags } from '../instance/compared-tags.ts';
 import { isInChunk } from '../instance/folder-chunks.ts';
 import {
   decodeFolderRecord,
@@ -25,6 +23,7 @@ import {
   isCallFailure,
 } from '../ports/archive-files.ts';
 import type { ScanLedger } from '../ports/scan-ledger.ts';
+import { giveBackReader, readHeader, readOne, takeReader } from './read-header.ts';
 
 /** A file written less than this before its folder was listed may change again without showing (microseconds). */
 const RACY = 2_000_000;
@@ -58,60 +57,6 @@ interface FileFinding {
 /** Compares the chunk of `job` with its known record and reads what changed. */
 export async function readFiles(job: ReadFilesJob, ports: ReadFilesPorts): Promise<ChunkEvent> {
   return new ChunkReading(job, ports).run();
-}
-
-/** Readers are kept for the next file: each owns buffers. */
-const idleReaders: HeaderReader[] = [];
-let tags: number[] | undefined;
-function takeReader(): HeaderReader {
-  tags ??= comparedTags();
-  return idleReaders.pop() ?? new HeaderReader(tags);
-}
-
-/** A full header, and the bits of `Issue` that reading it showed. */
-export interface FullHeader {
-  readonly elements: readonly HeaderElement[];
-  readonly issues: number;
-}
-
-/** Reads the full header of one file, for a series whose speaker's header is not at hand. */
-export function* readHeader(path: string): FileTask<FullHeader | undefined> {
-  const reader = takeReader();
-  try {
-    const status = yield* readOne(path, reader, () => true);
-    if (status === undefined || reader.outcome !== 'instance') return undefined;
-    const elements = headerElements(reader);
-    return { elements, issues: reader.issues };
-  } finally {
-    idleReaders.push(reader);
-  }
-}
-
-/** Opens a file and feeds it to the reader. Returns its status, or undefined where it is no plain file. */
-function* readOne(
-  path: string,
-  reader: HeaderReader,
-  wantsFull: (reader: HeaderReader) => boolean,
-): FileTask<FileStatus | undefined> {
-  const file = (yield { call: 'open', path }) as number;
-  try {
-    const status = (yield { call: 'fstat', file }) as FileStatus;
-    if (status.type !== 'file') return undefined;
-    let request = reader.begin(status.size);
-    let full = false;
-    for (;;) {
-      while (request !== undefined) {
-        const { buffer, bufferOffset: offset } = reader;
-        const { length, position } = request;
-        request = reader.advance((yield { call: 'read', file, buffer, offset, length, position }) as number);
-      }
-      if (full || reader.outcome !== 'instance' || !wantsFull(reader)) return status;
-      full = true;
-      request = reader.beginFull();
-    }
-  } finally {
-    yield { call: 'close', file };
-  }
 }
 
 class ChunkReading {
@@ -261,7 +206,7 @@ class ChunkReading {
         skipped: '',
       });
     } finally {
-      idleReaders.push(reader);
+      giveBackReader(reader);
     }
   }
 

@@ -14,7 +14,8 @@ import type { ScanEvent, ScanJob } from '../../core/jobs/jobs.ts';
 import type { ArchiveFiles } from '../../core/ports/archive-files.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
-import { readFiles, readHeader } from '../../core/stages/read-files.ts';
+import { readFiles } from '../../core/stages/read-files.ts';
+import { readHeader } from '../../core/stages/read-header.ts';
 import { scanFolder } from '../../core/stages/scan-folder.ts';
 
 export interface IndexHereOptions {

@@ -8,7 +8,7 @@ import { joinPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 import { isCallFailure } from '../../../core/ports/archive-files.ts';
 import type { IndexWriterStart, PublishOptions, PublishReport } from '../../../core/ports/index-writer.ts';
-import { readHeader } from '../../../core/stages/read-files.ts';
+import { readHeader } from '../../../core/stages/read-header.ts';
 
 /** What the thread is started with. */
 export interface IndexThreadData {
