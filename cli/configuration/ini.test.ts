@@ -94,10 +94,11 @@ json.dump(out, sys.stdout)
 `;
 
 test('agrees with configparser on what that accepts', (t) => {
-  if (spawnSync('python3', ['-c', 'import configparser']).status !== 0)
+  if (spawnSync('python3', ['-c', 'import configparser']).status !== 0) {
     // Where all parts are required, a missing one is a failure.
     assert.notEqual(process.env.DITAG_REQUIRE_PARTS, '1', 'python3 is not here (apt-get install python3)');
-  return t.skip('python3 is not here (apt-get install python3)');
+    return t.skip('python3 is not here (apt-get install python3)');
+  }
   const line = fc.oneof(
     fc.constantFrom(
       '',
