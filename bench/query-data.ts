@@ -7,7 +7,7 @@ import { closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync }
 import { join } from 'node:path';
 import { headerValues } from './header-attributes.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
-import { queries, tagQueries } from './query-list.ts';
+import type { BenchQuery, TagQuery } from './query-list.ts';
 import { hasFullHeader, type SyntheticShape, syntheticSeries } from './synthetic-data.ts';
 
 export interface QueryData {
@@ -21,9 +21,14 @@ export interface QueryData {
 /** To be raised with every change of the data, so that older files are made anew. */
 const generation = 1;
 
-/** 1,000,000 series, 200,000 of them with 100 attributes more; few files, which no query reads. */
-export function queryShape(options: BenchOptions): SyntheticShape {
+/** 1,000,000 series, every fifth with 100 attributes more; few files, which no query reads. */
+export function sparseShape(options: BenchOptions): SyntheticShape {
   return { series: scaled(options, 1_000_000, 1000), fullHeaders: 0.2, meanFiles: 1, seed: 5 };
+}
+
+/** 200,000 series, each with 100 attributes more. */
+export function fullShape(options: BenchOptions): SyntheticShape {
+  return { series: scaled(options, 200_000, 200), fullHeaders: 1, meanFiles: 1, seed: 5 };
 }
 
 function writeLines(file: string, lines: Iterable<string>): void {
@@ -64,10 +69,13 @@ function* headerLines(shape: SyntheticShape): Generator<string> {
   }
 }
 
-/** Writes what is not there yet. */
-export function writeQueryData(options: BenchOptions): QueryData {
-  const shape = queryShape(options);
-  const folder = workingFolder(options, 'databases', `query-${generation}-${shape.series}`);
+/** Writes what is not there yet of the rows of `shape`, and what is asked of them. */
+export function writeQueryData(
+  options: BenchOptions,
+  shape: SyntheticShape,
+  asked: { queries: readonly BenchQuery[]; tags: readonly TagQuery[] },
+): QueryData {
+  const folder = workingFolder(options, 'databases', `query-${generation}-${shape.series}-${shape.fullHeaders}`);
   const data = {
     shape,
     folder,
@@ -77,6 +85,6 @@ export function writeQueryData(options: BenchOptions): QueryData {
   };
   if (!existsSync(data.series)) writeLines(data.series, seriesLines(shape));
   if (!existsSync(data.headers)) writeLines(data.headers, headerLines(shape));
-  writeFileSync(data.queries, JSON.stringify({ queries, tags: tagQueries }));
+  writeFileSync(data.queries, JSON.stringify(asked));
   return data;
 }

@@ -1,6 +1,6 @@
 // Which rows of a page a query selects. Patterns are tested against distinct values, not against rows. Where an
-// attribute has many values, the first pages are answered by looking only at theirs, so that the first rows do not
-// wait for all; then all are tested, and a condition that no value meets ends the search.
+// attribute has many values, the first pages are answered by looking only at theirs, some rows at a time, so that the
+// first rows do not wait for all; then all are tested, and a condition that no value meets ends the search.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Condition, Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
@@ -21,12 +21,13 @@ export interface PageAccess {
 const FEW_VALUES = 8192;
 /** A literal of so many characters is rare enough to lead to few values. */
 const RARE_LITERAL = 4;
-/** Pages that are answered value by value before all values are tested. */
+/** Pages that are answered value by value before all values are tested, so many rows at a time. */
 const FIRST_PAGES = 2;
+const FIRST_ROWS = 512;
 
-/** Marks in `found` (a byte a row) the rows of a page whose target has the pattern. */
+/** Marks in `found` (a byte a row) those of a page's rows `from` to `to` whose target has the pattern. */
 interface TargetTest {
-  mark(page: PageAccess, found: Uint8Array): void;
+  mark(page: PageAccess, found: Uint8Array, from: number, to: number): void;
   /** Called when all values are to be tested: false when none of them has the pattern. */
   complete(): boolean;
 }
@@ -61,20 +62,28 @@ export class RowSelection {
     this.hasFewValues = values <= FEW_VALUES;
   }
 
-  /** The selected rows of a page, ascending. */
-  rows(page: PageAccess): Uint16Array {
-    if (this.pages++ === (this.hasFewValues ? 0 : FIRST_PAGES)) this.completeTests();
-    if (this.isOver) return NO_ROWS;
-    const selected = new Uint16Array(page.rows);
+  /** The selected rows of a page, ascending, in one or several parts; none of them is empty. */
+  *rows(page: PageAccess): Iterable<Uint16Array> {
+    const firstPages = this.hasFewValues ? 0 : FIRST_PAGES;
+    if (this.pages === firstPages) this.completeTests();
+    const atATime = this.pages++ < firstPages ? FIRST_ROWS : page.rows;
+    for (let from = 0; from < page.rows && !this.isOver; from += atATime) {
+      const rows = this.rowsBetween(page, from, Math.min(from + atATime, page.rows));
+      if (rows.length > 0) yield rows;
+    }
+  }
+
+  private rowsBetween(page: PageAccess, from: number, to: number): Uint16Array {
+    const selected = new Uint16Array(to - from);
     let count = -1;
     for (const { tests, negate } of this.conditions) {
       const found = this.marks(page.rows);
-      for (const test of tests) test.mark(page, found);
+      for (const test of tests) test.mark(page, found, from, to);
       const wanted = negate ? 0 : 1;
-      count = count < 0 ? firstRows(found, wanted, page.rows, selected) : fewerRows(found, wanted, selected, count);
+      count = count < 0 ? firstRows(found, wanted, from, to, selected) : fewerRows(found, wanted, selected, count);
       if (count === 0) return NO_ROWS;
     }
-    if (count < 0) for (count = 0; count < page.rows; count++) selected[count] = count;
+    if (count < 0) for (count = 0; count < to - from; count++) selected[count] = from + count;
     return this.shown(page, selected, count);
   }
 
@@ -114,10 +123,10 @@ export class RowSelection {
 
 const NO_ROWS = new Uint16Array(0);
 
-/** Puts the rows of `rows` whose mark is `wanted` into `selected`. Returns their number. */
-function firstRows(found: Uint8Array, wanted: number, rows: number, selected: Uint16Array): number {
+/** Puts the rows from `from` to `to` whose mark is `wanted` into `selected`. Returns their number. */
+function firstRows(found: Uint8Array, wanted: number, from: number, to: number, selected: Uint16Array): number {
   let count = 0;
-  for (let row = 0; row < rows; row++) if (found[row] === wanted) selected[count++] = row;
+  for (let row = from; row < to; row++) if (found[row] === wanted) selected[count++] = row;
   return count;
 }
 
@@ -141,8 +150,8 @@ class UidTest implements TargetTest {
     this.condition = condition;
   }
 
-  mark(page: PageAccess, found: Uint8Array): void {
-    for (let row = 0; row < page.rows; row++) if (this.condition.pattern.test(page.uid(row))) found[row] = 1;
+  mark(page: PageAccess, found: Uint8Array, from: number, to: number): void {
+    for (let row = from; row < to; row++) if (this.condition.pattern.test(page.uid(row))) found[row] = 1;
   }
 
   complete(): boolean {
@@ -170,11 +179,11 @@ class AttributeTest implements TargetTest {
     return this.texts.count;
   }
 
-  mark(page: PageAccess, found: Uint8Array): void {
+  mark(page: PageAccess, found: Uint8Array, from: number, to: number): void {
     const codes = page.codes(this.attribute);
-    if (!this.isComplete) this.lookAt(codes);
+    if (!this.isComplete) this.lookAt(codes.subarray(from, to));
     const { verdicts } = this;
-    for (let row = 0; row < codes.length; row++) found[row]! |= verdicts[codes[row]!]!;
+    for (let row = from; row < to; row++) found[row]! |= verdicts[codes[row]!]!;
   }
 
   complete(): boolean {
@@ -201,10 +210,10 @@ class HeaderTest implements TargetTest {
     this.verdicts = new HeaderTarget(database, target).test(pattern);
   }
 
-  mark(page: PageAccess, found: Uint8Array): void {
+  mark(page: PageAccess, found: Uint8Array, from: number, to: number): void {
     const { slots } = page.columns;
     const { verdicts } = this;
-    for (let row = 0; row < slots.length; row++) found[row]! |= verdicts[slots[row]!]!;
+    for (let row = from; row < to; row++) found[row]! |= verdicts[slots[row]!]!;
   }
 
   complete(): boolean {

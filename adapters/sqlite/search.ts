@@ -14,7 +14,7 @@ import { ValueTexts } from './value-dictionary.ts';
 /** More rows of a page than this are likely to need most of its blocks of lines. */
 const MANY_ROWS = 12;
 
-/** A page and the rows of it that a query selects. */
+/** A page, and rows of it that a query selects. */
 export interface SelectedPage {
   readonly page: Page;
   readonly rows: Uint16Array;
@@ -34,13 +34,12 @@ function* pagesOf(database: DatabaseSync, from: number, to: number): Iterable<Pa
     yield new Page(statements, id, rows);
 }
 
-/** The pages with selected rows, in order. */
+/** The selected rows in order, page by page; a page may come in several parts. */
 export function* selectPages(database: DatabaseSync, query: Query): Iterable<SelectedPage> {
   const selection = new RowSelection(database, query);
   for (const page of pagesOf(database, query.from ?? -1, query.to ?? Number.MAX_SAFE_INTEGER)) {
-    const rows = selection.rows(page);
+    for (const rows of selection.rows(page)) yield { page, rows };
     if (selection.isOver) return;
-    if (rows.length > 0) yield { page, rows };
   }
 }
 

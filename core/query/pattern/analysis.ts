@@ -129,6 +129,12 @@ function collectLiterals(node: Node, runs: string[]): void {
     case 'position':
       return;
     case 'look':
+      // What it looks at stands in the value, but not between what is in front of it and what follows.
+      if (!node.negated) {
+        const seen = [''];
+        collectLiterals(node.body, seen);
+        runs.unshift(...seen);
+      }
       return;
     default:
       runs.push('');

@@ -31,6 +31,10 @@ test('the required literal is the longest text that must occur', () => {
     'ab+cde?': 'cd',
     '^(?!.*LOC).*T1': 'T1',
     'a|b': '',
+    '(?=.*FETAL)(?=.*CT)': 'FETAL',
+    'AB(?=CDE)C': 'CDE',
+    'AB(?!CDE)C': 'ABC',
+    '(?<=CHEST )CT': 'CHEST ',
   };
   for (const [source, literal] of Object.entries(literals)) {
     assert.equal(compilePattern(source).requiredLiteral, literal, source);
