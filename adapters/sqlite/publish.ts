@@ -16,7 +16,7 @@ import { SeriesParts } from './series-parts.ts';
 import { indexedValues, rowDate, rowLine } from './series-rows.ts';
 import type { StagedHeader, Staging } from './staging.ts';
 import { skippedCounts } from './statistics.ts';
-import { ValueCodes } from './value-dictionary.ts';
+import { ValueCodes } from './value-codes.ts';
 
 /** Progress is told every so many series. */
 const PROGRESS_EVERY = 1000;

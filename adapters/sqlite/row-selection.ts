@@ -6,7 +6,7 @@ import type { Condition, Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { FLAG_HIDDEN, type PageColumns } from './series-page.ts';
-import { ValueTexts } from './value-dictionary.ts';
+import { ValueTexts } from './value-texts.ts';
 
 /** What a test of a target may look at; each part is read when it is first asked for. */
 export interface PageAccess {

@@ -9,7 +9,7 @@ import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
 import { int32, LINE_BLOCKS, LINE_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
-import { ValueTexts } from './value-dictionary.ts';
+import { ValueTexts } from './value-texts.ts';
 
 /** More rows of a page than this are likely to need most of its blocks of lines. */
 const MANY_ROWS = 12;

@@ -10,7 +10,7 @@ import type { Query } from '../../core/query/query.ts';
 import { FolderTree } from './folder-tree.ts';
 import { allPages, selectPages } from './search.ts';
 import { FLAG_MIXED, ISSUES_SHIFT } from './series-page.ts';
-import { ValueTexts } from './value-dictionary.ts';
+import { ValueTexts } from './value-texts.ts';
 
 const EVERYTHING: Query = { from: undefined, to: undefined, conditions: [], columns: [] };
 

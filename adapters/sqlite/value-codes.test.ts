@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePattern } from '../../core/query/pattern/pattern.ts';
 import { SCHEMA } from './schema.ts';
-import { ValueCodes, ValueTexts } from './value-dictionary.ts';
+import { ValueCodes } from './value-codes.ts';
+import { ValueTexts } from './value-texts.ts';
 
 function emptyIndex(): DatabaseSync {
   const database = new DatabaseSync(':memory:');
