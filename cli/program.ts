@@ -5,8 +5,9 @@ import type { CommandContext, ExitCode } from './command.ts';
 import type { IndexArchiveOptions } from './commands/index-archive.ts';
 import type { QueryOptions } from './commands/query.ts';
 import type { StatsOptions } from './commands/stats.ts';
-import { readConfiguration } from './configuration/configuration.ts';
+import { type Configuration, readConfiguration } from './configuration/configuration.ts';
 import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.ts';
+import type { Workspace } from './workspaces/workspace.ts';
 
 /** Runs the command line and returns the exit code. */
 export async function main(argv: string[]): Promise<ExitCode> {
@@ -16,9 +17,10 @@ export async function main(argv: string[]): Promise<ExitCode> {
   process.stderr.on('error', () => {});
   const interruption = new Interruption();
   let exitCode: ExitCode = 0;
-  const program = commands(async (run, configFile) => {
+  const program = commands(async (run, { configFile, ...choice }) => {
+    const configuration = readConfiguration(configFile, { ...choice, environment: process.env });
     const context: CommandContext = {
-      workspace: new LocalWorkspace(readConfiguration(configFile)),
+      workspace: await workspaceOf(configuration),
       stdout: process.stdout,
       stderr: process.stderr,
       get signal() {
@@ -35,6 +37,14 @@ export async function main(argv: string[]): Promise<ExitCode> {
   } finally {
     interruption.ignore();
   }
+}
+
+/** The cluster's where one is named, else this machine's. */
+async function workspaceOf(configuration: Configuration): Promise<Workspace> {
+  const { cluster, archivePath, file } = configuration;
+  if (cluster === undefined) return new LocalWorkspace(configuration);
+  const { ClusterWorkspace } = await import('./workspaces/cluster/cluster-workspace.ts');
+  return new ClusterWorkspace(cluster, archivePath, file);
 }
 
 /** Ctrl-C and SIGTERM. They end the process as ever, unless a command has asked to be told: then it ends itself. */
@@ -68,6 +78,11 @@ async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
   const { DitagError } = await import('../core/errors/errors.ts');
   const { ReaderGone } = await import('./output.ts');
   if (error instanceof ReaderGone) return 0;
+  // Only the command has ended: what it watched goes on.
+  if (error instanceof DitagError && (error.code === 'detached' || error.code === 'detached-rebuild')) {
+    process.stderr.write(`${error.message}\n`);
+    return 130;
+  }
   if (interrupted) {
     process.stderr.write('Interrupted. Run the same command again; `index` goes on where it was.\n');
     return 130;
@@ -80,25 +95,44 @@ async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
   return 1;
 }
 
-type Run = (run: (context: CommandContext) => Promise<ExitCode>, configFile: string | undefined) => Promise<void>;
+/** Options that every command has, before its name or behind it. */
+interface GlobalOptions {
+  readonly configFile?: string;
+  readonly nats?: string;
+  readonly local?: boolean;
+}
+
+type Run = (run: (context: CommandContext) => Promise<ExitCode>, options: GlobalOptions) => Promise<void>;
+
+function withGlobalOptions(command: Command): Command {
+  return command
+    .option('--config-file <file>', 'configuration file (default: ~/.ditag/config.ini)')
+    .option('--nats <url>', "work on the cluster of this NATS server (default: the configuration's)")
+    .option('--local', 'work on this machine, even where a cluster is configured');
+}
 
 function commands(run: Run): Command {
-  const program = new Command('ditag')
+  const program = withGlobalOptions(new Command('ditag'))
     .description('Indexes DICOM archives in place and finds series by date, regular expression and any tag.')
-    .option('--config-file <file>', 'configuration file (default: ~/.ditag/config.ini)')
     .exitOverride()
     .showHelpAfterError('(ditag --help shows the commands)');
-  const add = <Options>(command: Command, action: (options: Options, context: CommandContext) => Promise<ExitCode>) => {
-    command
-      .option('--config-file <file>', 'configuration file (default: ~/.ditag/config.ini)')
+  const add = <Options>(
+    command: Command,
+    action: (options: Options, context: CommandContext, args: readonly string[]) => Promise<ExitCode>,
+    parent = program,
+  ) => {
+    withGlobalOptions(command)
       .exitOverride()
-      .action(async (options: Options & { configFile?: string }) => {
-        await run(
-          (context) => action(options, context),
-          options.configFile ?? program.opts<{ configFile?: string }>().configFile,
-        );
+      .action(async () => {
+        const { configFile, nats, local } = command.optsWithGlobals<GlobalOptions>();
+        const global = {
+          ...(configFile === undefined ? {} : { configFile }),
+          ...(nats === undefined ? {} : { nats }),
+          ...(local === undefined ? {} : { local }),
+        };
+        await run((context) => action(command.opts<Options & object>(), context, command.args), global);
       });
-    program.addCommand(command);
+    parent.addCommand(command, { isDefault: command.name() === 'list' });
   };
   const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
 
@@ -109,6 +143,7 @@ function commands(run: Run): Command {
       .option('--append', 'keep the other archives of the index')
       .option('--threads <n>', 'scan workers (default: one a processor)')
       .option('--skipped <file>', 'list the files that were not taken, with the reason, as CSV')
+      .option('--rebuild', "build the cluster's index anew from what is known, without reading a file")
       .option('--accept-deletions', 'believe that files are gone, however many they are')
       .option('--quiet', 'print nothing but errors'),
     async (options, context) => (await import('./commands/index-archive.ts')).indexArchive(options, context),
@@ -136,6 +171,29 @@ function commands(run: Run): Command {
       .option('--format <format>', 'text or json', 'text')
       .option('--project-name <name>', "ask a project's index"),
     async (options, context) => (await import('./commands/stats.ts')).stats(options, context),
+  );
+  const jobs = withGlobalOptions(new Command('jobs')).description("the cluster's scans").exitOverride();
+  program.addCommand(jobs);
+  const loadJobs = () => import('./commands/jobs.ts');
+  add<object>(
+    new Command('list').description('scans that run, and the last ones that ended'),
+    async (_, context) => (await loadJobs()).listJobs(context),
+    jobs,
+  );
+  add<object>(
+    new Command('cancel').argument('<id>').description('end a scan; what it has read is kept'),
+    async (_, context, [id]) => (await loadJobs()).cancelJob(id!, context),
+    jobs,
+  );
+  add<object>(
+    new Command('failed').description('messages that were put aside, with the reason'),
+    async (_, context) => (await loadJobs()).listFailed(context),
+    jobs,
+  );
+  add<object>(
+    new Command('retry').argument('<id>').description('have a message that was put aside tried again'),
+    async (_, context, [id]) => (await loadJobs()).retryFailed(id!, context),
+    jobs,
   );
   return program;
 }

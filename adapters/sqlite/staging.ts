@@ -51,6 +51,8 @@ const PACK_LENGTH = 256 * 1024;
 const PACKS_REMEMBERED = 8;
 /** Pages of the log before it is brought into the file: less often than SQLite does, since the file is soon removed. */
 const LOG_PAGES = 8192;
+/** It is mostly appended to, beside an index that needs the memory more (kibibytes). */
+const CACHE = 8192;
 
 /** A chunk that a scan has found changed. */
 export interface StagedChunk {
@@ -118,7 +120,7 @@ export class Staging {
     createPrivateFile(this.path);
     this.database = openStaging(this.path);
     setJournal(this.database, this.path);
-    this.database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+    this.database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}; PRAGMA cache_size = -${CACHE}`);
     this.database.exec(`BEGIN; PRAGMA user_version = ${STAGING_FORMAT}; ${STAGING_SCHEMA} COMMIT`);
     const sql = (text: string) => this.database.prepare(text);
     this.addChunk = sql(
@@ -164,7 +166,7 @@ export class Staging {
       if (event.event === 'chunk') this.addChunkEvent(event);
       else if (event.event === 'folders-vanished') {
         for (const name of event.names) this.addVanished.run(event.folder === '' ? name : `${event.folder}/${name}`);
-      } else if (event.reason === 'lists-empty') this.addEmptied.run(event.folder);
+      } else if (event.event === 'folder-kept' && event.reason === 'lists-empty') this.addEmptied.run(event.folder);
     }
     this.isBroken = false;
   }

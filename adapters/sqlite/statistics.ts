@@ -1,10 +1,11 @@
 // What an index holds, counted from its rows and folder records: exact, never from the distinct values, which are a
 // superset.
 import type { DatabaseSync } from 'node:sqlite';
-import { issueNames } from '../../core/dicom/issues.ts';
+import { countsInOrder, issueNames } from '../../core/dicom/issues.ts';
 import { attributeIndex } from '../../core/instance/attributes.ts';
 import { joinPath } from '../../core/instance/byte-path.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import { reasonsInOrder } from '../../core/instance/skipped.ts';
 import type { ArchiveStatistics, CountedValue, IndexStatistics, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { FolderTree } from './folder-tree.ts';
@@ -56,7 +57,7 @@ export function indexStatistics(database: DatabaseSync): IndexStatistics {
     firstDate,
     lastDate,
     mixedSeries,
-    issues,
+    issues: countsInOrder(issues),
     byModality: modalities.counted(),
     byYear: [...years]
       .sort(([a], [b]) => a - b)
@@ -106,7 +107,7 @@ export function skippedCounts(database: DatabaseSync, archive: number): Record<s
     for (const [reason, n] of Object.entries(JSON.parse(skipped) as Record<string, number>))
       counts[reason] = (counts[reason] ?? 0) + n;
   }
-  return counts;
+  return reasonsInOrder(counts);
 }
 
 /** Every skipped file, folder by folder. */

@@ -15,18 +15,22 @@ export interface IndexArchiveOptions {
   readonly append?: boolean;
   readonly threads?: string;
   readonly skipped?: string;
+  readonly rebuild?: boolean;
   readonly acceptDeletions?: boolean;
   readonly quiet?: boolean;
 }
 
 /** Folders that were kept are named up to this many. */
 const NAMED_FOLDERS = 10;
+/** Milliseconds between two lines of a rebuild's progress. */
+const TELL_EVERY = 2_000;
 
 export async function indexArchive(
   options: IndexArchiveOptions,
   { workspace, stderr, signal }: CommandContext,
 ): Promise<ExitCode> {
   const quiet = options.quiet === true;
+  if (options.rebuild === true) return rebuild(options, { workspace, stderr, signal });
   const progress = progressReporter(stderr, quiet);
   const threads = threadCount(options.threads);
   // Opened first: a run of hours must not end with a file that cannot be written.
@@ -57,6 +61,30 @@ export async function indexArchive(
   const kept = keptFolders(outcome);
   stderr.write(kept);
   return kept === '' ? 0 : 1;
+}
+
+/** `ditag index --rebuild`. */
+async function rebuild(
+  { archive, quiet }: IndexArchiveOptions,
+  { workspace, stderr, signal }: Pick<CommandContext, 'workspace' | 'stderr' | 'signal'>,
+): Promise<ExitCode> {
+  if (archive !== undefined) {
+    throw ditagError('bad-option', {
+      option: '--archive',
+      value: archive,
+      allowed: '--rebuild is for the whole index',
+    });
+  }
+  let told = performance.now();
+  const onProgress = (done: number) => {
+    if (quiet === true || performance.now() - told < TELL_EVERY) return;
+    told = performance.now();
+    stderr.write(`rebuilding: ${Math.floor(done * 100)}%\n`);
+  };
+  const { entries, seconds } = await workspace.rebuild({ onProgress, signal });
+  if (quiet !== true)
+    stderr.write(`Built the index anew from ${grouped(entries)} entries in ${seconds.toFixed(1)} s.\n`);
+  return 0;
 }
 
 function threadCount(text: string | undefined): number | undefined {

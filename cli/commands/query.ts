@@ -2,9 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
 import { makeQuery } from '../../core/query/query.ts';
+import { csvFormat, ROW_FORMATS, type RowFormat, type RowFormatName } from '../../core/query/row-format.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { fileOutput, type Output, streamOutput } from '../output.ts';
-import { csvFormat, ROW_FORMATS, type RowFormat, type RowFormatName } from '../reporters/row-format.ts';
 
 export interface QueryOptions {
   readonly sdate?: string;

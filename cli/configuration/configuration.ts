@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
+import type { NatsSettings } from '../../core/settings/settings.ts';
 import { IniFile } from './ini.ts';
 
 export interface Configuration {
@@ -12,10 +13,21 @@ export interface Configuration {
   /** archive_path, where it is set. */
   readonly archivePath: string | undefined;
   readonly projectsFolder: string;
+  /** How to reach the cluster; undefined: everything is done on this machine. */
+  readonly cluster: NatsSettings | undefined;
+}
+
+/** What the command line and the environment say of the cluster, before the configuration does. */
+export interface ClusterChoice {
+  /** `--nats`. */
+  readonly nats?: string | undefined;
+  /** `--local`: this machine, whatever is configured. */
+  readonly local?: boolean | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Reads the configuration. `file` as given by --config-file; else ~/.ditag/config.ini. Throws `bad-config`. */
-export function readConfiguration(file: string | undefined): Configuration {
+export function readConfiguration(file: string | undefined, choice: ClusterChoice): Configuration {
   const home = path.join(os.homedir(), '.ditag');
   const where = file === undefined ? path.join(home, 'config.ini') : path.resolve(expandHome(file));
   const folder = file === undefined ? home : path.dirname(where);
@@ -31,6 +43,31 @@ export function readConfiguration(file: string | undefined): Configuration {
     databasePath: database === undefined ? path.join(folder, 'dicom.db') : path.resolve(folder, expandHome(database)),
     archivePath: archive === undefined ? undefined : expandHome(archive),
     projectsFolder: path.join(folder, 'projects'),
+    cluster: choice.local === true ? undefined : clusterSettings(ini, choice, folder),
+  };
+}
+
+/** Settings of [CLUSTER], each before it of the environment; files stand beside the configuration unless they say where. */
+function clusterSettings(ini: IniFile, choice: ClusterChoice, folder: string): NatsSettings | undefined {
+  const setting = (key: string, variable: string) => {
+    const value = choice.environment[variable] || ini.get('CLUSTER', key);
+    return value === undefined || value === '' ? undefined : value;
+  };
+  const file = (key: string, variable: string) => {
+    const value = setting(key, variable);
+    return value === undefined ? undefined : path.resolve(folder, expandHome(value));
+  };
+  const url = choice.nats ?? setting('nats', 'DITAG_NATS_URL');
+  if (url === undefined) return undefined;
+  return {
+    url,
+    credentialsFile: file('nats_credentials', 'DITAG_NATS_CREDENTIALS'),
+    nkeyFile: file('nats_nkey', 'DITAG_NATS_NKEY'),
+    user: setting('nats_user', 'DITAG_NATS_USER'),
+    passwordFile: file('nats_password_file', 'DITAG_NATS_PASSWORD_FILE'),
+    caFile: file('nats_ca', 'DITAG_NATS_CA'),
+    certFile: file('nats_cert', 'DITAG_NATS_CERT'),
+    keyFile: file('nats_key', 'DITAG_NATS_KEY'),
   };
 }
 

@@ -1,7 +1,9 @@
 // What commands work on, whichever mode they run in: the index on this machine, or a cluster's. Commands know only
 // this interface.
+import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { ScanState, ScanTally } from '../../core/ports/scan-registry.ts';
 
 /** Where an index run stands; `files` and the tallies are of this run so far. */
 export interface IndexProgress {
@@ -42,9 +44,38 @@ export interface IndexOutcome {
   readonly seconds: number;
 }
 
+export interface RebuildOptions {
+  /** Called with the part that is done, 0 to 1. */
+  readonly onProgress: (done: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RebuildOutcome {
+  /** Entries of the log that were put into the new index. */
+  readonly entries: number;
+  readonly seconds: number;
+}
+
+/** The scans of a cluster, and what it has put aside. */
+export interface Jobs {
+  /** The newest first. */
+  scans(): Promise<readonly ScanState[]>;
+  tally(scan: string): Promise<ScanTally>;
+  /** False where no such scan is running. */
+  cancel(scan: string): Promise<boolean>;
+  failed(): Promise<readonly FailedMessage[]>;
+  /** False where there is none of this id. */
+  retry(id: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
 export interface Workspace {
   /** Indexes an archive. Throws what is wrong with it, with the index, or AbortError. */
   index(options: IndexOptions): Promise<IndexOutcome>;
+  /** Builds the cluster's index anew from what is known, without reading a file. Throws `no-cluster`, `rebuild-running`. */
+  rebuild(options: RebuildOptions): Promise<RebuildOutcome>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;
+  /** Throws `no-cluster` where everything is done on this machine. */
+  jobs(): Promise<Jobs>;
 }

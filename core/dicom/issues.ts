@@ -36,3 +36,9 @@ export type IssueName = keyof typeof Issue;
 export function issueNames(mask: number): IssueName[] {
   return (Object.keys(Issue) as IssueName[]).filter((name) => (mask & Issue[name]) !== 0);
 }
+
+/** Counts by name of issue in the order of the table, whatever the order in which they were counted. */
+export function countsInOrder(counts: Readonly<Record<string, number>>): Record<string, number> {
+  const known = issueNames(-1).filter((name) => counts[name] !== undefined);
+  return Object.fromEntries(known.map((name) => [name, counts[name]!]));
+}

@@ -113,6 +113,76 @@ export const ERRORS = {
     exitCode: 1,
     retry: 'later',
   },
+  'newer-message': {
+    message:
+      'A message of version {found} came from a newer ditag; this one knows versions up to {known}. Bring all parts of the cluster to the same version.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'damaged-message': { message: 'A message cannot be read: {reason}.', exitCode: 1, retry: 'never' },
+  'cluster-unreachable': {
+    message: 'The cluster at {url} cannot be reached: {reason}.{hint}',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'cluster-silent': {
+    message: 'No {part} of the cluster at {url} answers: start one, or wait until it is ready.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'no-scanner': {
+    message: 'No scanner of the cluster can see an archive "{archive}". {hint}',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'rebuild-running': {
+    message: 'The index is being built anew already (generation {generation}): wait for that to end.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'no-cluster': {
+    message: 'No cluster is named: give --nats URL, or set nats in [CLUSTER] of {config}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  detached: {
+    message: 'The scan {scan} goes on without this command: `ditag jobs` shows it, `ditag jobs cancel {scan}` ends it.',
+    exitCode: 1,
+    retry: 'never',
+  },
+  'detached-rebuild': {
+    message: 'The index goes on being built without this command; queries are answered by the old one until then.',
+    exitCode: 1,
+    retry: 'never',
+  },
+  'scan-cancelled': {
+    message: 'The scan {scan} was cancelled. What it has read is kept.',
+    exitCode: 1,
+    retry: 'never',
+  },
+  'no-job': {
+    message: 'There is no {what} "{id}" (any more): `ditag jobs{list}` shows those that there are.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'scan-running': {
+    message: 'A scan of {archive} is under way ({scan}): `ditag jobs` shows it, `ditag jobs cancel {scan}` ends it.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'secret-in-url': {
+    message:
+      'The address {url} holds a user name or a password. Put them into a credentials file and name it in {setting}; give the address without them.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'elasticsearch-refused': {
+    message: 'Elasticsearch at {url} refuses the API key ({status}): check DITAG_ELASTICSEARCH_API_KEY_FILE.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-settings': { message: 'Settings of this service are wrong: {wrong}.', exitCode: 2, retry: 'never' },
+  'cluster-failed': { message: 'The cluster could not do it: {reason}.', exitCode: 1, retry: 'later' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -21,3 +21,9 @@ export const SKIP_REASON_TEXT: Record<SkipReason, string> = {
   'not-a-file': 'neither file nor folder',
   'linked-folder': 'link to a folder (not followed)',
 };
+
+/** Counts by reason in the order of the table, without those that are 0. */
+export function reasonsInOrder(counts: Readonly<Record<string, number>>): Record<string, number> {
+  const known = SKIP_REASONS.filter((reason) => (counts[reason] ?? 0) > 0);
+  return Object.fromEntries(known.map((reason) => [reason, counts[reason]!]));
+}

@@ -71,6 +71,16 @@ export interface ChunkTally {
   /** Known files that are gone, and files that were not known. */
   readonly vanished: number;
   readonly appeared: number;
+  /** Known instances that the chunk no longer holds under any name. */
+  readonly lost: number;
+}
+
+/** A folder holds other sub-folders than those known, or its files are cut into more chunks. Comes after what vanished. */
+export interface FolderListedEvent {
+  readonly event: 'folder-listed';
+  readonly folder: string;
+  readonly subfolders: readonly string[];
+  readonly bits: number;
 }
 
 /** Known sub-folders are gone: everything below them leaves the index. */
@@ -88,4 +98,4 @@ export interface FolderKeptEvent {
   readonly detail: string;
 }
 
-export type ScanEvent = ChunkEvent | FoldersVanishedEvent | FolderKeptEvent;
+export type ScanEvent = ChunkEvent | FolderListedEvent | FoldersVanishedEvent | FolderKeptEvent;

@@ -52,14 +52,15 @@ export async function makeQuery(text: QueryText): Promise<Query> {
   if (from !== undefined && to !== undefined && from > to && text.date === undefined)
     throw ditagError('date-order', { from, to });
   const conditions: Condition[] = [];
-  const compile = await patternCompiler(text);
+  const { pattern, where = [], whereNot = [] } = text;
+  const compile = await conditionsCompiler(pattern !== undefined || where.length > 0 || whereNot.length > 0);
   const targets = text.targets === undefined ? [] : await parseTargets(text.targets);
-  if (text.pattern !== undefined) {
+  if (pattern !== undefined) {
     if (targets.length === 0) throw ditagError('pattern-without-targets', {});
-    conditions.push({ targets, pattern: compile(text.pattern), negate: false });
+    conditions.push({ targets, pattern: compile(pattern), negate: false });
   }
-  for (const where of text.where ?? []) conditions.push(await whereCondition('--where', where, false, compile));
-  for (const where of text.whereNot ?? []) conditions.push(await whereCondition('--where-not', where, true, compile));
+  for (const each of where) conditions.push(await whereCondition('--where', each, false, compile));
+  for (const each of whereNot) conditions.push(await whereCondition('--where-not', each, true, compile));
   return { from, to, conditions, columns: text.columns === undefined ? [] : await parseTargets(text.columns) };
 }
 
@@ -78,9 +79,12 @@ async function whereCondition(option: string, value: string, negate: boolean, co
   return { targets: [await parseTarget(value.slice(0, at))], pattern: compile(value.slice(at + 1)), negate };
 }
 
-/** The pattern engine, loaded where there is a pattern; all patterns of a query share one budget. */
-async function patternCompiler({ pattern, where = [], whereNot = [] }: QueryText): Promise<Compile> {
-  if (pattern === undefined && where.length === 0 && whereNot.length === 0) return unused;
+/**
+ * Compiles the patterns of one query, which share one budget. The engine is loaded only where there are any. Throws
+ * `bad-pattern`; the patterns throw `pattern-too-expensive` when they are tested.
+ */
+export async function conditionsCompiler(hasConditions: boolean): Promise<Compile> {
+  if (!hasConditions) return unused;
   const { compilePattern, PatternBudget, PatternError, PatternTooExpensive } = await import('./pattern/pattern.ts');
   const budget = new PatternBudget();
   const explained = (error: unknown): unknown => {

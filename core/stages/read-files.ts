@@ -66,6 +66,8 @@ class ChunkReading {
   /** Per series, the header of the least name read so far. */
   private readonly headers = new Map<string, SeriesHeader>();
   private knownRecord: FolderRecord | undefined;
+  /** Headers that the ledger keeps; undefined where the index has them. */
+  private knownHeaders: readonly SeriesHeader[] | undefined;
   private readonly known = new Map<string, FileEntry>();
   private opened = 0;
   private unchanged = 0;
@@ -79,9 +81,10 @@ class ChunkReading {
   async run(): Promise<ChunkEvent> {
     const { job, ports } = this;
     const { folder, chunk } = job;
-    const known = ports.ledger.chunk(folder, chunk);
+    const known = await ports.ledger.chunk(folder, chunk);
     if (known !== undefined) {
       this.knownRecord = decodeFolderRecord(known.record);
+      this.knownHeaders = known.headers;
       const split = known.bits !== chunk.bits;
       if (split) this.changed = true;
       for (const file of this.knownRecord.files) {
@@ -111,6 +114,7 @@ class ChunkReading {
       unchanged: this.unchanged,
       vanished,
       appeared,
+      lost: this.changed ? this.lost() : 0,
     };
     if (!this.changed) {
       return {
@@ -263,7 +267,8 @@ class ChunkReading {
 
   /**
    * Every series with a changed file needs the header of its least name, which may be a file that was not opened
-   * now, or was read after a later one. Such a file is read once more.
+   * now, or was read after a later one. Such a file is read once more. Where the ledger keeps headers, every series
+   * of the record needs one.
    */
   private async completeHeaders(): Promise<void> {
     const least = new Map<string, FileFinding>();
@@ -275,13 +280,31 @@ class ChunkReading {
     const tasks: FileTask<void>[] = [];
     for (const [uid, finding] of least) {
       const header = this.headers.get(uid);
-      // A first file that was not opened now is unchanged: its header is in the index already.
-      if (header !== undefined && header.name !== finding.name) {
+      if (header?.name === finding.name) continue;
+      if (this.knownHeaders !== undefined) {
+        const known = finding.fresh ? undefined : this.knownHeader(uid, finding.name);
+        if (known === undefined) tasks.push(this.readAgain(finding));
+        else this.headers.set(uid, known);
+      } else if (header !== undefined) {
+        // A first file that was not opened now is unchanged: its header is in the index already.
         this.headers.delete(uid);
         if (finding.fresh) tasks.push(this.readAgain(finding));
       }
     }
     await this.ports.files.runAll(tasks);
+  }
+
+  private knownHeader(uid: string, name: string): SeriesHeader | undefined {
+    return this.knownHeaders!.find((header) => header.SeriesInstanceUID === uid && header.name === name);
+  }
+
+  /** Number of known instances that no file of the chunk holds any more. */
+  private lost(): number {
+    const held = new Set(this.findings.map((finding) => finding.SOPInstanceUID));
+    let lost = 0;
+    for (const { SOPInstanceUID } of this.known.values())
+      if (SOPInstanceUID !== '' && !held.has(SOPInstanceUID)) lost++;
+    return lost;
   }
 
   private *readAgain(finding: FileFinding): FileTask<void> {

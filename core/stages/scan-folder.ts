@@ -45,19 +45,19 @@ export async function scanFolder(
     };
   }
   if (listing.slice === undefined && listing.total > MOST_NAMES) {
-    const chunkBits = chunkBitsFor(listing.total, ledger.chunkBits(folder));
-    return { subfolders: [], jobs: sliceJobs(folder, listing.total, chunkBits), events: [] };
+    const bits = chunkBitsFor(listing.total, await ledger.chunkBits(folder));
+    return { subfolders: [], jobs: sliceJobs(folder, listing.total, bits), events: [] };
   }
   const events: ScanEvent[] = [];
-  const knownBits = ledger.chunkBits(folder);
+  const knownBits = await ledger.chunkBits(folder);
   if (listing.total === 0 && listing.slice !== undefined && !options.acceptDeletions) {
     // The folder was huge a moment ago: its mount is gone.
     return { subfolders: [], jobs: [], events: [{ event: 'folder-kept', folder, reason: 'lists-empty', detail: '' }] };
   }
   const isFirst = listing.slice === undefined || listing.slice.index === 0;
   if (isFirst) {
-    const known = ledger.subfolders(folder);
-    const knowsFiles = knownBits > 0 || ledger.chunk(folder, WHOLE_FOLDER) !== undefined;
+    const known = await ledger.subfolders(folder);
+    const knowsFiles = knownBits > 0 || (await ledger.chunk(folder, WHOLE_FOLDER)) !== undefined;
     if (listing.total === 0 && (known.length > 0 || knowsFiles) && !options.acceptDeletions) {
       return {
         subfolders: [],
@@ -68,9 +68,16 @@ export async function scanFolder(
     const present = new Set(listing.folders);
     const vanished = known.filter((name) => !present.has(name));
     if (vanished.length > 0) events.push({ event: 'folders-vanished', folder, names: vanished });
-    if (listing.names.length === 0 && !knowsFiles) return { subfolders: listing.folders.sort(), jobs: [], events };
+    const hasFiles = listing.names.length > 0 || knowsFiles || listing.slice !== undefined;
+    const bits = hasFiles ? chunkBits(listing, knownBits) : knownBits;
+    const differs = vanished.length > 0 || listing.folders.length !== known.length;
+    listing.folders.sort();
+    if (differs || bits !== knownBits) {
+      events.push({ event: 'folder-listed', folder, subfolders: listing.folders, bits });
+    }
+    if (!hasFiles) return { subfolders: listing.folders, jobs: [], events };
   }
-  return { subfolders: listing.folders.sort(), jobs: chunkJobs(folder, listing, knownBits, listedAt), events };
+  return { subfolders: listing.folders, jobs: chunkJobs(folder, listing, knownBits, listedAt), events };
 }
 
 class Listing {
@@ -117,9 +124,13 @@ function sliceJobs(folder: string, total: number, chunkBits: number): ScanFolder
   }));
 }
 
+function chunkBits({ slice, names }: Listing, knownBits: number): number {
+  return slice === undefined ? chunkBitsFor(names.length, knownBits) : slice.chunkBits;
+}
+
 function chunkJobs(folder: string, listing: Listing, knownBits: number, listedAt: number): ReadFilesJob[] {
   const { slice } = listing;
-  const bits = slice === undefined ? chunkBitsFor(listing.names.length, knownBits) : slice.chunkBits;
+  const bits = chunkBits(listing, knownBits);
   const first = slice === undefined ? 0 : slice.index * 2 ** (bits - slice.bits);
   const count = slice === undefined ? 2 ** bits : 2 ** (bits - slice.bits);
   const chunks: string[][] = Array.from({ length: count }, () => []);

@@ -3,9 +3,11 @@
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
+import type { CommandContext } from '../../cli/command.ts';
 import { type QueryOptions, query } from '../../cli/commands/query.ts';
 import { readConfiguration } from '../../cli/configuration/configuration.ts';
 import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
+import type { Workspace } from '../../cli/workspaces/workspace.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import type { Ended } from './run-ditag.ts';
 
@@ -24,19 +26,32 @@ const OPTIONS = {
   'project-name': { type: 'string' },
 } as const;
 
-/** @param home folder in which .ditag/config.ini stands */
-export async function queryHere(args: readonly string[], home: string): Promise<Ended> {
+/** On this machine. @param home folder in which .ditag/config.ini stands */
+export function queryHere(args: readonly string[], home: string): Promise<Ended> {
+  const configuration = readConfiguration(path.join(home, '.ditag', 'config.ini'), { environment: {} });
+  return queryIn(new LocalWorkspace(configuration), args);
+}
+
+/** In any workspace. */
+export async function queryIn(workspace: Workspace, args: readonly string[]): Promise<Ended> {
   const { values } = parseArgs({ args: withEquals(args), options: OPTIONS });
   const { 'where-not': whereNot, 'project-name': projectName, ...others } = values;
   const options = { ...others, whereNot, projectName } as QueryOptions;
+  return commandIn(workspace, (context) => query(options, context));
+}
+
+/** Runs a command as the command line does, without a process. */
+export async function commandIn(
+  workspace: Workspace,
+  command: (context: CommandContext) => Promise<number>,
+): Promise<Ended> {
   const stdout = new Collected();
   const stderr = new Collected();
   let code: number;
   try {
-    const workspace = new LocalWorkspace(readConfiguration(path.join(home, '.ditag', 'config.ini')));
     const { signal } = new AbortController();
     const streams = { stdout, stderr } as unknown as { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
-    code = await query(options, { workspace, ...streams, signal });
+    code = await command({ workspace, ...streams, signal });
   } catch (error) {
     if (!(error instanceof DitagError)) throw error;
     stderr.write(`${error.message}\n`);

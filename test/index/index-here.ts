@@ -13,6 +13,7 @@ import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ScanEvent, ScanJob } from '../../core/jobs/jobs.ts';
 import type { ArchiveFiles } from '../../core/ports/archive-files.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
+import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { readFiles } from '../../core/stages/read-files.ts';
 import { readHeader } from '../../core/stages/read-header.ts';
@@ -106,35 +107,44 @@ const COLUMNS = [
 export async function rowsOf(databasePath: string, query: QueryText = {}): Promise<string[][]> {
   const index = new SqliteInstanceIndex(databasePath, 'config.ini');
   try {
-    const rows: string[][] = [];
-    for await (const batch of index.search(await makeQuery({ columns: COLUMNS.join(','), ...query }))) {
-      const lines = Buffer.from(batch.lines).toString('utf8');
-      rows.push([lines], ...(batch.more ?? []).map((row) => [...row]));
-    }
-    return rows;
+    return await indexRows(index, query);
   } finally {
     await index.close();
   }
 }
 
-/** Everything that an index answers, without times and without what only says how it came about. */
+async function indexRows(index: InstanceIndex, query: QueryText): Promise<string[][]> {
+  const rows: string[][] = [];
+  for await (const batch of index.search(await makeQuery({ columns: COLUMNS.join(','), ...query }))) {
+    const lines = Buffer.from(batch.lines).toString('utf8');
+    rows.push([lines], ...(batch.more ?? []).map((row) => [...row]));
+  }
+  return rows;
+}
+
+/** Everything that an index answers, without times. @param nameOf names archives in the same way in both modes */
+export async function indexAnswers(index: InstanceIndex, nameOf = (archive: string) => archive) {
+  const statistics = await index.statistics();
+  const skipped: string[] = [];
+  for await (const file of index.skippedFiles()) skipped.push(`${nameOf(file.archive)}: ${file.path}: ${file.reason}`);
+  const rows = await indexRows(index, {});
+  return {
+    // One text: pages may be cut elsewhere.
+    lines: rows.filter((row) => row.length === 1).join(''),
+    more: rows.filter((row) => row.length > 1),
+    statistics: sortedKeys({
+      ...statistics,
+      archives: statistics.archives.map((archive) => ({ ...archive, name: nameOf(archive.name), indexedAt: '' })),
+    }),
+    skipped: skipped.sort(),
+  };
+}
+
+/** The same of an index file, and the files that it knows. */
 export async function answersOf(databasePath: string): Promise<unknown> {
   const index = new SqliteInstanceIndex(databasePath, 'config.ini');
   try {
-    const statistics = await index.statistics();
-    const skipped: string[] = [];
-    for await (const file of index.skippedFiles()) skipped.push(`${file.archive}: ${file.path}: ${file.reason}`);
-    return {
-      // One text: pages may be cut elsewhere.
-      lines: (await rowsOf(databasePath)).filter((row) => row.length === 1).join(''),
-      more: (await rowsOf(databasePath)).filter((row) => row.length > 1),
-      statistics: sortedKeys({
-        ...statistics,
-        archives: statistics.archives.map((archive) => ({ ...archive, indexedAt: '' })),
-      }),
-      skipped: skipped.sort(),
-      files: filesOf(databasePath),
-    };
+    return { ...(await indexAnswers(index)), files: filesOf(databasePath) };
   } finally {
     await index.close();
   }

@@ -5,16 +5,16 @@ import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
-import { failureCode } from '../../../core/ports/archive-files.ts';
-import type { KnownArchive, PublishReport } from '../../../core/ports/index-writer.ts';
+import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
+import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
 import {
   type Configuration,
   expandHome,
   projectDatabase,
   saveIndexSettings,
 } from '../../configuration/configuration.ts';
-import type { IndexOptions, IndexOutcome, Workspace } from '../workspace.ts';
+import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
 
 /** Most file calls under way at a time, of all workers together; program.ts sizes the thread pool by it. */
 export const MOST_CALLS = 128;
@@ -31,6 +31,14 @@ export class LocalWorkspace implements Workspace {
     const { configuration } = this;
     const database = project === undefined ? configuration.databasePath : await projectDatabase(configuration, project);
     return new SqliteInstanceIndex(database, configuration.file);
+  }
+
+  async rebuild(_: RebuildOptions): Promise<RebuildOutcome> {
+    throw ditagError('no-cluster', { config: this.configuration.file });
+  }
+
+  async jobs(): Promise<Jobs> {
+    throw ditagError('no-cluster', { config: this.configuration.file });
   }
 
   async index(options: IndexOptions): Promise<IndexOutcome> {
@@ -94,8 +102,6 @@ export class LocalWorkspace implements Workspace {
   }
 }
 
-type Files = InstanceType<typeof import('../../../adapters/filesystem/archive-files.ts').FilesystemArchiveFiles>;
-
 /** The promise's outcome, or the signal's reason if that comes first. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_, reject) => {
@@ -103,47 +109,6 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
     if (signal.aborted) reject(signal.reason as Error);
   });
   return Promise.race([promise, aborted]);
-}
-
-/** Lists the root. Returns the number of its entries, and whether one of `sample` is among them. */
-async function listRoot(files: Files, archive: string, sample: ReadonlySet<string>) {
-  let entries = 0;
-  let hasKnown = false;
-  const entry = (name: string) => {
-    entries++;
-    hasKnown ||= sample.has(name);
-  };
-  try {
-    await files.run(
-      (function* () {
-        yield { call: 'list', path: '', entry } as const;
-      })(),
-    );
-  } catch (error) {
-    const code = failureCode(error);
-    throw ditagError('archive-missing', { archive, reason: REASONS[code] ?? code }, error);
-  }
-  return { entries, hasKnown };
-}
-
-const REASONS: Record<string, string> = {
-  ENOENT: 'there is no such folder',
-  ENOTDIR: 'it is not a folder',
-  EACCES: 'permission denied',
-  ESTALE: 'stale file handle',
-  EIO: 'input/output error',
-};
-
-/** A missing mount is not an empty archive, and another mount is not this archive. */
-async function checkRoot(files: Files, archive: string, known: KnownArchive | undefined): Promise<void> {
-  const sample = new Set(known?.rootSample);
-  const { entries, hasKnown } = await listRoot(files, archive, sample);
-  if (entries === 0) {
-    const before =
-      known === undefined || known.files === 0 ? '' : `, but ${known.files} files were indexed there before`;
-    throw ditagError('archive-empty', { archive, known: before });
-  }
-  if (sample.size > 0 && !hasKnown) throw ditagError('archive-other', { archive });
 }
 
 class Tally {

@@ -4,8 +4,8 @@ import { parentPort } from 'node:worker_threads';
 import { FilesystemArchiveFiles } from '../../../adapters/filesystem/archive-files.ts';
 import { SqliteScanLedger } from '../../../adapters/sqlite/scan-ledger.ts';
 import type { ScanJob } from '../../../core/jobs/jobs.ts';
-import { readFiles } from '../../../core/stages/read-files.ts';
-import { type ScanFolderOutcome, scanFolder } from '../../../core/stages/scan-folder.ts';
+import { carryOutScanJob } from '../../../core/stages/carry-out-scan-job.ts';
+import type { ScanFolderOutcome } from '../../../core/stages/scan-folder.ts';
 import { transferablesOf } from './transfer.ts';
 
 /** The first message to a worker: it is started before the index is open, since both take their time. */
@@ -59,19 +59,10 @@ function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): vo
   async function carryOutAll(jobs: readonly ScanJob[]): Promise<JobOutcome[]> {
     const outcomes: Promise<JobOutcome>[] = [];
     for (const job of jobs) {
-      const outcome = carryOut(job);
+      const outcome = carryOutScanJob(job, ports, { acceptDeletions: start.acceptDeletions });
       outcomes.push(outcome);
       if (files.isDirect) await outcome;
     }
     return Promise.all(outcomes);
-  }
-
-  async function carryOut(job: ScanJob): Promise<JobOutcome> {
-    if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports)] };
-    const outcome = await scanFolder(job, ports, { acceptDeletions: start.acceptDeletions });
-    const [only, ...others] = outcome.jobs;
-    // The files of an ordinary folder are read at once; those of a huge one are shared out.
-    if (only?.job !== 'read-files' || others.length > 0) return outcome;
-    return { ...outcome, jobs: [], events: [...outcome.events, await readFiles(only, ports)] };
   }
 }

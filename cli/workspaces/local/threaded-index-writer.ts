@@ -7,7 +7,7 @@ import type { IndexThreadData, IndexThreadReply, IndexThreadRequest } from './in
 import { transferablesOf } from './transfer.ts';
 
 /** Batches of events that may wait for the index thread: past that, scanning waits for it. */
-const MOST_WAITING = 64;
+const MOST_WAITING = 16;
 /** The heap of the index thread (megabytes): it streams, and keeps little. */
 const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 160 };
 

@@ -1,11 +1,12 @@
-// From a full header to a series' row: its date, its value codes, its CSV line.
+// From a full header to a series' row: its indexed values, its date, its CSV line. Every adapter of the index makes its rows
+// here, so that all give the same bytes.
 import { Buffer } from 'node:buffer';
-import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
-import { matchText } from '../../core/dicom/kept-text.ts';
-import { CSV_COLUMNS, INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
-import type { FlatHeader } from '../../core/instance/header-codec.ts';
-import { csvLine } from '../../core/query/csv.ts';
-import { dateNumber } from '../../core/query/dates.ts';
+import { tagOfKeyword } from '../dicom/dictionary.ts';
+import { matchText } from '../dicom/kept-text.ts';
+import { CSV_COLUMNS, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
+import type { FlatHeader } from '../instance/header-codec.ts';
+import { csvLine } from './csv.ts';
+import { dateNumber } from './dates.ts';
 
 /** Values of INDEXED_ATTRIBUTES in a header, in the table's order; a missing one is ''. */
 export function indexedValues(header: FlatHeader): string[] {

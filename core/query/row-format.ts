@@ -1,7 +1,7 @@
 // How rows are printed. A format is what comes before the rows, what a batch becomes, and
 // what comes after. Rows are printed as they come; only a table has to see all of them first.
-import type { RowBatch } from '../../core/ports/instance-index.ts';
-import { csvHeader, csvLine } from '../../core/query/csv.ts';
+import type { RowBatch } from '../ports/instance-index.ts';
+import { csvHeader, csvLine } from './csv.ts';
 
 export const ROW_FORMATS = ['csv', 'json', 'ndjson', 'table'] as const;
 export type RowFormatName = (typeof ROW_FORMATS)[number];

@@ -1,0 +1,130 @@
+// The port InstanceIndex over Elasticsearch. Each call sees one state of the index, however long it takes: a point in
+// time of the generation that answers when the call begins.
+import { Buffer } from 'node:buffer';
+import type { Client } from '@elastic/elasticsearch';
+import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { Query } from '../../core/query/query.ts';
+import type { Target } from '../../core/query/target.ts';
+import { DistinctValues } from './distinct-values.ts';
+import { headerText } from './header-fields.ts';
+import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
+import { selectSeries } from './selection.ts';
+import { type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
+import { decodeWholeHeader } from './series-state.ts';
+import { skippedFiles } from './skipped-files.ts';
+import { indexStatistics } from './statistics.ts';
+
+export interface InstanceIndexOptions {
+  /** What the names of the indices start with: `ditag`. */
+  readonly prefix?: string | undefined;
+  readonly pages?: PageSizes | undefined;
+}
+
+/** Elasticsearch gives out at most 10,000 at once. */
+const PAGES: PageSizes = { first: 200, others: 10_000 };
+
+export class ElasticsearchInstanceIndex implements InstanceIndex {
+  private readonly client: Client;
+  private readonly prefix: string;
+  private readonly pages: PageSizes;
+  private values: DistinctValues | undefined;
+
+  /** Nothing is asked before the first call. The index closes the client. */
+  constructor(client: Client, { prefix = DEFAULT_PREFIX, pages = PAGES }: InstanceIndexOptions = {}) {
+    this.client = client;
+    this.prefix = prefix;
+    this.pages = pages;
+  }
+
+  async *search(query: Query): AsyncIterable<RowBatch> {
+    const { reader, values } = await this.open();
+    try {
+      const { filter, named, test } = await selectSeries(reader, values, query);
+      const docValues = columnFields(query.columns);
+      const request: PageRequest = { filter, named, stored: ['row'], docValues };
+      for await (const page of reader.pages(request, this.pages)) {
+        const hits = test === undefined ? page : page.filter(test);
+        if (hits.length > 0) yield rowBatch(hits, query.columns);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async count(query: Query): Promise<number> {
+    const { reader, values } = await this.open();
+    try {
+      const { filter, named, test } = await selectSeries(reader, values, query);
+      if (test === undefined) return await reader.count(filter);
+      let count = 0;
+      const sizes = { first: this.pages.others, others: this.pages.others };
+      for await (const page of reader.pages({ filter, named }, sizes)) for (const hit of page) if (test(hit)) count++;
+      return count;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async statistics(): Promise<IndexStatistics> {
+    const { reader, names } = await this.open();
+    try {
+      return await indexStatistics(this.client, names, reader);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async *skippedFiles(): AsyncIterable<SkippedFile> {
+    yield* skippedFiles(this.client, await this.indices());
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  private async open(): Promise<{ reader: SeriesReader; values: DistinctValues; names: IndexNames }> {
+    const names = await this.indices();
+    this.values ??= new DistinctValues(this.client, names.values);
+    return { reader: await SeriesReader.open(this.client, names.series), values: this.values, names };
+  }
+
+  /** The indices that answer now; what is remembered of another generation is forgotten. */
+  private async indices(): Promise<IndexNames> {
+    const names = await answeringIndices(this.client, this.prefix);
+    if (this.values?.index !== names.values) {
+      await refuseNewerFormat(this.client, names.series);
+      this.values = new DistinctValues(this.client, names.values);
+    }
+    return names;
+  }
+}
+
+/** Fields from which the columns besides the six are made. */
+function columnFields(columns: readonly Target[]): string[] {
+  const fields = new Set<string>();
+  for (const { attribute, isSeriesInstanceUID } of columns) {
+    if (attribute >= 0) fields.add(INDEXED_ATTRIBUTES[attribute]!);
+    else if (!isSeriesInstanceUID) fields.add('wholeHeader');
+  }
+  return [...fields];
+}
+
+function rowBatch(hits: readonly SeriesHit[], columns: readonly Target[]): RowBatch {
+  const lines = Buffer.from(hits.map(({ fields }) => fields['row']![0]!).join(''), 'utf8');
+  return {
+    rows: hits.length,
+    lines,
+    more: columns.length === 0 ? undefined : hits.map((hit) => moreValues(hit, columns)),
+  };
+}
+
+function moreValues({ SeriesInstanceUID, fields }: SeriesHit, columns: readonly Target[]): string[] {
+  const encoded = fields['wholeHeader']?.[0];
+  const header = encoded === undefined ? [] : decodeWholeHeader(encoded);
+  return columns.map((target) => {
+    if (target.isSeriesInstanceUID) return SeriesInstanceUID;
+    if (target.attribute >= 0) return fields[INDEXED_ATTRIBUTES[target.attribute]!]?.[0] ?? '';
+    return headerText(header, target);
+  });
+}

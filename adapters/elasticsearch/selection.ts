@@ -1,0 +1,76 @@
+// Which series a query selects: a filter for Elasticsearch, made by testing the patterns against distinct values, and
+// what is left to be tested series by series, because it is about their SeriesInstanceUIDs, of which no two are alike.
+import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import type { Condition, Query } from '../../core/query/query.ts';
+import type { Target } from '../../core/query/target.ts';
+import type { DistinctValues } from './distinct-values.ts';
+import { headerFilter, termsFilter } from './header-filter.ts';
+import { allOf, anyOf, EVERY, type Filter, noneOf, type SeriesHit, type SeriesReader } from './series-reader.ts';
+
+/** The selected series: those that the filter lets through and that `test`, if there is one, finds true. */
+export interface Selection {
+  readonly filter: Filter;
+  /** Filters whose outcome `test` has to know. */
+  readonly named: Readonly<Record<string, Filter>>;
+  readonly test: ((hit: SeriesHit) => boolean) | undefined;
+}
+
+/** Makes the selection of a query. */
+export async function selectSeries(reader: SeriesReader, values: DistinctValues, query: Query): Promise<Selection> {
+  const filters: Filter[] = [];
+  const named: Record<string, Filter> = {};
+  const tests: ((hit: SeriesHit) => boolean)[] = [];
+  const { from, to } = query;
+  // A series without a readable date has the date 0 and matches no bound.
+  if (from !== undefined || to !== undefined)
+    filters.push({ range: { date: { gte: Math.max(from ?? 1, 1), ...(to === undefined ? {} : { lte: to }) } } });
+  if (query.conditions.some(({ targets }) => targets.some(({ attribute }) => attribute >= 0))) await values.refresh();
+  for (const [i, condition] of query.conditions.entries()) {
+    const filter = await conditionFilter(reader, values, condition);
+    if (!condition.targets.some(({ isSeriesInstanceUID }) => isSeriesInstanceUID)) {
+      filters.push(condition.negate ? noneOf([filter]) : filter);
+      continue;
+    }
+    const name = `condition ${i}`;
+    const { pattern, negate, targets } = condition;
+    if (!targets.every(({ isSeriesInstanceUID }) => isSeriesInstanceUID)) named[name] = filter;
+    else if (!negate && pattern.requiredLiteral !== '') filters.push(containsLiteral(pattern.requiredLiteral));
+    tests.push(
+      ({ named: met, SeriesInstanceUID }) => (met.includes(name) || pattern.test(SeriesInstanceUID)) !== negate,
+    );
+  }
+  return {
+    filter: filters.length === 0 ? EVERY : allOf(filters),
+    named,
+    test: tests.length === 0 ? undefined : (hit) => tests.every((test) => test(hit)),
+  };
+}
+
+/** Only narrows what is tested. */
+function containsLiteral(literal: string): Filter {
+  return { wildcard: { SeriesInstanceUID: { value: `*${literal.replace(/[\\*?]/g, '\\$&')}*` } } };
+}
+
+/** The series in which the pattern is found in one of the targets, leaving SeriesInstanceUID aside. */
+async function conditionFilter(
+  reader: SeriesReader,
+  values: DistinctValues,
+  { targets, pattern }: Condition,
+): Promise<Filter> {
+  const filters: Filter[] = [];
+  for (const target of targets) {
+    if (target.isSeriesInstanceUID) continue;
+    if (target.attribute >= 0) filters.push(await attributeFilter(values, target, pattern));
+    else filters.push(await headerFilter(reader, target, pattern));
+  }
+  return anyOf(filters);
+}
+
+async function attributeFilter(
+  values: DistinctValues,
+  { attribute }: Target,
+  pattern: Condition['pattern'],
+): Promise<Filter> {
+  const known = await values.of(attribute);
+  return termsFilter(INDEXED_ATTRIBUTES[attribute]!, ['', ...known], (value) => pattern.test(value));
+}

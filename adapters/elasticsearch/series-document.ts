@@ -1,0 +1,66 @@
+// A series as its document in Elasticsearch: fields that are searched and counted, the CSV line, the full header.
+// What the fields are is in mappings.ts; where the pieces come from, in series-writes.ts.
+import { createHash } from 'node:crypto';
+import { issueNames } from '../../core/dicom/issues.ts';
+import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
+import { indexedValues, rowDate, rowLine } from '../../core/query/series-row.ts';
+import { headerFields } from './header-fields.ts';
+import { encodeSeries, type SeriesPieces, seriesState } from './series-state.ts';
+
+/** Longest `_id` that Elasticsearch takes, in bytes. */
+const LONGEST_ID = 512;
+
+/** The `_id` of a series' document. */
+export function seriesId(SeriesInstanceUID: string): string {
+  if (SeriesInstanceUID !== '' && Buffer.byteLength(SeriesInstanceUID) <= LONGEST_ID) return SeriesInstanceUID;
+  return `sha256:${createHash('sha256').update(SeriesInstanceUID).digest('base64url')}`;
+}
+
+/** A document as JSON, and its values of INDEXED_ATTRIBUTES. */
+export interface SeriesDocument {
+  readonly body: string;
+  readonly values: readonly string[];
+}
+
+const STUDY_TIME = '00080030';
+
+export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces): SeriesDocument {
+  const state = seriesState(pieces);
+  const encoded = encodeSeries(pieces, state?.speaker);
+  if (state === undefined) return { body: JSON.stringify({ SeriesInstanceUID, alive: false, ...encoded }), values: [] };
+  const { fold, speaker } = state;
+  const header = decodeHeader(speaker.header);
+  const values = indexedValues(header).map((value) => value.toWellFormed());
+  const date = rowDate(values);
+  const body = JSON.stringify({
+    SeriesInstanceUID: SeriesInstanceUID.toWellFormed(),
+    ...Object.fromEntries(values.map((value, attribute) => [INDEXED_ATTRIBUTES[attribute]!, value])),
+    alive: true,
+    date,
+    StudyDateTime: date === 0 ? undefined : dateTime(date, header),
+    instances: fold.instances,
+    bytes: fold.bytes,
+    mixed: fold.mixed,
+    issues: issueNames(fold.issues | speaker.issues),
+    archive: state.archive.name,
+    archives: state.archives,
+    chunks: state.chunks,
+    row: Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'),
+    ...headerFields(header),
+    ...encoded,
+  });
+  return { body, values };
+}
+
+/** StudyDate with StudyTime, where that is one, as ISO 8601. */
+function dateTime(date: number, header: FlatHeader): string {
+  const digits = String(date).padStart(8, '0');
+  const day = `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
+  for (let at = 0; at < header.length; at += 3) {
+    if (header[at] !== STUDY_TIME) continue;
+    const time = /^([01]\d|2[0-3]):?([0-5]\d)?:?([0-5]\d)?/.exec(header[at + 2]!);
+    if (time !== null) return `${day}T${time[1]}:${time[2] ?? '00'}:${time[3] ?? '00'}`;
+  }
+  return day;
+}

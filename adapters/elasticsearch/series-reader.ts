@@ -1,0 +1,161 @@
+// One state of the series index, for as long as an answer takes: a point in time, asked for pages of series in the
+// order of answers, for distinct values of a field, and for numbers. It is closed also when the reader stops early.
+import type { Client, estypes } from '@elastic/elasticsearch';
+
+export type Filter = estypes.QueryDslQueryContainer;
+
+/** One series of a page. */
+export interface SeriesHit {
+  readonly SeriesInstanceUID: string;
+  /** Values of the fields that were asked for. */
+  readonly fields: Readonly<Record<string, readonly string[]>>;
+  /** Names of the named filters that it meets. */
+  readonly named: readonly string[];
+}
+
+/** What of the series is wanted. */
+export interface PageRequest {
+  readonly filter: Filter;
+  /** Filters that are not demanded: the hit says whether it meets them. */
+  readonly named?: Readonly<Record<string, Filter>>;
+  readonly stored?: readonly string[];
+  readonly docValues?: readonly string[];
+}
+
+/** Series of the first page, which a person waits for, and of the others. */
+export interface PageSizes {
+  readonly first: number;
+  readonly others: number;
+}
+
+/** A point in time without an answer is kept as long: a slow reader takes its next page within this. */
+const KEEP_ALIVE = '15m';
+/** Distinct values of one request: a node gives out at most 65,536. */
+const MOST_VALUES = 50_000;
+/** How many more requests the distinct values are divided among when they are too many for the last number. */
+const FINER = 8;
+
+export class SeriesReader {
+  private readonly client: Client;
+  private pit: string;
+
+  private constructor(client: Client, pit: string) {
+    this.client = client;
+    this.pit = pit;
+  }
+
+  /** @param index name of the series index. */
+  static async open(client: Client, index: string): Promise<SeriesReader> {
+    const { id } = await client.openPointInTime({ index, keep_alive: KEEP_ALIVE });
+    return new SeriesReader(client, id);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.client.closePointInTime({ id: this.pit });
+    } catch {
+      // It ends by itself.
+    }
+  }
+
+  /** Pages of living series by StudyDate, then SeriesInstanceUID. */
+  async *pages(
+    { filter, named = {}, stored = [], docValues = [] }: PageRequest,
+    sizes: PageSizes,
+  ): AsyncIterable<SeriesHit[]> {
+    const should = Object.entries(named).map(([_name, wanted]) => ({ bool: { _name, filter: [wanted] } }));
+    const query = {
+      bool: { filter: [LIVING, filter], ...(should.length === 0 ? {} : { should, minimum_should_match: 0 }) },
+    };
+    let after: estypes.SortResults | undefined;
+    for (let size = sizes.first; ; size = sizes.others) {
+      const { hits } = await this.search({
+        size,
+        query,
+        sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }],
+        _source: false,
+        ...(stored.length === 0 ? {} : { stored_fields: [...stored] }),
+        ...(docValues.length === 0 ? {} : { docvalue_fields: [...docValues] }),
+        ...(after === undefined ? {} : { search_after: after }),
+        track_total_hits: false,
+        filter_path: ['pit_id', 'hits.hits.sort', 'hits.hits.fields', 'hits.hits.matched_queries'],
+      });
+      const page = hits?.hits ?? [];
+      if (page.length > 0)
+        yield page.map(({ sort, fields = {}, matched_queries }) => ({
+          SeriesInstanceUID: sort![1] as string,
+          fields,
+          named: (matched_queries ?? []) as string[],
+        }));
+      if (page.length < size) return;
+      after = page.at(-1)!.sort;
+    }
+  }
+
+  /** Number of living series. */
+  async count(filter: Filter): Promise<number> {
+    const { hits } = await this.search({
+      size: 0,
+      query: { bool: { filter: [LIVING, filter] } },
+      track_total_hits: true,
+      filter_path: ['pit_id', 'hits.total'],
+    });
+    return (hits.total as estypes.SearchTotalHits).value;
+  }
+
+  /** Aggregations over the living series. */
+  async aggregate(aggregations: Record<string, estypes.AggregationsAggregationContainer>) {
+    const found = await this.search({
+      size: 0,
+      query: { bool: { filter: [LIVING] } },
+      aggregations,
+      track_total_hits: true,
+      filter_path: ['pit_id', 'hits.total', 'aggregations'],
+    });
+    return {
+      total: (found.hits.total as estypes.SearchTotalHits).value,
+      aggregations: (found.aggregations ?? {}) as Record<string, Record<string, unknown>>,
+    };
+  }
+
+  /** All distinct values of a field of the living series; `most` of one request. */
+  async distinct(field: string, most: number = MOST_VALUES): Promise<string[]> {
+    // A composite aggregation would page, but on a key of a flattened field it gives wrong answers.
+    for (let requests = 1; ; requests *= FINER) {
+      const values: string[] = [];
+      let isWhole = true;
+      for (let partition = 0; partition < requests && isWhole; partition++) {
+        const include = requests === 1 ? {} : { include: { partition, num_partitions: requests } };
+        const { aggregations } = await this.aggregate({ values: { terms: { field, size: most, ...include } } });
+        const buckets = aggregations['values']!['buckets'] as { key: string }[];
+        isWhole = buckets.length < most;
+        for (const { key } of buckets) values.push(key);
+      }
+      if (isWhole) return values;
+    }
+  }
+
+  private async search(request: estypes.SearchRequest) {
+    const found = await this.client.search<never>({ ...request, pit: { id: this.pit, keep_alive: KEEP_ALIVE } });
+    if (found.pit_id !== undefined) this.pit = found.pit_id;
+    return found;
+  }
+}
+
+const LIVING: Filter = { term: { alive: true } };
+
+/** Matches every series, and none. */
+export const EVERY: Filter = { match_all: {} };
+export const NONE: Filter = { match_none: {} };
+
+export function allOf(filters: readonly Filter[]): Filter {
+  return { bool: { filter: [...filters] } };
+}
+
+export function anyOf(filters: readonly Filter[]): Filter {
+  return filters.length === 0 ? NONE : { bool: { should: [...filters], minimum_should_match: 1 } };
+}
+
+export function noneOf(filters: readonly Filter[]): Filter {
+  return { bool: { must_not: [...filters] } };
+}

@@ -1,0 +1,42 @@
+// The adapters over NATS keep the contracts of their ports, on a real server.
+import { after } from 'node:test';
+import { natsHere } from '../../test/contracts/nats-here.ts';
+import { recordLogContract } from '../../test/contracts/record-log.ts';
+import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
+import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
+import { NatsIndexGenerations } from './index-generations.ts';
+import { NatsRecordFeed } from './record-feed.ts';
+import { NatsRecordLog } from './record-log.ts';
+import { NatsScanQueue } from './scan-queue.ts';
+import { NatsScanRegistry } from './scan-registry.ts';
+
+const nats = natsHere({ after });
+const putAside = async (sequence: number, reason: string) => {
+  throw new Error(`${sequence} is not to be put aside: ${reason}`);
+};
+
+recordLogContract('nats', async () => {
+  const cluster = await nats.fresh();
+  if (cluster === undefined) return undefined;
+  return { log: new NatsRecordLog(cluster), feed: () => new NatsRecordFeed(cluster, async () => 1, putAside) };
+});
+
+scanQueueContract('nats', async () => {
+  if ((await nats.fresh()) === undefined) return undefined;
+  return {
+    open: async () => {
+      const cluster = (await nats.open())!;
+      return { queue: new NatsScanQueue(cluster, putAside), die: () => cluster.close() };
+    },
+  };
+});
+
+scanRegistryContract('nats', async () => {
+  if ((await nats.fresh()) === undefined) return undefined;
+  return async () => NatsScanRegistry.open((await nats.open())!);
+});
+
+indexGenerationsContract('nats', async () => {
+  if ((await nats.fresh()) === undefined) return undefined;
+  return async () => NatsIndexGenerations.open((await nats.open())!);
+});

@@ -1,0 +1,128 @@
+// The port InstanceIndex, and that for the end of a scan, asked over NATS of whoever serves the index (index-server.ts).
+import { Buffer } from 'node:buffer';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import { ditagError } from '../../core/errors/errors.ts';
+import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { ArchiveTotals, ChunkInstances, PublishedIndex } from '../../core/ports/published-index.ts';
+import type { Query } from '../../core/query/query.ts';
+import { encodeFrame } from '../../core/wire/frame.ts';
+import {
+  type AskMessage,
+  checks,
+  decodeMessage,
+  type OpenMessage,
+  type PageMessage,
+  type PageRequest,
+} from '../../core/wire/index-messages.ts';
+import { queryMessage } from '../../core/wire/query-message.ts';
+import { ASK, OPEN } from './index-server.ts';
+
+/** A pattern may have to be tested against millions of values before the first row (milliseconds). */
+const PATIENCE = 120_000;
+
+export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
+  private readonly connection: NatsConnection;
+  private readonly url: string;
+  private readonly end: () => Promise<void>;
+
+  /** @param end is called by `close` */
+  constructor(connection: NatsConnection, url: string, end: () => Promise<void> = async () => {}) {
+    this.connection = connection;
+    this.url = url;
+    this.end = end;
+  }
+
+  async *search(query: Query): AsyncIterable<RowBatch> {
+    let parts: Uint8Array[] = [];
+    for await (const { page, bytes } of this.pages({ open: 'search', query: queryMessage(query) })) {
+      parts.push(bytes);
+      if (page.continues) continue;
+      const batch = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+      const end = batch.length - (page.moreBytes ?? 0);
+      if (page.rows > 0) yield { rows: page.rows, lines: batch.subarray(0, end), more: furtherColumns(batch, end) };
+      parts = [];
+    }
+  }
+
+  async count(query: Query): Promise<number> {
+    return (await this.ask({ ask: 'count', query: queryMessage(query) })) as number;
+  }
+
+  async statistics(): Promise<IndexStatistics> {
+    const answer = (await this.ask({ ask: 'statistics' })) as IndexStatistics;
+    // JSON leaves out what is undefined.
+    return { ...answer, firstDate: answer.firstDate, lastDate: answer.lastDate };
+  }
+
+  async *skippedFiles(): AsyncIterable<SkippedFile> {
+    for await (const { page } of this.pages({ open: 'skipped' })) yield* page.files ?? [];
+  }
+
+  async totals(archive: string): Promise<ArchiveTotals> {
+    return (await this.ask({ ask: 'totals', archive })) as ArchiveTotals;
+  }
+
+  async instances(archive: string, series: readonly string[]): Promise<readonly ChunkInstances[]> {
+    return (await this.ask({ ask: 'instances', archive, series: [...series] })) as readonly ChunkInstances[];
+  }
+
+  async refresh(): Promise<void> {
+    await this.ask({ ask: 'refresh' });
+  }
+
+  close(): Promise<void> {
+    return this.end();
+  }
+
+  private async ask(message: AskMessage): Promise<unknown> {
+    const { description } = decodeMessage<{ answer: unknown }>(ANYTHING, await this.request(ASK, message));
+    return description.answer;
+  }
+
+  private async *pages(open: OpenMessage): AsyncIterable<{ page: PageMessage; bytes: Uint8Array }> {
+    let answer = decodeMessage<PageMessage>(checks.page, await this.request(OPEN, open));
+    let done = false;
+    try {
+      for (;;) {
+        const { description: page, bytes } = answer;
+        const { stream, subject } = page;
+        // The next page is made while this one is being taken.
+        const next = page.last ? undefined : this.request(subject, { stream, page: page.page + 1 });
+        next?.catch(() => {});
+        yield { page, bytes };
+        if (next === undefined) break;
+        answer = decodeMessage<PageMessage>(checks.page, await next);
+      }
+      done = true;
+    } finally {
+      const { stream, subject } = answer.description;
+      if (!done) this.connection.publish(subject, encodeFrame({ stream, close: true }));
+    }
+  }
+
+  private async request(subject: string, message: AskMessage | OpenMessage | PageRequest): Promise<Uint8Array> {
+    try {
+      return (await this.connection.request(subject, encodeFrame(message), { timeout: PATIENCE })).data;
+    } catch (error) {
+      if (error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())) {
+        throw ditagError('cluster-silent', { part: 'api', url: this.url }, error);
+      }
+      const reason = error instanceof TimeoutError ? 'no answer in time' : (error as Error).message;
+      throw ditagError('cluster-failed', { reason }, error);
+    }
+  }
+}
+
+/** Throws `damaged-message`. */
+function furtherColumns(batch: Uint8Array, start: number): string[][] | undefined {
+  if (start === batch.length) return undefined;
+  const text = Buffer.from(batch.buffer, batch.byteOffset, batch.length).toString('utf8', start);
+  try {
+    return JSON.parse(text) as string[][];
+  } catch (error) {
+    throw ditagError('damaged-message', { reason: (error as Error).message }, error);
+  }
+}
+
+const ANYTHING = { Check: () => true };

@@ -1,0 +1,200 @@
+// Answers requests for an index over NATS: the serving side of index-client.ts. All that serve share the requests; the
+// pages of one answer come from the one that began it.
+import { Buffer } from 'node:buffer';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { PublishedIndex } from '../../core/ports/published-index.ts';
+import { encodeFrame } from '../../core/wire/frame.ts';
+import {
+  type AskMessage,
+  checks,
+  decodeMessage,
+  encodeFailure,
+  type OpenMessage,
+  type PageMessage,
+  type PageRequest,
+} from '../../core/wire/index-messages.ts';
+import { queryOfMessage } from '../../core/wire/query-message.ts';
+
+export const ASK = 'ditag.index.ask';
+export const OPEN = 'ditag.index.open';
+const GROUP = 'api';
+/** An answer whose reader says nothing for so long is dropped (milliseconds). */
+const IDLE = 120_000;
+const MOST_STREAMS = 512;
+/** Room for a page's description in a message. */
+const DESCRIPTION = 256 * 1024;
+const FILES_A_PAGE = 1000;
+const FILES_BYTES = DESCRIPTION / 2;
+
+type Page = Omit<PageMessage, 'stream' | 'subject' | 'page' | 'last'> & { readonly bytes?: Uint8Array };
+
+interface Stream {
+  readonly pages: AsyncIterator<Page>;
+  /** One page ahead, so that the last one can be told. */
+  ahead: Promise<IteratorResult<Page>>;
+  number: number;
+  /** The page that was sent last, in case it is asked for again. */
+  sent: Uint8Array | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class NatsIndexServer {
+  private readonly connection: NatsConnection;
+  private readonly index: InstanceIndex;
+  private readonly published: PublishedIndex;
+  private readonly onFailure: (error: unknown) => void;
+  private readonly subject: string;
+  private readonly streams = new Map<string, Stream>();
+  private readonly subscriptions: Subscription[] = [];
+  private nextStream = 0;
+
+  /** @param onFailure is told of errors that are not the asker's fault */
+  constructor(
+    connection: NatsConnection,
+    index: InstanceIndex,
+    published: PublishedIndex,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.connection = connection;
+    this.index = index;
+    this.published = published;
+    this.onFailure = onFailure;
+    this.subject = `ditag.index.pages.${crypto.randomUUID()}`;
+  }
+
+  start(): void {
+    this.serve(ASK, GROUP, (message) => this.answer(message));
+    this.serve(OPEN, GROUP, (message) => this.open(message));
+    this.serve(this.subject, undefined, (message) => this.page(message));
+  }
+
+  /** Answers what has come, and takes nothing more. */
+  async stop(): Promise<void> {
+    await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
+    for (const id of [...this.streams.keys()]) this.drop(id);
+  }
+
+  private serve(subject: string, queue: string | undefined, answer: (message: Msg) => Promise<Uint8Array>): void {
+    const callback = (error: Error | null, message: Msg) => {
+      if (error !== null) return;
+      answer(message)
+        .then((reply) => message.respond(reply))
+        .catch((failure: unknown) => {
+          this.onFailure(failure);
+          // Without a connection there is nobody to tell.
+          if (!this.connection.isClosed()) message.respond(encodeFailure(failure));
+        });
+    };
+    this.subscriptions.push(
+      this.connection.subscribe(subject, { callback, ...(queue === undefined ? {} : { queue }) }),
+    );
+  }
+
+  private async answer(message: Msg): Promise<Uint8Array> {
+    const { description: asked } = decodeMessage<AskMessage>(checks.ask, message.data);
+    switch (asked.ask) {
+      case 'count':
+        return encodeFrame({ answer: await this.index.count(await queryOfMessage(asked.query)) });
+      case 'statistics':
+        return encodeFrame({ answer: await this.index.statistics() });
+      case 'totals':
+        return encodeFrame({ answer: await this.published.totals(asked.archive) });
+      case 'instances':
+        return encodeFrame({ answer: await this.published.instances(asked.archive, asked.series) });
+      case 'refresh':
+        await this.published.refresh();
+        return encodeFrame({ answer: true });
+    }
+  }
+
+  private async open(message: Msg): Promise<Uint8Array> {
+    const { description: asked } = decodeMessage<OpenMessage>(checks.open, message.data);
+    if (this.streams.size >= MOST_STREAMS) throw new Error('too many answers are open');
+    const pages = asked.open === 'search' ? await this.rowPages(asked) : filePages(this.index.skippedFiles());
+    const id = `${this.nextStream++}`;
+    const iterator = pages[Symbol.asyncIterator]();
+    this.streams.set(id, { pages: iterator, ahead: iterator.next(), number: -1, sent: undefined, timer: undefined });
+    return this.next(id, 0);
+  }
+
+  private async page(message: Msg): Promise<Uint8Array> {
+    const { description: asked } = decodeMessage<PageRequest>(checks.pageRequest, message.data);
+    if ('close' in asked) {
+      this.drop(asked.stream);
+      return encodeFrame({ closed: true });
+    }
+    return this.next(asked.stream, asked.page);
+  }
+
+  private async next(id: string, number: number): Promise<Uint8Array> {
+    const stream = this.streams.get(id);
+    if (stream === undefined) throw new Error('this answer is no longer open');
+    clearTimeout(stream.timer);
+    stream.timer = setTimeout(() => this.drop(id), IDLE);
+    stream.timer.unref();
+    if (number === stream.number && stream.sent !== undefined) return stream.sent;
+    if (number !== stream.number + 1) throw new Error('pages are asked for in order');
+    try {
+      return await this.made(id, stream, number);
+    } catch (error) {
+      this.drop(id);
+      throw error;
+    }
+  }
+
+  private async made(id: string, stream: Stream, number: number): Promise<Uint8Array> {
+    const here = await stream.ahead;
+    const page = here.done === true ? { continues: false, rows: 0 } : here.value;
+    const ahead = here.done === true ? here : await (stream.ahead = stream.pages.next());
+    const { bytes, ...rest } = page as Page;
+    const last = ahead.done === true;
+    const sent = encodeFrame({ stream: id, subject: this.subject, page: number, last, ...rest }, bytes);
+    stream.number = number;
+    stream.sent = sent;
+    // Nothing is kept of an answer that is over: many short ones come in a row.
+    if (last) this.drop(id);
+    return sent;
+  }
+
+  private drop(id: string): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    this.streams.delete(id);
+    clearTimeout(stream.timer);
+    void stream.pages.return?.()?.catch(this.onFailure);
+  }
+
+  private async rowPages(asked: OpenMessage & { open: 'search' }): Promise<AsyncIterable<Page>> {
+    const most = Math.max(64 * 1024, (this.connection.info?.max_payload ?? 1024 * 1024) - DESCRIPTION);
+    return rowPages(this.index.search(await queryOfMessage(asked.query)), most);
+  }
+}
+
+/** The further columns follow the lines as JSON: both are cut wherever a page is full. */
+async function* rowPages(batches: AsyncIterable<RowBatch>, most: number): AsyncIterable<Page> {
+  for await (const { rows, lines, more } of batches) {
+    const further = more === undefined ? undefined : Buffer.from(JSON.stringify(more), 'utf8');
+    const bytes = further === undefined ? lines : Buffer.concat([lines, further]);
+    let at = 0;
+    for (; bytes.length - at > most; at += most) {
+      yield { continues: true, rows: 0, bytes: bytes.subarray(at, at + most) };
+    }
+    const moreBytes = further === undefined ? {} : { moreBytes: further.length };
+    yield { continues: false, rows, ...moreBytes, bytes: bytes.subarray(at) };
+  }
+}
+
+async function* filePages(files: AsyncIterable<SkippedFile>): AsyncIterable<Page> {
+  let page: SkippedFile[] = [];
+  let bytes = 0;
+  for await (const file of files) {
+    page.push(file);
+    bytes += Buffer.byteLength(JSON.stringify(file), 'utf8');
+    if (page.length < FILES_A_PAGE && bytes < FILES_BYTES) continue;
+    yield { continues: false, rows: 0, files: page };
+    page = [];
+    bytes = 0;
+  }
+  if (page.length > 0) yield { continues: false, rows: 0, files: page };
+}

@@ -1,0 +1,109 @@
+// The port RecordFeed: the records of the log as they are written, handed to the indexers through one durable consumer
+// that all of them share. An entry stays with its indexer until it is in the index.
+import type { Consumer, JsMsg } from '@nats-io/jetstream';
+import { DitagError } from '../../core/errors/errors.ts';
+import type { LoggedBatch, LoggedEntry, RecordFeed } from '../../core/ports/record-log.ts';
+import { decodeEntry } from '../../core/wire/messages.ts';
+import type { Cluster } from './connection.ts';
+import { Pull } from './pull.ts';
+import { ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
+
+/** What a message needs before it can be tried again, when it comes from a newer ditag (milliseconds). */
+const NEWER_AGAIN = 30_000;
+/** After the first message of a batch so long is waited for more (milliseconds). */
+const GATHER = 20;
+/** How long it takes until a feed that broke off says so (milliseconds). */
+const BROKEN_OFF = 1_000;
+
+export class NatsRecordFeed implements RecordFeed {
+  private readonly cluster: Cluster;
+  private readonly generation: () => Promise<number>;
+  private readonly putAside: (sequence: number, reason: string) => Promise<void>;
+
+  /**
+   * @param generation the generation of the index that is fed
+   * @param putAside keeps a message that can never be read
+   */
+  constructor(
+    cluster: Cluster,
+    generation: () => Promise<number>,
+    putAside: (sequence: number, reason: string) => Promise<void>,
+  ) {
+    this.cluster = cluster;
+    this.generation = generation;
+    this.putAside = putAside;
+  }
+
+  async *batches(most: number, signal: AbortSignal): AsyncIterable<LoggedBatch> {
+    await ensureIndexer(this.cluster.manager, await this.generation());
+    let wake: () => void = () => {};
+    const wakeUp = () => wake();
+    signal.addEventListener('abort', wakeUp, { once: true });
+    const pull = new Pull(await this.consumer(), most * 2, wakeUp);
+    try {
+      while (!signal.aborted) {
+        if (pull.size === 0) {
+          // A generation that is over has no place in the log any more: whoever feeds it has time to learn that.
+          const isLost = pull.lost !== undefined;
+          const timer = isLost ? setTimeout(wakeUp, BROKEN_OFF) : undefined;
+          await new Promise<void>((resolve) => (wake = resolve));
+          clearTimeout(timer);
+          if (isLost) return;
+          continue;
+        }
+        if (pull.size < most) await new Promise((resolve) => setTimeout(resolve, GATHER));
+        const batch = await this.decode(pull.take(most));
+        if (batch.entries.length > 0) yield batch;
+      }
+    } finally {
+      signal.removeEventListener('abort', wakeUp);
+      pull.stop();
+    }
+  }
+
+  async isPast(position: number): Promise<boolean> {
+    const consumer = await this.consumer();
+    const { ack_floor, num_pending, num_ack_pending } = await consumer.info();
+    // Where nothing waits, what was replaced before it was delivered may lie between the floor and the position.
+    return ack_floor.stream_seq >= position || (num_pending === 0 && num_ack_pending === 0);
+  }
+
+  async waiting(): Promise<number> {
+    const consumer = await this.consumer();
+    const { num_pending, num_ack_pending } = await consumer.info();
+    return num_pending + num_ack_pending;
+  }
+
+  private async consumer(): Promise<Consumer> {
+    return this.cluster.jetstream.consumers.get(RECORDS, indexerConsumer(await this.generation()));
+  }
+
+  private async decode(messages: readonly JsMsg[]): Promise<LoggedBatch> {
+    const entries: LoggedEntry[] = [];
+    const taken: JsMsg[] = [];
+    for (const message of messages) {
+      try {
+        entries.push({ sequence: message.seq, entry: decodeEntry(message.data) });
+        taken.push(message);
+      } catch (error) {
+        if (error instanceof DitagError && error.retry === 'later') {
+          message.nak(NEWER_AGAIN);
+          continue;
+        }
+        await this.putAside(message.seq, (error as Error).message);
+        message.term('put aside');
+      }
+    }
+    return {
+      entries,
+      isLast: (taken.at(-1)?.info.pending ?? 0) === 0,
+      done: async () => {
+        // The acknowledgements go out in order: when the last one is confirmed, all have arrived.
+        for (const message of taken.slice(0, -1)) message.ack();
+        await taken.at(-1)?.ackAck();
+      },
+      later: (milliseconds) => taken.forEach((message) => void message.nak(milliseconds)),
+      working: () => taken.forEach((message) => void message.working()),
+    };
+  }
+}

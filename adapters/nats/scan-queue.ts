@@ -1,0 +1,100 @@
+// The port ScanQueue over a work-queue stream: one subject a scan, one durable consumer an archive, which all scanners
+// share that can see it. What a scanner does not acknowledge in time comes to another one.
+import { AckPolicy, type Consumer, type JsMsg } from '@nats-io/jetstream';
+import { DitagError } from '../../core/errors/errors.ts';
+import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
+import type { ScanQueue, ScanWork, TakenWork } from '../../core/ports/scan-queue.ts';
+import { decodeWork, encodeWork } from '../../core/wire/messages.ts';
+import type { Cluster } from './connection.ts';
+import { Pull } from './pull.ts';
+import { ACK_WAIT, JOBS } from './streams.ts';
+import { archiveJobs, archiveToken, jobSubject } from './subjects.ts';
+
+const NEWER_AGAIN = 30_000;
+
+export class NatsScanQueue implements ScanQueue {
+  private readonly cluster: Cluster;
+  private readonly putAside: (sequence: number, reason: string) => Promise<void>;
+
+  /** @param putAside keeps a message that can never be read */
+  constructor(cluster: Cluster, putAside: (sequence: number, reason: string) => Promise<void>) {
+    this.cluster = cluster;
+    this.putAside = putAside;
+  }
+
+  async add(work: ScanWork): Promise<void> {
+    await this.cluster.jetstream.publish(jobSubject(work.archive.name, work.scan), encodeWork(work));
+  }
+
+  async *take(archives: readonly ArchiveIdentity[], atATime: number, signal: AbortSignal): AsyncIterable<TakenWork> {
+    const pulls: Pull[] = [];
+    let wake: () => void = () => {};
+    const wakeUp = () => wake();
+    signal.addEventListener('abort', wakeUp, { once: true });
+    try {
+      for (const { name } of archives) pulls.push(new Pull(await this.consumer(name), atATime, wakeUp));
+      // Archives take turns: a large one does not make the others wait.
+      for (let turn = 0; !signal.aborted; turn++) {
+        const lost = pulls.find((pull) => pull.lost !== undefined)?.lost;
+        if (lost !== undefined) throw lost;
+        const next = pulls.findIndex((_, i) => pulls[(turn + i) % pulls.length]!.size > 0);
+        if (next < 0) {
+          await new Promise<void>((resolve) => (wake = resolve));
+          continue;
+        }
+        turn += next;
+        const taken = await this.taken(pulls[turn % pulls.length]!.take(1)[0]!);
+        if (taken !== undefined) yield taken;
+      }
+    } finally {
+      signal.removeEventListener('abort', wakeUp);
+      for (const pull of pulls) pull.stop();
+    }
+  }
+
+  private async consumer(archive: string): Promise<Consumer> {
+    const durable = `scan-${archiveToken(archive)}`;
+    await this.cluster.manager.consumers.add(JOBS, {
+      durable_name: durable,
+      filter_subject: archiveJobs(archive),
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: ACK_WAIT,
+      max_ack_pending: -1,
+    });
+    return this.cluster.jetstream.consumers.get(JOBS, durable);
+  }
+
+  private async taken(message: JsMsg): Promise<TakenWork | undefined> {
+    let work: ScanWork;
+    try {
+      work = decodeWork(message.data);
+    } catch (error) {
+      if (error instanceof DitagError && error.retry === 'later') message.nak(NEWER_AGAIN);
+      else {
+        await this.putAside(message.seq, (error as Error).message);
+        message.term('put aside');
+      }
+      return undefined;
+    }
+    return {
+      work,
+      position: message.seq,
+      attempt: message.info.deliveryCount,
+      done: async () => {
+        await message.ackAck();
+      },
+      later: (milliseconds) => message.nak(milliseconds),
+      working: () => message.working(),
+    };
+  }
+
+  async left(archive: ArchiveIdentity, scan: string): Promise<number> {
+    const subject = jobSubject(archive.name, scan);
+    const { state } = await this.cluster.manager.streams.info(JOBS, { subjects_filter: subject });
+    return state.subjects?.[subject] ?? 0;
+  }
+
+  async drop(archive: ArchiveIdentity, scan: string): Promise<void> {
+    await this.cluster.manager.streams.purge(JOBS, { filter: jobSubject(archive.name, scan) });
+  }
+}

@@ -1,0 +1,123 @@
+// JetStream as code: THE table of streams, buckets and consumers. Each part of the cluster makes sure at its start that
+// they are there; what somebody has set differently is reported and left as it is.
+import {
+  AckPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+
+const SECOND = 1e9;
+const DAY = 86_400 * SECOND;
+
+export const RECORDS = 'DITAG_RECORDS';
+export const JOBS = 'DITAG_JOBS';
+export const SCANS = 'DITAG_SCANS';
+export const FAILED = 'DITAG_FAILED';
+/** Buckets of the key-value store. */
+export const SCAN_STATES = 'ditag_scans';
+export const ARCHIVES = 'ditag_archives';
+export const INDEX = 'ditag_index';
+
+/** Work that nobody says anything of for so long is given to another one (nanoseconds). */
+export const ACK_WAIT = 10 * SECOND;
+/** Records on their way into the index, of all indexers together. */
+export const MOST_UNACKED = 4096;
+
+type StreamTable = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
+
+/** The streams. Settings that are not named are the server's own. */
+export function streamTable(replicas: number): readonly StreamTable[] {
+  const common = { storage: StorageType.File, num_replicas: replicas, duplicate_window: 120 * SECOND };
+  return [
+    // The last state of every folder chunk: the truth, kept for ever.
+    {
+      ...common,
+      name: RECORDS,
+      subjects: ['ditag.record.>'],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      discard: DiscardPolicy.Old,
+      deny_delete: true,
+    },
+    // Jobs of scans, until they are done.
+    {
+      ...common,
+      name: JOBS,
+      subjects: ['ditag.job.>'],
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+    },
+    // What scans have found so far, and what they hold back.
+    {
+      ...common,
+      name: SCANS,
+      subjects: ['ditag.scan.>'],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      discard: DiscardPolicy.New,
+      max_age: 30 * DAY,
+    },
+    // What can never succeed, with the reason.
+    {
+      ...common,
+      name: FAILED,
+      subjects: ['ditag.failed.>'],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      discard: DiscardPolicy.Old,
+      max_age: 365 * DAY,
+    },
+  ];
+}
+
+/** A setting that is not as the table has it. */
+export interface Drift {
+  readonly stream: string;
+  readonly setting: string;
+  readonly found: unknown;
+  readonly wanted: unknown;
+}
+
+/** The name of the place that the indexers share in the records, for one generation of the index. */
+export function indexerConsumer(generation: number): string {
+  return `indexer-${generation}`;
+}
+
+/** Makes that place, at the beginning of the records, where it is not there. */
+export async function ensureIndexer(manager: JetStreamManager, generation: number): Promise<void> {
+  await manager.consumers.add(RECORDS, {
+    durable_name: indexerConsumer(generation),
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: 2 * ACK_WAIT,
+    max_ack_pending: MOST_UNACKED,
+  });
+}
+
+/** Makes the streams that are missing. Returns what differs in those that are there. */
+export async function ensureStreams(manager: JetStreamManager, replicas = 1): Promise<Drift[]> {
+  const drift: Drift[] = [];
+  for (const wanted of streamTable(replicas)) {
+    const found = await findStream(manager, wanted.name);
+    if (found === undefined) {
+      await manager.streams.add(wanted);
+      continue;
+    }
+    for (const [setting, value] of Object.entries(wanted)) {
+      const actual = (found as unknown as Record<string, unknown>)[setting];
+      if (JSON.stringify(actual) !== JSON.stringify(value)) {
+        drift.push({ stream: wanted.name, setting, found: actual, wanted: value });
+      }
+    }
+  }
+  return drift;
+}
+
+async function findStream(manager: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
+  for await (const info of manager.streams.list()) if (info.config.name === name) return info.config;
+  return undefined;
+}

@@ -1,0 +1,72 @@
+// The subjects of the cluster. Names of archives and folders may hold anything, subjects may not: a name becomes a
+// token, the start of its digest. The name itself stands in the message.
+import { createHash } from 'node:crypto';
+import type { LogEntry } from '../../core/ports/record-log.ts';
+import type { Chunk } from '../../core/ports/scan-ledger.ts';
+
+/** Characters of a token: 6 bits each, so that no two names of a cluster will share one. */
+const ARCHIVE_TOKEN = 12;
+const FOLDER_TOKEN = 18;
+
+/** Of an archive's name, or of a path under which a scanner sees one. */
+export function archiveToken(name: string): string {
+  return token(name, ARCHIVE_TOKEN);
+}
+
+function token(name: string, length: number): string {
+  return createHash('sha256').update(name, 'latin1').update(name).digest('base64url').slice(0, length);
+}
+
+function ofFolder(archive: string, folder: string): string {
+  return `ditag.record.${archiveToken(archive)}.${token(folder, FOLDER_TOKEN)}`;
+}
+
+export function chunkSubject(archive: string, folder: string, { bits, index }: Chunk): string {
+  return `${ofFolder(archive, folder)}.${bits}.${index}`;
+}
+
+export function folderSubject(archive: string, folder: string): string {
+  return `${ofFolder(archive, folder)}.folder`;
+}
+
+export function archiveSubject(archive: string): string {
+  return `ditag.record.${archiveToken(archive)}.archive`;
+}
+
+/** The subject that holds the last state of what an entry is about. */
+export function entrySubject(entry: LogEntry): string {
+  const { name } = entry.archive;
+  switch (entry.entry) {
+    case 'chunk':
+      return chunkSubject(name, entry.folder, entry.chunk);
+    case 'folder':
+      return folderSubject(name, entry.folder);
+    case 'archive':
+      return archiveSubject(name);
+  }
+}
+
+/** Everything that the log holds of an archive. */
+export function archiveRecords(archive: string): string {
+  return `ditag.record.${archiveToken(archive)}.>`;
+}
+
+export function jobSubject(archive: string, scan: string): string {
+  return `ditag.job.${archiveToken(archive)}.${scan}`;
+}
+
+export function archiveJobs(archive: string): string {
+  return `ditag.job.${archiveToken(archive)}.>`;
+}
+
+export function tallySubject(scan: string, piece: string): string {
+  return `ditag.scan.${scan}.tally.${piece}`;
+}
+
+export function heldSubject(scan: string, piece: string, number: number | '*'): string {
+  return `ditag.scan.${scan}.held.${piece}.${number}`;
+}
+
+export function scanSubjects(scan: string): string {
+  return `ditag.scan.${scan}.>`;
+}

@@ -1,0 +1,188 @@
+// The workspace of a cluster: scans are asked for and watched, queries are answered by the cluster's API, all over one
+// connection to its NATS server. This is where the CLI's side of a cluster is put together.
+import path from 'node:path';
+import { type Cluster, openCluster } from '../../../adapters/nats/connection.ts';
+import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
+import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
+import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
+import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
+import { NatsScanCommands } from '../../../adapters/nats/scan-commands.ts';
+import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
+import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
+import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
+import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
+import type { ScanState, ScanTally } from '../../../core/ports/scan-registry.ts';
+import type { NatsSettings } from '../../../core/settings/settings.ts';
+import { expandHome } from '../../configuration/configuration.ts';
+import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
+
+/** How often a scan is looked at (milliseconds). */
+const LOOK_EVERY = 250;
+/** After so long without an answer the watching ends (milliseconds). */
+const SILENCE = 60_000;
+
+export class ClusterWorkspace implements Workspace {
+  private readonly settings: NatsSettings;
+  private readonly archivePath: string | undefined;
+  private readonly configFile: string;
+
+  /** @param archivePath the configured archive, for an `index` that names none */
+  constructor(settings: NatsSettings, archivePath: string | undefined, configFile: string) {
+    this.settings = settings;
+    this.archivePath = archivePath;
+    this.configFile = configFile;
+  }
+
+  async openIndex(project: string | undefined): Promise<InstanceIndex> {
+    if (project !== undefined)
+      throw ditagError('unknown-project', { project, folder: 'the cluster', known: ': projects come later' });
+    const cluster = await this.open();
+    return new NatsInstanceIndex(cluster.connection, this.settings.url, () => cluster.close());
+  }
+
+  async index(options: IndexOptions): Promise<IndexOutcome> {
+    const began = performance.now();
+    const typed = options.archive ?? this.archivePath;
+    if (typed === undefined || typed === '') throw ditagError('no-archive', { config: this.configFile });
+    const cluster = await this.open();
+    try {
+      const { append, acceptDeletions } = options;
+      const request = { archive: nameOrPath(typed), append, acceptDeletions };
+      const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
+      options.onStart({ archive: archive.name, resumed: false, knownFiles });
+      const { state, tally } = await this.watch(cluster, scan, options);
+      const unreadable = tally.kept
+        .filter(({ reason }) => reason === 'unreadable')
+        .map(({ folder, detail }) => ({ folder, reason: detail }));
+      const { opened, unchanged, vanished, appeared } = tally;
+      const seconds = (performance.now() - began) / 1000;
+      return {
+        archive: archive.name,
+        report: state.report!,
+        opened,
+        unchanged,
+        vanished,
+        appeared,
+        unreadable,
+        seconds,
+      };
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  async rebuild({ onProgress, signal }: RebuildOptions): Promise<RebuildOutcome> {
+    const began = performance.now();
+    const cluster = await this.open();
+    try {
+      const generations = await NatsIndexGenerations.open(cluster);
+      const generation = await generations.begin();
+      const feed = new NatsRecordFeed(
+        cluster,
+        async () => generation,
+        async () => {},
+      );
+      let entries = 0;
+      while ((await generations.get()).building === generation) {
+        if (signal.aborted) throw ditagError('detached-rebuild', {});
+        // The indexers may not have begun yet.
+        const waiting = await feed.waiting().catch(() => undefined);
+        if (waiting !== undefined) {
+          entries = Math.max(entries, waiting);
+          onProgress(entries === 0 ? 1 : (entries - waiting) / entries);
+        }
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+      }
+      return { entries, seconds: (performance.now() - began) / 1000 };
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  async jobs(): Promise<Jobs> {
+    const cluster = await this.open();
+    const registry = await NatsScanRegistry.open(cluster);
+    const failed = new NatsFailedMessages(cluster);
+    return {
+      scans: async () => (await registry.all()).map(({ state }) => state),
+      tally: (scan) => registry.tally(scan),
+      cancel: (scan) => cancel(cluster, registry, scan),
+      failed: () => failed.list(),
+      retry: (id) => failed.retry(id),
+      close: () => cluster.close(),
+    };
+  }
+
+  private open(): Promise<Cluster> {
+    return openCluster(this.settings, 'ditag command', false);
+  }
+
+  /** Watches a scan to its end; throws its failure, and `detached` where the command is interrupted before. */
+  private async watch(
+    cluster: Cluster,
+    scan: string,
+    { signal, onProgress }: IndexOptions,
+  ): Promise<{ state: ScanState; tally: ScanTally }> {
+    const registry = await NatsScanRegistry.open(cluster);
+    const queue = new NatsScanQueue(cluster, async () => {});
+    let pieces = 0;
+    let heard = performance.now();
+    for (;;) {
+      if (signal.aborted) throw ditagError('detached', { scan });
+      try {
+        const found = await registry.find(scan);
+        if (found === undefined)
+          throw ditagError('cluster-failed', { reason: `the scan ${scan} is not known any more` });
+        const { state } = found;
+        if (state.status === 'cancelled') throw ditagError('scan-cancelled', { scan });
+        if (state.status === 'failed') throw failureOf(state);
+        const tally = await registry.tally(scan);
+        if (state.status === 'done') return { state, tally };
+        const left = await queue.left(state.archive, scan);
+        pieces = Math.max(pieces, left);
+        const { files, instances, opened } = tally;
+        const step = state.status === 'publishing' ? 'publishing' : 'scanning';
+        onProgress({ step, files, instances, opened, done: share(state, files, left, pieces) });
+        heard = performance.now();
+      } catch (error) {
+        // The scan goes on without its watcher, and the server may come back: what is not an answer is asked again.
+        if (error instanceof DitagError) throw error;
+        if (performance.now() - heard > SILENCE) {
+          const reason = (error as Error).message;
+          throw ditagError('cluster-unreachable', { url: this.settings.url, reason, hint: '' }, error);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
+  }
+}
+
+/** An estimate: of an archive that is known by its files, else by the work that waits. */
+function share({ status, knownFiles }: ScanState, files: number, left: number, most: number): number {
+  if (status === 'publishing') return 0.99;
+  if (knownFiles > 0) return Math.min(0.99, files / knownFiles);
+  return most === 0 ? 0 : Math.min(0.99, (most - left) / most);
+}
+
+/** A name stays a name; what looks like a path is made whole, since the scanners know theirs from the root on. */
+function nameOrPath(typed: string): string {
+  return /^[~.]?\/|^~$|^\.{1,2}$/.test(typed) ? path.resolve(expandHome(typed)) : typed;
+}
+
+function failureOf({ failure, id }: ScanState): DitagError {
+  if (failure === undefined) return ditagError('cluster-failed', { reason: `the scan ${id} failed` });
+  return new DitagError(failure.code in ERRORS ? (failure.code as ErrorCode) : 'cluster-failed', failure.message);
+}
+
+async function cancel(cluster: Cluster, registry: NatsScanRegistry, scan: string): Promise<boolean> {
+  for (;;) {
+    const found = await registry.find(scan);
+    if (found === undefined) return false;
+    const { state, revision } = found;
+    if (state.status !== 'starting' && state.status !== 'scanning') return false;
+    const cancelled: ScanState = { ...state, status: 'cancelled', endedAt: new Date().toISOString() };
+    if (!(await registry.replace(cancelled, revision))) continue;
+    await new NatsScanQueue(cluster, async () => {}).drop(state.archive, scan);
+    return true;
+  }
+}

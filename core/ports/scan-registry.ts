@@ -1,0 +1,80 @@
+// What a cluster knows of its scans and archives: where each scan stands, what it has found so far, and what it holds
+// back until its end: entries by which something would leave the index (docs/architecture.md, "A missing mount").
+import type { PublishReport } from './index-writer.ts';
+import type { ArchiveIdentity, LogEntry } from './record-log.ts';
+
+/** `starting` until its first job waits, `scanning` while any is left, `publishing` until everything can be queried. */
+export type ScanStatus = 'starting' | 'scanning' | 'publishing' | 'done' | 'failed' | 'cancelled';
+
+export interface ScanState {
+  readonly id: string;
+  readonly archive: ArchiveIdentity;
+  /** Keep the other archives. */
+  readonly append: boolean;
+  readonly acceptDeletions: boolean;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly status: ScanStatus;
+  /** Files and instances of the archive that were known before. */
+  readonly knownFiles: number;
+  readonly knownInstances: number;
+  /** Of a scan that is done. */
+  readonly report?: PublishReport;
+  /** Of a scan that failed: a code of core/errors, and its message. */
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** What the jobs of a piece of work found. */
+export interface ScanTally {
+  readonly files: number;
+  readonly instances: number;
+  readonly opened: number;
+  readonly unchanged: number;
+  readonly vanished: number;
+  readonly appeared: number;
+  /** Chunks whose record is new. */
+  readonly changedChunks: number;
+  /** Folders that could not be listed, and known ones that list empty. */
+  readonly kept: readonly {
+    readonly folder: string;
+    readonly reason: 'unreadable' | 'lists-empty';
+    readonly detail: string;
+  }[];
+}
+
+/** An entry that waits for the end of the scan, or a known folder that is gone with all below it. */
+export type HeldChange =
+  | { readonly held: 'entry'; readonly entry: LogEntry; readonly expected: number; readonly lost: number }
+  | { readonly held: 'folder-gone'; readonly folder: string };
+
+/** A scan's state, and what tells whether it was changed meanwhile. */
+export interface KnownScan {
+  readonly state: ScanState;
+  readonly revision: number;
+  /** Milliseconds since 1970, by the clock of the registry. */
+  readonly changedAt: number;
+}
+
+export interface ScanRegistry {
+  /** The archive of this name, which is given a number when it is named first. */
+  archive(name: string): Promise<ArchiveIdentity>;
+  archives(): Promise<readonly ArchiveIdentity[]>;
+  /** Keeps a new scan. */
+  add(state: ScanState): Promise<void>;
+  find(id: string): Promise<KnownScan | undefined>;
+  /** The newest first. */
+  all(): Promise<readonly KnownScan[]>;
+  /** Replaces what is known of a scan. False where it was changed since `revision` was read. */
+  replace(state: ScanState, revision: number): Promise<boolean>;
+  /** Adds what a piece of work found; the same `piece` again counts once. */
+  addTally(scan: string, piece: string, tally: ScanTally): Promise<void>;
+  /** Everything found by a scan so far. */
+  tally(scan: string): Promise<ScanTally>;
+  /** Holds a change back; the same `piece` and `number` again is held once. */
+  hold(scan: string, piece: string, number: number, change: HeldChange): Promise<void>;
+  /** Everything held back, in the order of holding. */
+  held(scan: string): AsyncIterable<HeldChange>;
+  /** Forgets tallies and what was held. */
+  forget(scan: string): Promise<void>;
+}

@@ -1,0 +1,115 @@
+// Settings of the services, from environment variables to values: checked at the start, all that is wrong told at once.
+// Secrets are never settings themselves: a setting names the file that holds one.
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { ditagError } from '../errors/errors.ts';
+
+/** How to reach NATS. */
+export const NatsVariables = Type.Object({
+  DITAG_NATS_URL: Type.String({ description: 'nats://host:4222 or tls://host:4222' }),
+  DITAG_NATS_CREDENTIALS: Type.Optional(Type.String({ description: 'file with a JWT and its seed' })),
+  DITAG_NATS_NKEY: Type.Optional(Type.String({ description: 'file with the seed of an nkey' })),
+  DITAG_NATS_USER: Type.Optional(Type.String({ description: 'user name, with DITAG_NATS_PASSWORD_FILE' })),
+  DITAG_NATS_PASSWORD_FILE: Type.Optional(Type.String({ description: 'file with the password' })),
+  DITAG_NATS_CA: Type.Optional(Type.String({ description: 'file with the certificates to trust' })),
+  DITAG_NATS_CERT: Type.Optional(Type.String({ description: 'file with the own certificate' })),
+  DITAG_NATS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
+  DITAG_REPLICAS: Type.Optional(Type.String({ pattern: '^[135]$', description: 'replicas of each stream: 1, 3 or 5' })),
+});
+
+/** The same as values. */
+export interface NatsSettings {
+  /** `nats://host:4222` or `tls://host:4222`; several with commas. */
+  readonly url: string;
+  /** A file with a JWT and its seed, as `nsc` makes it. */
+  readonly credentialsFile?: string | undefined;
+  /** A file with an nkey's seed. */
+  readonly nkeyFile?: string | undefined;
+  readonly user?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  /** Certificates to trust instead of the system's; with them the connection has to be TLS. */
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+export function natsSettings(set: Static<typeof NatsVariables>): NatsSettings {
+  return {
+    url: set.DITAG_NATS_URL,
+    credentialsFile: set.DITAG_NATS_CREDENTIALS,
+    nkeyFile: set.DITAG_NATS_NKEY,
+    user: set.DITAG_NATS_USER,
+    passwordFile: set.DITAG_NATS_PASSWORD_FILE,
+    caFile: set.DITAG_NATS_CA,
+    certFile: set.DITAG_NATS_CERT,
+    keyFile: set.DITAG_NATS_KEY,
+  };
+}
+
+/** How to reach Elasticsearch. */
+export const ElasticsearchVariables = Type.Object({
+  DITAG_ELASTICSEARCH_URL: Type.String({ description: 'http://host:9200 or https://host:9200' }),
+  DITAG_ELASTICSEARCH_API_KEY_FILE: Type.Optional(Type.String({ description: 'file with an API key' })),
+  DITAG_ELASTICSEARCH_CA: Type.Optional(Type.String({ description: 'file with the certificates to trust' })),
+});
+
+/** Where a service answers /health, /ready and /metrics. */
+export const HttpVariables = Type.Object({
+  DITAG_HTTP_HOST: Type.Optional(Type.String({ description: 'address to listen on (127.0.0.1)' })),
+  DITAG_HTTP_PORT: Type.Optional(
+    Type.String({ pattern: '^\\d{1,5}$', description: 'port to listen on; none: do not' }),
+  ),
+});
+
+/** What the scanner can see. */
+export const ScannerVariables = Type.Object({
+  DITAG_ARCHIVES: Type.String({ pattern: '^[^=]+=.+', description: 'NAME=DIR, several with commas' }),
+  DITAG_SCANNER_CALLS: Type.Optional(
+    Type.String({ pattern: '^[1-9]\\d{0,2}$', description: 'most file calls at a time (64)' }),
+  ),
+  DITAG_SCANNER_JOBS: Type.Optional(
+    Type.String({ pattern: '^[1-9]\\d?$', description: 'pieces of work at a time (4)' }),
+  ),
+});
+
+/**
+ * Reads the variables that `schema` names. Empty ones count as not set. Throws `bad-settings`, which names every
+ * variable that is missing or wrong and what it should be.
+ */
+export function readSettings<Schema extends ReturnType<typeof Type.Object>>(
+  schema: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+): Static<Schema> {
+  const set: Record<string, string> = {};
+  const wrong: string[] = [];
+  for (const [name, property] of Object.entries(schema.properties as Record<string, SettingSchema>)) {
+    const value = environment[name]?.trim();
+    if (value !== undefined && value !== '') set[name] = value;
+    const isMissing = set[name] === undefined;
+    const isWanted = (schema.required as readonly string[] | undefined)?.includes(name) === true;
+    if (isMissing ? isWanted : property.pattern !== undefined && !new RegExp(property.pattern).test(set[name]!)) {
+      wrong.push(`${name}${isMissing ? ' is missing' : ` is "${set[name]}"`} (${property.description})`);
+    }
+  }
+  if (wrong.length > 0 || !Compile(schema).Check(set)) throw ditagError('bad-settings', { wrong: wrong.join('; ') });
+  return set as Static<Schema>;
+}
+
+interface SettingSchema {
+  readonly description: string;
+  readonly pattern?: string;
+}
+
+/** A scanner's mounts by the archive's name. Throws `bad-settings`. */
+export function archivesOf(text: string): Map<string, string> {
+  const archives = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const at = part.indexOf('=');
+    const [name, folder] = [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+    if (at <= 0 || name === '' || !folder.startsWith('/')) {
+      throw ditagError('bad-settings', { wrong: `DITAG_ARCHIVES has "${part}" (NAME=DIR, DIR from the root on)` });
+    }
+    archives.set(name, folder);
+  }
+  return archives;
+}

@@ -1,0 +1,168 @@
+// The end of a cluster's scan, when none of its jobs is left: what was held back is believed or refused, the archive is
+// signed, other archives leave where they are not to be kept, and the scan is over when all of it can be queried. Every
+// step can be done again, also by two scanners at once: whoever takes over begins at the beginning.
+import { DitagError, ditagError } from '../errors/errors.ts';
+import { joinPath } from '../instance/byte-path.ts';
+import { type ChunkChange, LostInstances } from '../instance/lost-instances.ts';
+import type { PublishReport } from '../ports/index-writer.ts';
+import type { PublishedIndex } from '../ports/published-index.ts';
+import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
+import type { HeldChange, ScanRegistry, ScanState } from '../ports/scan-registry.ts';
+
+/** As in a publication on one machine (docs/architecture.md, "A missing mount"). */
+const BELIEVED_SHARE = 0.1;
+const BELIEVED_INSTANCES = 5;
+/** How often it is asked whether the index has come so far (milliseconds). */
+const ASK_EVERY = 50;
+/** Series whose instances are looked for at a time. */
+const SERIES_AT_ONCE = 200;
+
+export interface FinishPorts {
+  readonly log: RecordLog;
+  readonly feed: RecordFeed;
+  readonly registry: ScanRegistry;
+  readonly index: PublishedIndex;
+  /** The time, as ISO 8601. */
+  readonly now: () => string;
+}
+
+/** Finishes a scan. Returns its last state. Rejects when the cluster cannot do it now: it is to be tried again. */
+export async function finishScan(scan: ScanState, ports: FinishPorts): Promise<ScanState> {
+  try {
+    return { ...scan, status: 'done', endedAt: ports.now(), report: await new Finish(scan, ports).run() };
+  } catch (error) {
+    if (!(error instanceof DitagError) || error.code !== 'too-many-deletions') throw error;
+    return { ...scan, status: 'failed', endedAt: ports.now(), failure: { code: error.code, message: error.message } };
+  }
+}
+
+class Finish {
+  private readonly scan: ScanState;
+  private readonly ports: FinishPorts;
+
+  constructor(scan: ScanState, ports: FinishPorts) {
+    this.scan = scan;
+    this.ports = ports;
+  }
+
+  async run(): Promise<PublishReport> {
+    const { scan, ports } = this;
+    const { registry, log } = ports;
+    const tally = await registry.tally(scan.id);
+    if (!scan.acceptDeletions) await this.refuseMassDeletion();
+    for await (const change of registry.held(scan.id)) await this.apply(change);
+    await log.write({ entry: 'archive', archive: scan.archive, indexedAt: ports.now() }, undefined);
+    if (!scan.append) await this.removeOtherArchives();
+    await this.untilIndexed();
+    const totals = await ports.index.totals(scan.archive.name);
+    const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
+    return { ...totals, changedChunks: tally.changedChunks, keptFolders };
+  }
+
+  private async refuseMassDeletion(): Promise<void> {
+    const { scan, ports } = this;
+    const most = Math.max(BELIEVED_INSTANCES, scan.knownInstances * BELIEVED_SHARE);
+    const lost = new LostInstances();
+    for await (const change of ports.registry.held(scan.id)) await lost.add(this.changesOf(change));
+    if (lost.count <= most) return;
+    const refusal = (missed: string | number) =>
+      ditagError('too-many-deletions', { archive: scan.archive.name, missed, known: scan.knownInstances });
+    if (lost.isCut) throw refusal(`More than ${lost.count} (some may have moved)`);
+    const missed = await this.missed(lost);
+    if (missed > most) throw refusal(missed);
+  }
+
+  /** How many of the lost instances stand nowhere else now: the others have moved. */
+  private async missed(lost: LostInstances): Promise<number> {
+    const { scan, ports } = this;
+    // What has appeared elsewhere is found in the index, once that holds all that the scan has found.
+    await this.untilIndexed();
+    let missed = 0;
+    for (const series of lost.series(SERIES_AT_ONCE)) {
+      for (const found of await ports.index.instances(scan.archive.name, [...series.keys()])) {
+        if (lost.isChanged(found.folder, found.chunk)) continue;
+        const instances = series.get(found.SeriesInstanceUID);
+        for (const SOPInstanceUID of found.SOPInstanceUIDs) instances?.delete(SOPInstanceUID);
+      }
+      for (const instances of series.values()) missed += instances.size;
+    }
+    return missed;
+  }
+
+  /** The chunks that a held change puts something else, or nothing, in the place of. */
+  private async *changesOf(change: HeldChange): AsyncIterable<ChunkChange> {
+    if (change.held === 'folder-gone') {
+      for await (const { folder, chunk, record } of this.chunksBelow(change.folder)) {
+        yield { folder, chunk, before: record, after: undefined };
+      }
+    } else if (change.entry.entry === 'chunk' && change.lost > 0) {
+      const { folder, chunk, record: after } = change.entry;
+      const known = await this.ports.log.ledger(this.scan.archive).chunk(folder, chunk);
+      if (known !== undefined) yield { folder, chunk, before: known.record, after };
+    }
+  }
+
+  private async apply(change: HeldChange): Promise<void> {
+    const { log } = this.ports;
+    if (change.held === 'folder-gone') return this.removeBelow(change.folder);
+    // Where another one has written meanwhile, that one has seen the folder later.
+    await log.write(change.entry, change.expected);
+  }
+
+  private async removeBelow(folder: string): Promise<void> {
+    const { scan, ports } = this;
+    for await (const { gone, expected } of this.chunksBelow(folder)) await ports.log.write(gone, expected);
+    for await (const { entry, position } of this.foldersBelow(folder)) {
+      const empty: LogEntry = { entry: 'folder', archive: scan.archive, folder: entry, subfolders: [], bits: 0 };
+      if (position > 0) await ports.log.write(empty, position);
+    }
+  }
+
+  private async *chunksBelow(top: string) {
+    const { archive } = this.scan;
+    for await (const { entry: folder, ledger } of this.foldersBelow(top)) {
+      const bits = await ledger.chunkBits(folder);
+      for (let index = 0; index < 2 ** bits; index++) {
+        const chunk = { bits, index };
+        const known = await ledger.chunk(folder, chunk);
+        if (known === undefined) continue;
+        const gone: LogEntry = { entry: 'chunk', archive, folder, chunk, record: undefined, headers: [] };
+        yield { gone, expected: await ledger.chunkPosition(folder, chunk), folder, chunk, record: known.record };
+      }
+    }
+  }
+
+  /** The folder and all below it, the deepest first: what was begun is found again from above. */
+  private async *foldersBelow(folder: string): AsyncIterable<{ entry: string; position: number; ledger: LogLedger }> {
+    const ledger = this.ports.log.ledger(this.scan.archive);
+    for (const name of await ledger.subfolders(folder)) yield* this.foldersBelow(joinPath(folder, name));
+    yield { entry: folder, position: await ledger.folderPosition(folder), ledger };
+  }
+
+  private async removeOtherArchives(): Promise<void> {
+    const { scan, ports } = this;
+    for (const archive of await ports.registry.archives()) {
+      if (archive.name !== scan.archive.name) await this.removeArchive(archive);
+    }
+  }
+
+  private async removeArchive(archive: ArchiveIdentity): Promise<void> {
+    const { log } = this.ports;
+    for await (const { entry, sequence } of log.entries(archive)) {
+      if (entry.entry === 'chunk' && entry.record !== undefined) {
+        await log.write({ ...entry, record: undefined, headers: [] }, sequence);
+      } else if (entry.entry === 'folder' && (entry.subfolders.length > 0 || entry.bits > 0)) {
+        await log.write({ ...entry, subfolders: [], bits: 0 }, sequence);
+      } else if (entry.entry === 'archive' && entry.indexedAt !== undefined) {
+        await log.write({ entry: 'archive', archive, indexedAt: undefined }, sequence);
+      }
+    }
+  }
+
+  private async untilIndexed(): Promise<void> {
+    const { log, feed, index } = this.ports;
+    const end = await log.end();
+    while (!(await feed.isPast(end))) await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
+    await index.refresh();
+  }
+}

@@ -1,0 +1,88 @@
+// What is asked of the index in a cluster and answered, request by request. An answer of any length is pulled page by
+// page, each by its number, so that neither side ever holds more than a page, and a page that was lost is asked for
+// again (core NATS cuts off slow readers).
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { DitagError, ditagError, ERRORS, type ErrorCode } from '../errors/errors.ts';
+import { decodeFrame, encodeFrame, type Frame } from './frame.ts';
+import { QueryMessage } from './query-message.ts';
+
+/** A question with one answer. */
+export const AskMessage = Type.Union([
+  Type.Object({ ask: Type.Literal('count'), query: QueryMessage }),
+  Type.Object({ ask: Type.Literal('statistics') }),
+  Type.Object({ ask: Type.Literal('totals'), archive: Type.String() }),
+  Type.Object({ ask: Type.Literal('instances'), archive: Type.String(), series: Type.Array(Type.String()) }),
+  Type.Object({ ask: Type.Literal('refresh') }),
+]);
+export type AskMessage = Static<typeof AskMessage>;
+
+/** A question whose answer comes in pages; the reply is the first of them. */
+export const OpenMessage = Type.Union([
+  Type.Object({ open: Type.Literal('search'), query: QueryMessage }),
+  Type.Object({ open: Type.Literal('skipped') }),
+]);
+export type OpenMessage = Static<typeof OpenMessage>;
+
+/** Asks for a page by its number, from 0 on; or says that no more are wanted. */
+export const PageRequest = Type.Union([
+  Type.Object({ stream: Type.String(), page: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ stream: Type.String(), close: Type.Literal(true) }),
+]);
+export type PageRequest = Static<typeof PageRequest>;
+
+/** A page: rows of a search as bytes, or skipped files. A batch may take several pages. */
+export const PageMessage = Type.Object({
+  stream: Type.String(),
+  /** Where further pages are asked for. */
+  subject: Type.String(),
+  page: Type.Integer({ minimum: 0 }),
+  /** No page follows. */
+  last: Type.Boolean(),
+  /** The batch goes on in the next page; its number of rows comes with its last one. */
+  continues: Type.Boolean(),
+  rows: Type.Integer({ minimum: 0 }),
+  /** The last bytes of the batch are its further columns, as JSON. */
+  moreBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  files: Type.Optional(Type.Array(Type.Object({ archive: Type.String(), path: Type.String(), reason: Type.String() }))),
+});
+export type PageMessage = Static<typeof PageMessage>;
+
+const FailureMessage = Type.Object({ failure: Type.Object({ code: Type.String(), message: Type.String() }) });
+
+export const checks = {
+  ask: Compile(AskMessage),
+  open: Compile(OpenMessage),
+  pageRequest: Compile(PageRequest),
+  page: Compile(PageMessage),
+  failure: Compile(FailureMessage),
+};
+
+/** Takes a request or an answer apart. Throws what the other side says went wrong, and `damaged-message`. */
+export function decodeMessage<Shape>(
+  check: { Check(value: unknown): boolean },
+  frame: Uint8Array,
+): Frame & { description: Shape } {
+  const { description, bytes } = decodeFrame(frame);
+  if (checks.failure.Check(description)) throw failureOf(description.failure);
+  if (!check.Check(description))
+    throw ditagError('damaged-message', { reason: 'it is not of the shape that it should have' });
+  return { description: description as Shape, bytes };
+}
+
+/** The answer that says what went wrong. Of errors that are not for a person only the kind is told: they may hold values. */
+export function encodeFailure(error: unknown): Uint8Array {
+  const failure =
+    error instanceof DitagError
+      ? { code: error.code, message: error.message }
+      : { code: 'cluster-failed', message: ditagError('cluster-failed', { reason: nameOf(error) }).message };
+  return encodeFrame({ failure });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown error';
+}
+
+function failureOf({ code, message }: { code: string; message: string }): DitagError {
+  return new DitagError(Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'cluster-failed', message);
+}

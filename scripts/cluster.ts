@@ -1,0 +1,48 @@
+// `npm run cluster`: a whole cluster on this machine, from real parts, to try it and for tests.
+//   --archive NAME=DIR   what the scanners see (repeatable)
+//   --scanners N         1
+//   --state DIR          where NATS and Elasticsearch keep theirs; a temporary folder that is removed at the end
+// Prints one line of JSON with the addresses when all is ready. Ctrl-C, or the end of its input with --until-input-ends,
+// stops everything.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { startCluster } from './parts/cluster.ts';
+
+const { values } = parseArgs({
+  options: {
+    archive: { type: 'string', multiple: true, default: [] },
+    scanners: { type: 'string', default: '1' },
+    state: { type: 'string' },
+    'until-input-ends': { type: 'boolean', default: false },
+  },
+});
+
+const scanners = Number(values.scanners);
+if (!Number.isInteger(scanners) || scanners < 0) throw new Error(`--scanners ${values.scanners}: a count from 0 on`);
+const temporary = values.state === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-cluster-')) : undefined;
+const stateFolder = path.resolve(values.state ?? temporary!);
+const archives = new Map(
+  values.archive.map((text) => {
+    const at = text.indexOf('=');
+    if (at <= 0) throw new Error(`--archive ${text}: write NAME=DIR`);
+    return [text.slice(0, at), path.resolve(text.slice(at + 1))] as const;
+  }),
+);
+
+const cluster = await startCluster({ stateFolder, archives, scanners });
+process.stdout.write(`${JSON.stringify(cluster.addresses)}\n`);
+let stopping = false;
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await cluster.stop();
+  if (temporary !== undefined) fs.rmSync(temporary, { recursive: true, force: true });
+  process.exit(0);
+}
+process.on('SIGINT', () => void stop());
+process.on('SIGTERM', () => void stop());
+// The parts do not keep this process alive.
+setInterval(() => {}, 1 << 30);
+if (values['until-input-ends']) process.stdin.resume().on('end', () => void stop());

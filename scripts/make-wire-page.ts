@@ -1,0 +1,253 @@
+// Prints docs/wire.md, every message between the parts of a cluster, from the schemas of core/wire and the tables of
+// adapters/nats. `--check` compares instead of writing. What a message is for stands here; what its fields mean stands
+// at the types in core/jobs and core/ports.
+import fs from 'node:fs';
+import type { TSchema } from 'typebox';
+import { ASK, OPEN } from '../adapters/nats/index-server.ts';
+import {
+  ACK_WAIT,
+  ARCHIVES,
+  FAILED,
+  INDEX,
+  indexerConsumer,
+  JOBS,
+  MOST_UNACKED,
+  RECORDS,
+  SCAN_STATES,
+  SCANS,
+  streamTable,
+} from '../adapters/nats/streams.ts';
+import {
+  archiveSubject,
+  archiveToken,
+  chunkSubject,
+  folderSubject,
+  heldSubject,
+  jobSubject,
+  tallySubject,
+} from '../adapters/nats/subjects.ts';
+import { WIRE_VERSION } from '../core/wire/frame.ts';
+import { AskMessage, checks, OpenMessage, PageMessage, PageRequest } from '../core/wire/index-messages.ts';
+import { HeldChangeMessage, LogEntryMessage, ScanTallyMessage, ScanWorkMessage } from '../core/wire/messages.ts';
+import { QueryMessage } from '../core/wire/query-message.ts';
+import { StartedScanMessage, StartScanMessage } from '../core/wire/scan-messages.ts';
+import { writeOrCheck } from './write-or-check.ts';
+
+/** What the page knows of a JSON Schema. */
+interface Shape {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly anyOf?: readonly Shape[];
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly required?: readonly string[];
+  readonly items?: Shape | readonly Shape[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+const JOB = (ScanWorkMessage as Shape).properties!['jobs']!.items as Shape;
+
+/** Shapes that have a section of their own. */
+const NAMED: readonly (readonly [string, Shape])[] = [
+  ['[query](#query)', QueryMessage],
+  ['[entry](#entry-of-the-record-log)', LogEntryMessage],
+  ['[job](#work-of-a-scan)', JOB],
+];
+
+/** A shape in words. */
+function inWords(shape: Shape): string {
+  const named = NAMED.find(([, known]) => JSON.stringify(known) === JSON.stringify(shape));
+  if (named !== undefined) return named[0];
+  if (shape.const !== undefined) return `\`${JSON.stringify(shape.const)}\``;
+  if (shape.anyOf !== undefined) return shape.anyOf.map((one) => inWords(one)).join(' or ');
+  if (Array.isArray(shape.items)) return `[${shape.items.map((one) => inWords(one)).join(', ')}]`;
+  switch (shape.type) {
+    case 'array':
+      return `list of ${inWords(shape.items as Shape)}`;
+    case 'object':
+      return `{ ${fieldsOf(shape)
+        .map(({ name, isOptional, field }) => `${name}${isOptional ? '?' : ''}: ${inWords(field)}`)
+        .join(', ')} }`;
+    case 'integer':
+      return `whole number${bounds(shape)}`;
+    case 'string':
+      return 'text';
+    case 'number':
+      return 'number';
+    case 'boolean':
+      return 'true or false';
+  }
+  throw new Error(`The page has no words for ${JSON.stringify(shape)}`);
+}
+
+function bounds({ minimum, maximum }: Shape): string {
+  return `${minimum === undefined ? '' : ` from ${minimum}`}${maximum === undefined ? '' : ` to ${maximum}`}`;
+}
+
+function fieldsOf({ properties = {}, required = [] }: Shape) {
+  return Object.entries(properties).map(([name, field]) => ({ name, field, isOptional: !required.includes(name) }));
+}
+
+/** One table a shape; of several shapes, one table each. */
+function tables(schema: TSchema | Shape): string {
+  const shape = schema as Shape;
+  return (shape.anyOf ?? [shape]).map(table).join('\n');
+}
+
+function table(shape: Shape): string {
+  const rows = fieldsOf(shape).map(({ name, field, isOptional }) => {
+    return `| \`${name}\` | ${inWords(field)}${isOptional ? '; may be absent' : ''} |`;
+  });
+  return `| field | what |\n| --- | --- |\n${rows.join('\n')}\n`;
+}
+
+const ARCHIVE_NAME = 'ARCHIVE';
+const FOLDER_NAME = 'FOLDER';
+const [, , , folderToken] = folderSubject(ARCHIVE_NAME, FOLDER_NAME).split('.') as [string, string, string, string];
+
+/** A subject with capital letters in the place of what differs. */
+function shown(subject: string): string {
+  return `\`${subject.replace(archiveToken(ARCHIVE_NAME), ARCHIVE_NAME).replace(folderToken, FOLDER_NAME)}\``;
+}
+
+/** Placeholders where the subject has a number. */
+const BITS = 'BITS' as never;
+const INDEX_OF_CHUNK = 'INDEX' as never;
+const POSITION = 'POSITION' as never;
+const NUMBER = 'NUMBER' as never;
+
+/** A subject that its file keeps to itself; fails when it is not there any more. */
+function written(file: string, start: string, rest: string): string {
+  if (!fs.readFileSync(file, 'utf8').includes(start)) throw new Error(`${file} has no ${start} any more`);
+  return `\`${start}${rest}\``;
+}
+
+const START = written('adapters/nats/scan-commands.ts', 'ditag.scanner.start.', ARCHIVE_NAME);
+const LIST = written('adapters/nats/scan-commands.ts', 'ditag.scanner.list', '');
+const PAGES = written('adapters/nats/index-server.ts', 'ditag.index.pages.', 'ID');
+const FAILED_SUBJECT = written('adapters/nats/failed-messages.ts', 'ditag.failed.', 'ORIGIN.SEQUENCE');
+
+const SECOND = 1e9;
+const DAY = 86_400 * SECOND;
+
+const streams = streamTable(1).map(({ name, subjects, retention, max_msgs_per_subject, discard, max_age }) => {
+  const age = max_age === undefined ? 'for ever' : `${max_age / DAY} days`;
+  const last = max_msgs_per_subject === undefined ? 'all' : `last ${max_msgs_per_subject}`;
+  const full = discard === 'old' ? 'the oldest goes' : 'new ones are refused';
+  return `| \`${name}\` | ${subjects.map((one) => `\`${one}\``).join(', ')} | ${retention} | ${last} | ${age} | ${full} |`;
+});
+
+const page = `# Messages of a cluster
+
+Printed by \`node scripts/make-wire-page.ts\` from \`core/wire/\`, \`adapters/nats/streams.ts\` and \`adapters/nats/subjects.ts\`: change it there.
+What the fields mean stands at the types in \`core/jobs/\` and \`core/ports/\`; words are in [glossary.md](glossary.md).
+
+## The frame
+
+Every message is a frame (\`core/wire/frame.ts\`), unless its section says something else:
+
+| bytes | what |
+| --- | --- |
+| 1 | version of the wire, now ${WIRE_VERSION} |
+| 4 | length of the description, little endian |
+| that many | the description: JSON in UTF-8, compressed with Zstandard |
+| the rest | bytes as they are: the record of a chunk, or lines of CSV; in most messages none |
+
+A newer version is refused (\`newer-message\`); in a stream it waits for a part that knows it. What cannot be unpacked or has not the shape that
+its section says is \`damaged-message\`; in a stream it is put aside. Paths are byte paths: one character a byte.
+
+## Streams
+
+In subjects, \`${ARCHIVE_NAME}\` and \`${FOLDER_NAME}\` stand for the start of a digest of the name: names may hold anything, subjects may not. \`SCAN\` is the scan's id.
+
+| stream | subjects | retention | kept of a subject | how long | when full |
+| --- | --- | --- | --- | --- | --- |
+${streams.join('\n')}
+
+| consumer | of | shared by | acknowledgement |
+| --- | --- | --- | --- |
+| \`${indexerConsumer('GENERATION' as never)}\` | \`${RECORDS}\` | all indexers | within ${(2 * ACK_WAIT) / SECOND} s; up to ${MOST_UNACKED} entries at a time wait for one |
+| \`scan-${ARCHIVE_NAME}\` | \`${JOBS}\`, the subjects of one archive | all scanners that see the archive | within ${ACK_WAIT / SECOND} s |
+
+Buckets of the key-value store hold JSON, without a frame:
+
+| bucket | key | value |
+| --- | --- | --- |
+| \`${SCAN_STATES}\` | \`SCAN\` | \`ScanState\` of \`core/ports/scan-registry.ts\` |
+| \`${ARCHIVES}\` | \`${ARCHIVE_NAME}\` | \`{ name, number }\` |
+| \`${ARCHIVES}\` | \`number-NUMBER\` | the archive's name as text |
+| \`${INDEX}\` | \`generations\` | \`{ answering, building }\` |
+
+## Entry of the record log
+
+In \`${RECORDS}\`. Written by scanners on the condition that the subject's last message is the one that they have read; read by scanners, and by the indexers.
+
+A chunk, on ${shown(chunkSubject(ARCHIVE_NAME, FOLDER_NAME, { bits: BITS, index: INDEX_OF_CHUNK }))}. Its record follows as bytes, unless it is gone; the bytes of a record are described in
+[index-format.md](index-format.md).
+
+${table((LogEntryMessage as Shape).anyOf![0]!)}
+A folder, on ${shown(folderSubject(ARCHIVE_NAME, FOLDER_NAME))}:
+
+${table((LogEntryMessage as Shape).anyOf![1]!)}
+An archive, on ${shown(archiveSubject(ARCHIVE_NAME))}:
+
+${table((LogEntryMessage as Shape).anyOf![2]!)}
+## Work of a scan
+
+In \`${JOBS}\`, on ${shown(jobSubject(ARCHIVE_NAME, 'SCAN'))}. Written and taken by scanners.
+
+${tables(ScanWorkMessage)}
+A job is one of these:
+
+${tables(JOB)}
+## What a piece of work found
+
+In \`${SCANS}\`, on ${shown(tallySubject('SCAN', POSITION))}: the position of the work in its stream. The first message of a subject stays.
+
+${tables(ScanTallyMessage)}
+## Held change
+
+In \`${SCANS}\`, on ${shown(heldSubject('SCAN', POSITION, NUMBER))}. Written by scanners, read at the end of the scan. The record of an entry follows as bytes.
+
+${tables(HeldChangeMessage)}
+## Message that was put aside
+
+In \`${FAILED}\`, on ${FAILED_SUBJECT}: the message as it was, with the headers \`Ditag-Reason\` and \`Ditag-Subject\` (where it came from). \`ORIGIN\` is \`records\` or \`jobs\`.
+
+## Start of a scan
+
+A request on ${START}, of the archive's name or of its path on a scanner. One of the scanners that can see it answers.
+
+${tables(StartScanMessage)}
+The answer:
+
+${tables(StartedScanMessage)}
+An empty request on ${LIST}, without a frame, is answered by every scanner with the names of its archives as JSON.
+
+## Questions to the index
+
+A request on \`${ASK}\`, answered by one of the APIs with \`{ answer }\`: what the port's function of the same name returns
+(\`core/ports/instance-index.ts\`, \`core/ports/published-index.ts\`).
+
+${tables(AskMessage)}
+A question whose answer comes in pages is a request on \`${OPEN}\`; the answer is the first page.
+
+${tables(OpenMessage)}
+Further pages are requests on ${PAGES}, which the first page names:
+
+${tables(PageRequest)}
+A page. The lines of its rows follow as bytes.
+
+${tables(PageMessage)}
+## Query
+
+\`from\` and \`to\` are dates as numbers (20260131). \`POST /query\` of the API takes the same as JSON, without a frame, and no columns yet.
+
+${tables(QueryMessage)}
+## Failure
+
+The answer to any request that could not be done; the codes are those of [errors.md](errors.md).
+
+${tables(checks.failure.Type())}`;
+
+writeOrCheck('docs/wire.md', `${page.trimEnd()}\n`);

@@ -1,0 +1,67 @@
+// Starts the API: settings from the environment, Elasticsearch behind it, NATS and HTTP in front of it.
+import fs from 'node:fs';
+import Type from 'typebox';
+import { elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
+import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
+import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
+import { addHealth } from '../../adapters/http/health-server.ts';
+import { openCluster } from '../../adapters/nats/connection.ts';
+import { NatsIndexServer } from '../../adapters/nats/index-server.ts';
+import { runService } from '../../adapters/process/run-service.ts';
+import { DitagError } from '../../core/errors/errors.ts';
+import {
+  ElasticsearchVariables,
+  HttpVariables,
+  NatsVariables,
+  natsSettings,
+  readSettings,
+} from '../../core/settings/settings.ts';
+import { buildApi } from './app.ts';
+
+const VARIABLES = Type.Object({
+  ...NatsVariables.properties,
+  ...ElasticsearchVariables.properties,
+  ...HttpVariables.properties,
+});
+
+await runService('api', async ({ logger, waitFor }) => {
+  const set = readSettings(VARIABLES, process.env);
+  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
+  const cluster = await openCluster(natsSettings(set), 'ditag api', true);
+  const address = {
+    node: set.DITAG_ELASTICSEARCH_URL,
+    apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
+    ca: read(set.DITAG_ELASTICSEARCH_CA),
+  };
+  const client = elasticsearchClient(address);
+  await waitFor('Elasticsearch', () => reachElasticsearch(client, address));
+  const index = new ElasticsearchInstanceIndex(client);
+  const requests = new NatsIndexServer(cluster.connection, index, new ElasticsearchPublishedIndex(client), (error) => {
+    if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).message }, 'a request failed');
+  });
+  const server = buildApi(index);
+  addHealth(server, {
+    isReady: async () => {
+      await reachElasticsearch(client, address);
+      return !cluster.connection.isClosed();
+    },
+    numbers: () => ({}),
+  });
+  let end: () => void = () => {};
+  return {
+    run: async () => {
+      if (set.DITAG_HTTP_PORT !== undefined) {
+        await server.listen({ host: set.DITAG_HTTP_HOST ?? '127.0.0.1', port: Number(set.DITAG_HTTP_PORT) });
+      }
+      requests.start();
+      await new Promise<void>((resolve) => (end = resolve));
+    },
+    stop: async () => {
+      await requests.stop();
+      await server.close();
+      await cluster.close();
+      await index.close();
+      end();
+    },
+  };
+});

@@ -1,0 +1,93 @@
+// Starts an indexer: settings from the environment, the cluster's NATS server, and Elasticsearch.
+import fs from 'node:fs';
+import Type from 'typebox';
+import { elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
+import { DEFAULT_PREFIX, ensureIndices, switchGeneration } from '../../adapters/elasticsearch/indices.ts';
+import { ElasticsearchRecordIndex } from '../../adapters/elasticsearch/record-index.ts';
+import { serveHealth } from '../../adapters/http/health-server.ts';
+import { openCluster } from '../../adapters/nats/connection.ts';
+import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
+import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
+import { NatsRecordFeed } from '../../adapters/nats/record-feed.ts';
+import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
+import { ensureStreams } from '../../adapters/nats/streams.ts';
+import { runService } from '../../adapters/process/run-service.ts';
+import {
+  ElasticsearchVariables,
+  HttpVariables,
+  NatsVariables,
+  natsSettings,
+  readSettings,
+} from '../../core/settings/settings.ts';
+import { Indexer } from './app.ts';
+import { GenerationKeeper } from './generations.ts';
+
+const VARIABLES = Type.Object({
+  ...NatsVariables.properties,
+  ...ElasticsearchVariables.properties,
+  ...HttpVariables.properties,
+});
+
+await runService('indexer', async ({ logger, waitFor }) => {
+  const set = readSettings(VARIABLES, process.env);
+  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
+  const address = {
+    node: set.DITAG_ELASTICSEARCH_URL,
+    apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
+    ca: read(set.DITAG_ELASTICSEARCH_CA),
+  };
+  const cluster = await openCluster(natsSettings(set), 'ditag indexer', true);
+  const replicas = Number(set.DITAG_REPLICAS ?? 1);
+  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  const failed = new NatsFailedMessages(cluster);
+  const keeper = new GenerationKeeper({
+    generations: await NatsIndexGenerations.open(cluster, replicas),
+    log: new NatsRecordLog(cluster),
+    logger,
+    open: async (number) => {
+      const client = elasticsearchClient(address);
+      const generation = { prefix: DEFAULT_PREFIX, generation: number };
+      await ensureIndices(client, generation);
+      const index = new ElasticsearchRecordIndex(client, generation);
+      const feed = new NatsRecordFeed(
+        cluster,
+        async () => number,
+        (sequence, reason) => failed.add('records', sequence, reason),
+      );
+      return {
+        indexer: new Indexer({ feed, index, failed, logger }),
+        feed,
+        answer: async () => {
+          await index.refresh();
+          await switchGeneration(client, generation);
+        },
+        close: () => index.close(),
+      };
+    },
+  });
+  const asking = elasticsearchClient(address);
+  await waitFor('Elasticsearch', () => reachElasticsearch(asking, address));
+  const health = await serveHealth(set, {
+    isReady: async () => {
+      await reachElasticsearch(asking, address);
+      return !cluster.connection.isClosed();
+    },
+    numbers: () => {
+      const { entries, refused, retries } = keeper.counts();
+      return {
+        ditag_indexer_entries_total: { help: 'Log entries that the index has taken', value: entries },
+        ditag_indexer_refused_total: { help: 'Log entries that were put aside', value: refused },
+        ditag_indexer_retries_total: { help: 'Batches that the index did not take', value: retries },
+      };
+    },
+  });
+  return {
+    run: () => keeper.run(),
+    stop: async () => {
+      await health.stop();
+      await keeper.stop();
+      await cluster.close();
+      await asking.close();
+    },
+  };
+});

@@ -1,0 +1,80 @@
+// Starts a scanner: settings from the environment, the cluster's NATS server, and the archives that are mounted here.
+import path from 'node:path';
+import Type from 'typebox';
+import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
+import { serveHealth } from '../../adapters/http/health-server.ts';
+import { openCluster } from '../../adapters/nats/connection.ts';
+import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
+import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
+import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
+import { NatsRecordFeed } from '../../adapters/nats/record-feed.ts';
+import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
+import { NatsScanCommandSource } from '../../adapters/nats/scan-commands.ts';
+import { NatsScanQueue } from '../../adapters/nats/scan-queue.ts';
+import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
+import { ensureStreams } from '../../adapters/nats/streams.ts';
+import { runService } from '../../adapters/process/run-service.ts';
+import { typedPath } from '../../core/instance/byte-path.ts';
+import {
+  archivesOf,
+  HttpVariables,
+  NatsVariables,
+  natsSettings,
+  readSettings,
+  ScannerVariables,
+} from '../../core/settings/settings.ts';
+import { Scanner } from './app.ts';
+
+const VARIABLES = Type.Object({
+  ...NatsVariables.properties,
+  ...ScannerVariables.properties,
+  ...HttpVariables.properties,
+});
+
+await runService('scanner', async ({ logger }) => {
+  const set = readSettings(VARIABLES, process.env);
+  const calls = Number(set.DITAG_SCANNER_CALLS ?? 64);
+  // The thread pool is made at its first use: calls to a slow mount wait in it side by side.
+  process.env.UV_THREADPOOL_SIZE ??= String(calls);
+  const cluster = await openCluster(natsSettings(set), 'ditag scanner', true);
+  const replicas = Number(set.DITAG_REPLICAS ?? 1);
+  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  const failed = new NatsFailedMessages(cluster);
+  const generations = await NatsIndexGenerations.open(cluster, replicas);
+  const putAside = (origin: 'records' | 'jobs') => (sequence: number, reason: string) =>
+    failed.add(origin, sequence, reason);
+  const scanner = new Scanner(
+    {
+      queue: new NatsScanQueue(cluster, putAside('jobs')),
+      log: new NatsRecordLog(cluster),
+      feed: new NatsRecordFeed(cluster, async () => (await generations.get()).answering, putAside('records')),
+      registry: await NatsScanRegistry.open(cluster, replicas),
+      index: new NatsInstanceIndex(cluster.connection, set.DITAG_NATS_URL),
+      failed,
+      commands: new NatsScanCommandSource(cluster.connection, (error) =>
+        logger.warn({ reason: (error as Error).name }, 'a request failed'),
+      ),
+      logger,
+    },
+    {
+      archives: [...archivesOf(set.DITAG_ARCHIVES)].map(([name, folder]) => ({
+        name,
+        folder,
+        files: new FilesystemArchiveFiles(typedPath(path.resolve(folder)), { mostCalls: calls }),
+      })),
+      jobs: Number(set.DITAG_SCANNER_JOBS ?? 4),
+    },
+  );
+  const health = await serveHealth(set, {
+    isReady: async () => !cluster.connection.isClosed(),
+    numbers: () => ({}),
+  });
+  return {
+    run: () => scanner.run(),
+    stop: async () => {
+      await health.stop();
+      await scanner.stop();
+      await cluster.close();
+    },
+  };
+});
