@@ -13,7 +13,10 @@ import { short } from './statistics.ts';
 const target = resolve(root, 'docs/performance.md');
 const readme = resolve(root, 'README.md');
 /** The benchmarks of the page, in its order. */
-const runs = ['index', 'slow-mount', 'reindex', 'grow', 'query'];
+const runs = [
+  ...['index', 'slow-mount', 'reindex', 'grow', 'query'],
+  ...['cluster-index', 'scanners', 'wire', 'es-index', 'rebuild', 'cluster-query'],
+];
 
 /** The page's text. A marker is a line `<!-- run: NAME -->`; it stays, with the run below it. */
 export function renderPage(template: string, read: (name: string) => SavedRun | undefined): string {

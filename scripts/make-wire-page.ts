@@ -76,8 +76,9 @@ function inWords(shape: Shape): string {
       return 'number';
     case 'boolean':
       return 'true or false';
+    default:
+      throw new Error(`The page has no words for ${JSON.stringify(shape)}`);
   }
-  throw new Error(`The page has no words for ${JSON.stringify(shape)}`);
 }
 
 function bounds({ minimum, maximum }: Shape): string {
@@ -113,7 +114,6 @@ function shown(subject: string): string {
 /** Placeholders where the subject has a number. */
 const BITS = 'BITS' as never;
 const INDEX_OF_CHUNK = 'INDEX' as never;
-const POSITION = 'POSITION' as never;
 const NUMBER = 'NUMBER' as never;
 
 /** A subject that its file keeps to itself; fails when it is not there any more. */
@@ -202,12 +202,12 @@ A job is one of these:
 ${tables(JOB)}
 ## What a piece of work found
 
-In \`${SCANS}\`, on ${shown(tallySubject('SCAN', POSITION))}: the position of the work in its stream. The first message of a subject stays.
+In \`${SCANS}\`, on ${shown(tallySubject('SCAN', 'PIECE'))}. \`PIECE\` is a digest of the work's jobs: the same jobs count once. The first message of a subject stays.
 
 ${tables(ScanTallyMessage)}
 ## Held change
 
-In \`${SCANS}\`, on ${shown(heldSubject('SCAN', POSITION, NUMBER))}. Written by scanners, read at the end of the scan. The record of an entry follows as bytes.
+In \`${SCANS}\`, on ${shown(heldSubject('SCAN', 'PIECE', NUMBER))}. Written by scanners, read at the end of the scan. The record of an entry follows as bytes.
 
 ${tables(HeldChangeMessage)}
 ## Message that was put aside

@@ -88,7 +88,8 @@ export function indexDefinition(kind: IndexKind, { replicas, shards = 1 }: Index
   const settings = {
     number_of_shards: kind === 'series' || kind === 'folders' ? shards : 1,
     ...(replicas === undefined ? { auto_expand_replicas: '0-1' } : { number_of_replicas: replicas }),
-    refresh_interval: '5s',
+    // The end of a scan refreshes; so does a pattern's query, the values.
+    refresh_interval: '30s',
     max_terms_count: MOST_TERMS,
     // Documents are put together from their fields when they are asked for, instead of being stored a second time.
     mapping: { source: { mode: 'synthetic' } },

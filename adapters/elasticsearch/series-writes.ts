@@ -8,7 +8,7 @@ import { applyPieces, decodePieces, type EncodedSeries, type SeriesPiece, type S
 import type { ValueWrites } from './value-writes.ts';
 
 /** Series that are read, folded and written together: while one group is folded here, others are written there. */
-const TOGETHER = 100;
+const TOGETHER = 250;
 const SHOWN_AT_ONCE = 5000;
 const AT_ONCE = 4;
 /** Rounds in which another writer may be first. */

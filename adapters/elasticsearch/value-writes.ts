@@ -5,7 +5,7 @@ import type { Client } from '@elastic/elasticsearch';
 import { type DocumentWrite, writeDocuments } from './bulk.ts';
 
 /** Values that are remembered as written; beyond, all are forgotten and written again, which changes nothing. */
-const REMEMBERED = 500_000;
+const REMEMBERED = 100_000;
 /** Longer values have their hash in the `_id`, of which 512 bytes are allowed. */
 const LONGEST_IN_ID = 120;
 

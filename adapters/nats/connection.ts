@@ -1,12 +1,27 @@
 // The connection to the cluster's NATS server, from settings to an open connection. Credentials come from files: never
 // from an address, which ends up in logs, and never from a command line.
 import fs from 'node:fs';
-import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
+  JetStreamApiError,
+  type JetStreamClient,
+  JetStreamError,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream';
+import {
+  AuthorizationError,
+  ClosedConnectionError,
+  ConnectionError,
   connect,
   credsAuthenticator,
+  DrainingConnectionError,
   type NatsConnection,
+  NoRespondersError,
   nkeyAuthenticator,
+  RequestError,
+  TimeoutError,
+  UserAuthenticationExpiredError,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import { ditagError } from '../../core/errors/errors.ts';
@@ -20,33 +35,19 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** Told each time that a server is not there yet. */
+type OnWait = (reason: string) => void;
+
+/** A server that is not there is tried again after this (milliseconds). */
+const TRY_AGAIN = 1_000;
+
 /**
- * Connects. `name` shows in the server's list of connections. A service waits for a server that is not there yet and
- * comes back after it was gone (`patient`); a command says so at once. Throws `cluster-unreachable`, `secret-in-url`.
+ * Connects. `name` shows in the server's list of connections. A command says at once where there is no server; a service
+ * (`onWait`) waits for it, and comes back whenever it was gone. Throws `cluster-unreachable`, `secret-in-url`.
  */
-export async function openCluster(settings: NatsSettings, name: string, patient: boolean): Promise<Cluster> {
+export async function openCluster(settings: NatsSettings, name: string, onWait?: OnWait): Promise<Cluster> {
   const servers = settings.url.split(',').map((address) => withoutSecret(address.trim()));
-  const authenticator = readable(servers, () => authenticatorOf(settings));
-  const { caFile, certFile, keyFile } = settings;
-  const tls = caFile === undefined && certFile === undefined ? {} : { tls: tlsOf(caFile, certFile, keyFile) };
-  let connection: NatsConnection;
-  try {
-    connection = await connect({
-      servers,
-      name,
-      ...(authenticator === undefined ? {} : { authenticator }),
-      ...tls,
-      timeout: 5_000,
-      reconnect: true,
-      maxReconnectAttempts: patient ? -1 : 60,
-      reconnectTimeWait: 1_000,
-      waitOnFirstConnect: patient,
-      ignoreClusterUpdates: false,
-    });
-  } catch (error) {
-    const hint = patient ? '' : ' Say --local to work on this machine.';
-    throw ditagError('cluster-unreachable', { url: servers.join(','), reason: (error as Error).message, hint }, error);
-  }
+  const connection = await connected(servers, settings, name, onWait);
   return {
     connection,
     jetstream: jetstream(connection),
@@ -57,16 +58,72 @@ export async function openCluster(settings: NatsSettings, name: string, patient:
   };
 }
 
-function withoutSecret(address: string): string {
-  let url: URL;
-  try {
-    url = new URL(address.includes('://') ? address : `nats://${address}`);
-  } catch {
-    const url = address.replace(/^.*@/s, '…@');
-    throw ditagError('cluster-unreachable', { url, reason: 'it is not an address like nats://host:4222' });
+async function connected(
+  servers: readonly string[],
+  settings: NatsSettings,
+  name: string,
+  onWait: OnWait | undefined,
+): Promise<NatsConnection> {
+  const authenticator = readable(servers, () => authenticatorOf(settings));
+  const { caFile, certFile, keyFile } = settings;
+  // The client takes tls:// for a name only: what has to be TLS is told by an option.
+  const isTls = caFile !== undefined || certFile !== undefined || servers.some((server) => server.startsWith('tls://'));
+  const tls = isTls ? { tls: tlsOf(caFile, certFile, keyFile) } : {};
+  for (;;) {
+    try {
+      return await connect({
+        servers: [...servers],
+        name,
+        ...(authenticator === undefined ? {} : { authenticator }),
+        ...tls,
+        timeout: 5_000,
+        reconnect: true,
+        maxReconnectAttempts: onWait === undefined ? 60 : -1,
+        reconnectTimeWait: 1_000,
+        // A stack for each request costs a tenth of a scanner's time.
+        noAsyncTraces: true,
+      });
+    } catch (error) {
+      const reason = (error as Error).message;
+      const isRefused = error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
+      if (onWait === undefined || isRefused) {
+        const hint = onWait === undefined ? ' Say --local to work on this machine.' : '';
+        throw ditagError('cluster-unreachable', { url: servers.join(','), reason, hint }, error);
+      }
+      onWait(reason);
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN));
+    }
   }
-  if (url.username !== '' || url.password !== '') {
-    throw ditagError('secret-in-url', { url: `${url.protocol}//…@${url.host}`, setting: 'nats_credentials' });
+}
+
+/** Whether an error is the server's or the network's, and may pass. */
+export function isPassing(error: unknown): boolean {
+  return (
+    error instanceof JetStreamError ||
+    error instanceof JetStreamApiError ||
+    error instanceof TimeoutError ||
+    error instanceof RequestError ||
+    error instanceof NoRespondersError ||
+    error instanceof ConnectionError ||
+    error instanceof ClosedConnectionError ||
+    error instanceof DrainingConnectionError
+  );
+}
+
+function withoutSecret(address: string): string {
+  const whole = address.includes('://') ? address : `nats://${address}`;
+  // Whatever stands before an @ is a user or a password, also where it makes the address unreadable.
+  const at = whole.lastIndexOf('@');
+  if (at >= 0) {
+    const url = `${whole.slice(0, whole.indexOf('://'))}://…${whole.slice(at)}`;
+    throw ditagError('secret-in-url', { url, setting: 'nats_credentials' });
+  }
+  if (!URL.canParse(whole)) {
+    throw ditagError('cluster-unreachable', {
+      url: address,
+      reason: 'it is not an address like nats://host:4222',
+      hint: '',
+    });
   }
   return address;
 }
@@ -78,7 +135,7 @@ function readable<T>(servers: readonly string[], read: () => T): T {
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException;
     const reason = path === undefined ? 'the credentials are not of their form' : `${path} cannot be read (${code})`;
-    throw ditagError('cluster-unreachable', { url: servers.join(','), reason }, error);
+    throw ditagError('cluster-unreachable', { url: servers.join(','), reason, hint: '' }, error);
   }
 }
 

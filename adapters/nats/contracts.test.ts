@@ -33,10 +33,10 @@ scanQueueContract('nats', async () => {
 
 scanRegistryContract('nats', async () => {
   if ((await nats.fresh()) === undefined) return undefined;
-  return async () => NatsScanRegistry.open((await nats.open())!);
+  return async () => NatsScanRegistry.open((await nats.open())!, 1);
 });
 
 indexGenerationsContract('nats', async () => {
   if ((await nats.fresh()) === undefined) return undefined;
-  return async () => NatsIndexGenerations.open((await nats.open())!);
+  return async () => NatsIndexGenerations.open((await nats.open())!, 1);
 });

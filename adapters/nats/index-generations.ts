@@ -1,9 +1,9 @@
 // The port IndexGenerations in a key-value bucket; each generation has a consumer of the record log of its own.
-import { type KV, Kvm } from '@nats-io/kv';
+import type { KV } from '@nats-io/kv';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { Generations, IndexGenerations } from '../../core/ports/index-generations.ts';
 import type { Cluster } from './connection.ts';
-import { isTaken } from './scan-registry.ts';
+import { isTaken, openBucket } from './scan-registry.ts';
 import { INDEX, indexerConsumer, RECORDS } from './streams.ts';
 
 const KEY = 'generations';
@@ -18,8 +18,9 @@ export class NatsIndexGenerations implements IndexGenerations {
     this.bucket = bucket;
   }
 
-  static async open(cluster: Cluster, replicas = 1): Promise<NatsIndexGenerations> {
-    return new NatsIndexGenerations(cluster, await new Kvm(cluster.connection).create(INDEX, { history: 1, replicas }));
+  /** @param replicas of the bucket where it is missing and is made; undefined: it is there */
+  static async open(cluster: Cluster, replicas?: number): Promise<NatsIndexGenerations> {
+    return new NatsIndexGenerations(cluster, await openBucket(cluster, INDEX, replicas));
   }
 
   async get(): Promise<Generations> {

@@ -29,9 +29,12 @@ const FILES_BYTES = DESCRIPTION / 2;
 
 type Page = Omit<PageMessage, 'stream' | 'subject' | 'page' | 'last'> & { readonly bytes?: Uint8Array };
 
+/** Behind the last page: an empty one. */
+const END: Page = { continues: false, rows: 0 };
+
 interface Stream {
   readonly pages: AsyncIterator<Page>;
-  /** One page ahead, so that the last one can be told. */
+  /** The next page. */
   ahead: Promise<IteratorResult<Page>>;
   number: number;
   /** The page that was sent last, in case it is asked for again. */
@@ -145,10 +148,13 @@ export class NatsIndexServer {
 
   private async made(id: string, stream: Stream, number: number): Promise<Uint8Array> {
     const here = await stream.ahead;
-    const page = here.done === true ? { continues: false, rows: 0 } : here.value;
-    const ahead = here.done === true ? here : await (stream.ahead = stream.pages.next());
-    const { bytes, ...rest } = page as Page;
-    const last = ahead.done === true;
+    const last = here.done === true;
+    const { bytes, ...rest } = here.done === true ? END : here.value;
+    // Made while this page is on its way; the reader does not wait to learn whether it is the last.
+    if (!last) {
+      stream.ahead = stream.pages.next();
+      stream.ahead.catch(() => {});
+    }
     const sent = encodeFrame({ stream: id, subject: this.subject, page: number, last, ...rest }, bytes);
     stream.number = number;
     stream.sent = sent;

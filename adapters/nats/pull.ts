@@ -25,6 +25,8 @@ export class Pull {
     this.most = most;
     this.onChange = onChange;
     this.timer = setInterval(() => this.waiting.forEach((message) => void message.working()), WORKING_EVERY);
+    // The connection keeps the process, not this.
+    this.timer.unref();
     this.run().catch((error: Error) => {
       this.lost = error;
       this.onChange();

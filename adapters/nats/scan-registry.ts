@@ -3,7 +3,14 @@
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError, type StoredMsg } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
-import type { HeldChange, KnownScan, ScanRegistry, ScanState, ScanTally } from '../../core/ports/scan-registry.ts';
+import {
+  type HeldChange,
+  isActive,
+  type KnownScan,
+  type ScanRegistry,
+  type ScanState,
+  type ScanTally,
+} from '../../core/ports/scan-registry.ts';
 import { decodeHeld, decodeTally, encodeHeld, encodeTally } from '../../core/wire/messages.ts';
 import type { Cluster } from './connection.ts';
 import { ARCHIVES, SCAN_STATES, SCANS } from './streams.ts';
@@ -17,6 +24,11 @@ const MOST_KEPT = 10_000;
 
 /** Starts the keys by which numbers are taken. */
 const NUMBER = 'number-';
+/** Starts the keys that say which scan of an archive is under way. */
+const ACTIVE = 'active-';
+/** A scan that claims an archive and is not known yet is about to be (milliseconds). */
+const NAMED_FIRST = 30_000;
+const STATES_STREAM = `KV_${SCAN_STATES}`;
 
 const NOTHING = {
   sums: { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 },
@@ -30,7 +42,6 @@ export class NatsScanRegistry implements ScanRegistry {
   private readonly numbers: KV;
   /** Tallies only come to those that are there: what was added up is added to. */
   private readonly tallied = new Map<string, typeof NOTHING>();
-  private watched: Promise<ReadonlyMap<string, KnownScan>> | undefined;
 
   private constructor(cluster: Cluster, states: KV, numbers: KV) {
     this.cluster = cluster;
@@ -38,14 +49,12 @@ export class NatsScanRegistry implements ScanRegistry {
     this.numbers = numbers;
   }
 
-  /** Makes the buckets that are missing. */
-  static async open(cluster: Cluster, replicas = 1): Promise<NatsScanRegistry> {
-    const buckets = new Kvm(cluster.connection);
-    const options = { history: 1, replicas };
+  /** @param replicas of buckets that are missing and are made; undefined: they are there, since services made them */
+  static async open(cluster: Cluster, replicas?: number): Promise<NatsScanRegistry> {
     return new NatsScanRegistry(
       cluster,
-      await buckets.create(SCAN_STATES, options),
-      await buckets.create(ARCHIVES, options),
+      await openBucket(cluster, SCAN_STATES, replicas),
+      await openBucket(cluster, ARCHIVES, replicas),
     );
   }
 
@@ -69,7 +78,7 @@ export class NatsScanRegistry implements ScanRegistry {
   async archives(): Promise<readonly ArchiveIdentity[]> {
     const all: ArchiveIdentity[] = [];
     for await (const key of await this.numbers.keys()) {
-      if (key.startsWith(NUMBER)) continue;
+      if (key.startsWith(NUMBER) || key.startsWith(ACTIVE)) continue;
       const found = await this.numbers.get(key);
       if (found !== null) all.push(found.json<ArchiveIdentity>());
     }
@@ -85,8 +94,25 @@ export class NatsScanRegistry implements ScanRegistry {
     return last;
   }
 
-  async add(state: ScanState): Promise<void> {
-    await this.states.create(state.id, JSON.stringify(state));
+  async add(state: ScanState): Promise<string | undefined> {
+    const key = `${ACTIVE}${state.archive.number}`;
+    for (;;) {
+      try {
+        const found = await this.numbers.get(key);
+        if (found === null || found.operation !== 'PUT') await this.numbers.create(key, state.id);
+        else {
+          const other = await this.find(found.string());
+          const isFresh = Date.now() - found.created.getTime() < NAMED_FIRST;
+          if (other === undefined ? isFresh : isActive(other.state)) return found.string();
+          await this.numbers.update(key, state.id, found.revision);
+        }
+        await this.states.create(state.id, JSON.stringify(state));
+        return undefined;
+      } catch (error) {
+        // Another one has claimed the archive meanwhile: it is looked at who.
+        if (!isTaken(error)) throw error;
+      }
+    }
   }
 
   async find(id: string): Promise<KnownScan | undefined> {
@@ -95,26 +121,14 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async all(): Promise<readonly KnownScan[]> {
-    this.watched ??= this.watch();
-    const scans = [...(await this.watched).values()];
-    return scans.sort((a, b) => (a.state.startedAt < b.state.startedAt ? 1 : -1));
-  }
-
-  /** Scanners ask for all scans several times a second: the server tells what changes instead. */
-  private async watch(): Promise<ReadonlyMap<string, KnownScan>> {
-    const known = new Map<string, KnownScan>();
-    const changes = await this.states.watch();
-    const follow = async () => {
-      for await (const entry of changes) note(known, entry);
-      this.watched = undefined;
-    };
-    const first = await this.states.keys();
-    for await (const key of first) {
-      const found = await this.states.get(key);
-      if (found !== null) note(known, found);
+    const scans: KnownScan[] = [];
+    // Read from the bucket's stream: listing keys takes a consumer each time, and a watch lags.
+    for await (const message of this.messages(STATES_STREAM, `$KV.${SCAN_STATES}.>`)) {
+      if (message.data.length === 0) continue;
+      const changedAt = message.time.getTime();
+      scans.push({ state: message.json<ScanState>(), revision: message.seq, changedAt });
     }
-    void follow().catch(() => (this.watched = undefined));
-    return known;
+    return scans.sort((a, b) => (a.state.startedAt < b.state.startedAt ? 1 : -1));
   }
 
   async replace(state: ScanState, revision: number): Promise<boolean> {
@@ -135,7 +149,7 @@ export class NatsScanRegistry implements ScanRegistry {
     let { sums, kept, next } = this.tallied.get(scan) ?? NOTHING;
     sums = { ...sums };
     kept = [...kept];
-    for await (const message of this.messages(tallySubject(scan, '*'), next)) {
+    for await (const message of this.messages(SCANS, tallySubject(scan, '*'), next)) {
       const tally = decodeTally(message.data);
       for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name];
       if (kept.length < MOST_KEPT) kept.push(...tally.kept);
@@ -150,12 +164,13 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async *held(scan: string): AsyncIterable<HeldChange> {
-    for await (const message of this.messages(heldSubject(scan, '*', '*'))) yield decodeHeld(message.data);
+    for await (const message of this.messages(SCANS, heldSubject(scan, '*', '*'))) yield decodeHeld(message.data);
   }
 
-  async forget(scan: string): Promise<void> {
+  async remove(scan: string): Promise<void> {
     this.tallied.delete(scan);
     await this.cluster.manager.streams.purge(SCANS, { filter: scanSubjects(scan) });
+    await this.states.purge(scan);
   }
 
   /** The first message of a subject stays: work that is done again finds its own records unchanged. */
@@ -168,13 +183,13 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   /** All messages of a subject filter, in the order of writing. */
-  private async *messages(filter: string, first = 1): AsyncIterable<StoredMsg> {
+  private async *messages(stream: string, filter: string, first = 1): AsyncIterable<StoredMsg> {
     let start = first;
     for (;;) {
       let got = 0;
       try {
         const { direct } = this.cluster.manager;
-        const batch = await direct.getBatch(SCANS, { seq: start, next_by_subj: filter, batch: BATCH });
+        const batch = await direct.getBatch(stream, { seq: start, next_by_subj: filter, batch: BATCH });
         for await (const message of batch) {
           got++;
           start = message.seq + 1;
@@ -189,10 +204,10 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 }
 
-function note(known: Map<string, KnownScan>, entry: KvEntry): void {
-  if ((known.get(entry.key)?.revision ?? 0) > entry.revision) return;
-  if (entry.operation === 'PUT') known.set(entry.key, knownScan(entry));
-  else known.delete(entry.key);
+/** @param replicas of the bucket where it is missing and is made; undefined: it is there */
+export function openBucket({ connection }: Cluster, name: string, replicas: number | undefined): Promise<KV> {
+  const buckets = new Kvm(connection);
+  return replicas === undefined ? buckets.open(name) : buckets.create(name, { history: 1, replicas });
 }
 
 function knownScan(entry: KvEntry): KnownScan {

@@ -60,7 +60,6 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       max_msgs_per_subject: 1,
       allow_direct: true,
       discard: DiscardPolicy.New,
-      max_age: 30 * DAY,
     },
     // What can never succeed, with the reason.
     {

@@ -8,9 +8,18 @@ import type { Chunk } from '../../core/ports/scan-ledger.ts';
 const ARCHIVE_TOKEN = 12;
 const FOLDER_TOKEN = 18;
 
+const archiveTokens = new Map<string, string>();
+/** Several subjects of one folder are asked for in a row. */
+let lastFolder = { archive: '', folder: '', subject: '' };
+
 /** Of an archive's name, or of a path under which a scanner sees one. */
 export function archiveToken(name: string): string {
-  return token(name, ARCHIVE_TOKEN);
+  let found = archiveTokens.get(name);
+  if (found === undefined) {
+    found = token(name, ARCHIVE_TOKEN);
+    archiveTokens.set(name, found);
+  }
+  return found;
 }
 
 function token(name: string, length: number): string {
@@ -18,7 +27,11 @@ function token(name: string, length: number): string {
 }
 
 function ofFolder(archive: string, folder: string): string {
-  return `ditag.record.${archiveToken(archive)}.${token(folder, FOLDER_TOKEN)}`;
+  if (lastFolder.subject === '' || lastFolder.folder !== folder || lastFolder.archive !== archive) {
+    const subject = `ditag.record.${archiveToken(archive)}.${token(folder, FOLDER_TOKEN)}`;
+    lastFolder = { archive, folder, subject };
+  }
+  return lastFolder.subject;
 }
 
 export function chunkSubject(archive: string, folder: string, { bits, index }: Chunk): string {

@@ -10,8 +10,8 @@ export interface ServiceLog {
 
 /** A service that was put together. */
 export interface RunningService {
-  /** Ends when the service was stopped; rejects when it cannot go on. */
-  run(): Promise<void>;
+  /** Ends when the service was stopped; rejects when it cannot go on. Calls `ready` when it answers. */
+  run(ready: () => void): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,8 +52,7 @@ export async function runService(name: string, build: (tools: ServiceTools) => P
         }
       },
     });
-    logger.info({}, 'ready');
-    await service.run();
+    await service.run(() => logger.info({}, 'ready'));
   } catch (error) {
     if (signals > 0) return;
     const message = error instanceof DitagError ? error.message : ((error as Error).stack ?? String(error));

@@ -84,7 +84,7 @@ export const ERRORS = {
   },
   'too-many-deletions': {
     message:
-      '{missed} of {known} known instances are gone from {archive}, more than 10 %. Nothing was changed. If this is right, run again with --accept-deletions.',
+      '{missed} of {known} known instances are gone from {archive}, more than 10 %. None of them has left the index. If this is right, run again with --accept-deletions.',
     exitCode: 1,
     retry: 'later',
   },

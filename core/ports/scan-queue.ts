@@ -3,11 +3,13 @@
 import type { ScanJob } from '../jobs/jobs.ts';
 import type { ArchiveIdentity } from './record-log.ts';
 
-/** Jobs of one scan that are carried out together, in order. */
+/** Jobs of one scan that are carried out by one scanner. */
 export interface ScanWork {
   readonly scan: string;
   readonly archive: ArchiveIdentity;
   readonly acceptDeletions: boolean;
+  /** Nothing was known of the archive when the scan began. */
+  readonly isNew: boolean;
   readonly jobs: readonly ScanJob[];
 }
 

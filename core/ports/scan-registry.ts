@@ -60,8 +60,8 @@ export interface ScanRegistry {
   /** The archive of this name, which is given a number when it is named first. */
   archive(name: string): Promise<ArchiveIdentity>;
   archives(): Promise<readonly ArchiveIdentity[]>;
-  /** Keeps a new scan. */
-  add(state: ScanState): Promise<void>;
+  /** Keeps a new scan. Where another one of its archive is under way it is not kept, and that one's id is returned. */
+  add(state: ScanState): Promise<string | undefined>;
   find(id: string): Promise<KnownScan | undefined>;
   /** The newest first. */
   all(): Promise<readonly KnownScan[]>;
@@ -75,6 +75,11 @@ export interface ScanRegistry {
   hold(scan: string, piece: string, number: number, change: HeldChange): Promise<void>;
   /** Everything held back, in the order of holding. */
   held(scan: string): AsyncIterable<HeldChange>;
-  /** Forgets tallies and what was held. */
-  forget(scan: string): Promise<void>;
+  /** Forgets a scan, its tallies and what it held back. */
+  remove(scan: string): Promise<void>;
+}
+
+/** Whether a scan is under way. */
+export function isActive({ status }: ScanState): boolean {
+  return status === 'starting' || status === 'scanning' || status === 'publishing';
 }

@@ -35,6 +35,9 @@ export type WorkOutcome = 'done' | 'superseded' | 'unmounted';
 const JOBS_AT_ONCE = 8;
 /** Held changes of one job have numbers of their own, so that doing it again gives the same. */
 const NUMBERS_A_JOB = 1_000_000;
+/** Sub-folders are scanned in the same piece of work up to so many folders, or files looked at: a message costs as much. */
+const FOLDERS_A_PIECE = 64;
+const FILES_A_PIECE = 4_000;
 
 /** Tells a piece of work from all others of its scan: the same jobs are the same piece, however often they were added. */
 export function pieceOf({ jobs }: ScanWork): string {
@@ -44,29 +47,80 @@ export function pieceOf({ jobs }: ScanWork): string {
   return createHash('sha256').update(JSON.stringify(names)).digest('base64url').slice(0, 22);
 }
 
-/** Carries out `work`. */
-export async function carryOutWork(work: ScanWork, ports: WorkPorts): Promise<WorkOutcome> {
+/**
+ * Carries out `work`, and what lies below its folders as far as one piece goes: level by level, so that doing it again
+ * hands on the same. @param isFirst nobody has taken it before
+ */
+export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: WorkPorts): Promise<WorkOutcome> {
   const piece = pieceOf(work);
   const tally: Tally = { ...NO_TALLY, kept: [] };
+  const ledgerOf = () => (work.isNew && isFirst ? EMPTY_LEDGER : ports.log.ledger(work.archive));
+  const later: ScanJob[] = [];
+  let number = 0;
+  for (let level = work.jobs; level.length > 0; ) {
+    const first = number;
+    number += level.length;
+    const children = await inOrder(level, (job, n) =>
+      new Job(work, piece, first + n, ports, tally, ledgerOf()).run(job),
+    );
+    const next: ScanJob[] = [];
+    for (const child of children) {
+      if (typeof child === 'string') return child;
+      next.push(...child.folders);
+      later.push(...child.jobs);
+    }
+    const room = tally.files > FILES_A_PIECE ? 0 : Math.max(0, FOLDERS_A_PIECE - number);
+    level = next.slice(0, room);
+    later.push(...next.slice(room));
+  }
+  await handOn(work, later, ports.queue);
+  await ports.registry.addTally(work.scan, piece, tally);
+  return 'done';
+}
+
+/** Runs `one` for each job, some at a time. Returns the results in the order of the jobs. */
+async function inOrder<T>(jobs: readonly ScanJob[], one: (job: ScanJob, n: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = new Array(jobs.length);
   let next = 0;
-  let outcome: WorkOutcome = 'done';
   const worker = async () => {
-    while (outcome === 'done' && next < work.jobs.length) {
-      const number = next++;
-      const ended = await new Job(work, piece, number, ports, tally).run();
-      if (ended !== 'done') outcome = ended;
+    while (next < jobs.length) {
+      const n = next++;
+      results[n] = await one(jobs[n]!, n);
     }
   };
   await Promise.all(Array.from({ length: JOBS_AT_ONCE }, worker));
-  if (outcome === 'done') await ports.registry.addTally(work.scan, piece, tally);
-  return outcome;
+  return results;
+}
+
+/** Gives out what one piece of work leaves over: folders by the handful, chunks of huge folders one by one. */
+async function handOn(work: ScanWork, jobs: readonly ScanJob[], queue: ScanQueue): Promise<void> {
+  const folders = jobs.filter((job) => job.job === 'scan-folder' && job.slice === undefined);
+  const share = Math.min(MOST_FOLDERS, Math.ceil(folders.length / SHARES));
+  const pieces = jobs.filter((job) => job.job !== 'scan-folder' || job.slice !== undefined).map((job) => [job]);
+  for (let at = 0; at < folders.length; at += share) pieces.push(folders.slice(at, at + share));
+  await Promise.all(pieces.map((piece) => queue.add({ ...work, jobs: piece })));
+}
+
+/** Of an archive of which nothing is known yet. Where that is not so any more, writing on its word fails. */
+const EMPTY_LEDGER: LogLedger = {
+  subfolders: () => [],
+  chunkBits: () => 0,
+  chunk: () => undefined,
+  chunkPosition: async () => 0,
+  folderPosition: async () => 0,
+};
+
+/** What is to be done below a job's folder. */
+interface Children {
+  readonly folders: readonly ScanJob[];
+  readonly jobs: readonly ScanJob[];
 }
 
 type Tally = Mutable<ScanTally> & { kept: ScanTally['kept'][number][] };
 
 const NO_TALLY = { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 };
 
-/** One job of a piece of work. */
+/** One job of a piece of work; `number` is its place in it. */
 class Job {
   private readonly work: ScanWork;
   private readonly piece: string;
@@ -77,26 +131,27 @@ class Job {
   private held = 0;
   private isSuperseded = false;
 
-  constructor(work: ScanWork, piece: string, number: number, ports: WorkPorts, tally: Tally) {
+  constructor(work: ScanWork, piece: string, number: number, ports: WorkPorts, tally: Tally, ledger: LogLedger) {
     this.work = work;
     this.piece = piece;
     this.number = number;
     this.ports = ports;
     this.tally = tally;
-    this.ledger = ports.log.ledger(work.archive);
+    this.ledger = ledger;
   }
 
-  async run(): Promise<WorkOutcome> {
+  async run(job: ScanJob): Promise<Children | Exclude<WorkOutcome, 'done'>> {
     const { work, ports, ledger } = this;
-    const job = work.jobs[this.number]!;
     const { files } = ports;
     const { events, subfolders, jobs } = await carryOutScanJob(job, { files, ledger }, work);
     if (events.some(tellsOfLoss) && !(await ports.isMounted())) return 'unmounted';
     const loses = events.some(({ event }) => event === 'folders-vanished');
     for (const event of events) await this.store(event, loses);
     if (this.isSuperseded) return 'superseded';
-    await this.addChildren(job.folder, subfolders, jobs);
-    return 'done';
+    return {
+      folders: subfolders.map((name) => ({ job: 'scan-folder', folder: joinPath(job.folder, name) })),
+      jobs,
+    };
   }
 
   private async store(event: ScanEvent, loses: boolean): Promise<void> {
@@ -165,17 +220,6 @@ class Job {
   private async hold(change: HeldChange): Promise<void> {
     const number = this.number * NUMBERS_A_JOB + this.held++;
     await this.ports.registry.hold(this.work.scan, this.piece, number, change);
-  }
-
-  private async addChildren(folder: string, subfolders: readonly string[], jobs: readonly ScanJob[]): Promise<void> {
-    const { work, ports } = this;
-    const share = Math.min(MOST_FOLDERS, Math.ceil(subfolders.length / SHARES));
-    const pieces: ScanJob[][] = jobs.map((job) => [job]);
-    for (let at = 0; at < subfolders.length; at += share) {
-      const names = subfolders.slice(at, at + share);
-      pieces.push(names.map((name) => ({ job: 'scan-folder', folder: joinPath(folder, name) })));
-    }
-    await Promise.all(pieces.map((piece) => ports.queue.add({ ...work, jobs: piece })));
   }
 }
 

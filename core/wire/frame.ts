@@ -1,5 +1,5 @@
 // How everything travels between the parts of a cluster: one byte that says the version, the length of a description,
-// the description as JSON compressed with Zstandard, and after it bytes as they are (the record of a chunk, which is
+// the description as JSON (compressed with Zstandard, unless it is short), and after it bytes as they are (the record of a chunk, which is
 // compressed already). docs/wire.md lists the descriptions.
 import { Buffer } from 'node:buffer';
 import zlib from 'node:zlib';
@@ -8,6 +8,10 @@ import { ditagError } from '../errors/errors.ts';
 /** To be raised with every change that an older ditag would misread. */
 export const WIRE_VERSION = 1;
 const HEAD = 5;
+/** Shorter descriptions are not compressed (bytes): that would cost more than it saves. */
+const SHORT = 512;
+/** The first byte of what Zstandard has compressed; JSON never begins with it. */
+const ZSTD_MAGIC = 0x28;
 const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 /** A description is never larger than this when it is unpacked (bytes): what claims to be is not believed. */
 const MOST_BYTES = 256 * 1024 * 1024;
@@ -20,7 +24,8 @@ export interface Frame {
 
 /** Puts a message together. */
 export function encodeFrame(description: unknown, bytes: Uint8Array = NOTHING): Uint8Array {
-  const text = zlib.zstdCompressSync(Buffer.from(JSON.stringify(description), 'utf8'), QUICK);
+  const plain = Buffer.from(JSON.stringify(description), 'utf8');
+  const text = plain.length < SHORT ? plain : zlib.zstdCompressSync(plain, QUICK);
   const frame = Buffer.allocUnsafe(HEAD + text.length + bytes.length);
   frame[0] = WIRE_VERSION;
   frame.writeUInt32LE(text.length, 1);
@@ -41,7 +46,9 @@ export function decodeFrame(frame: Uint8Array): Frame {
   if (end > frame.length) throw ditagError('damaged-message', { reason: 'it is cut off' });
   let description: unknown;
   try {
-    const text = zlib.zstdDecompressSync(view.subarray(HEAD, end), { maxOutputLength: MOST_BYTES });
+    const packed = view.subarray(HEAD, end);
+    const isPacked = packed[0] === ZSTD_MAGIC;
+    const text = isPacked ? zlib.zstdDecompressSync(packed, { maxOutputLength: MOST_BYTES }) : packed;
     description = JSON.parse(text.toString('utf8'));
   } catch (error) {
     throw ditagError('damaged-message', { reason: (error as Error).message }, error);

@@ -63,6 +63,7 @@ export const ScanWorkMessage = Type.Object({
   scan: Type.String(),
   archive: Archive,
   acceptDeletions: Type.Boolean(),
+  isNew: Type.Boolean(),
   jobs: Type.Array(Job),
 });
 

@@ -27,7 +27,9 @@ const VARIABLES = Type.Object({
 await runService('api', async ({ logger, waitFor }) => {
   const set = readSettings(VARIABLES, process.env);
   const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
-  const cluster = await openCluster(natsSettings(set), 'ditag api', true);
+  const cluster = await openCluster(natsSettings(set), 'ditag api', (reason) =>
+    logger.warn({ reason }, 'NATS does not answer yet'),
+  );
   const address = {
     node: set.DITAG_ELASTICSEARCH_URL,
     apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
@@ -49,11 +51,14 @@ await runService('api', async ({ logger, waitFor }) => {
   });
   let end: () => void = () => {};
   return {
-    run: async () => {
+    run: async (ready) => {
       if (set.DITAG_HTTP_PORT !== undefined) {
         await server.listen({ host: set.DITAG_HTTP_HOST ?? '127.0.0.1', port: Number(set.DITAG_HTTP_PORT) });
       }
       requests.start();
+      // The server knows of the subscriptions when it has answered.
+      await cluster.connection.flush();
+      ready();
       await new Promise<void>((resolve) => (end = resolve));
     },
     stop: async () => {

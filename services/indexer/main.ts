@@ -36,7 +36,9 @@ await runService('indexer', async ({ logger, waitFor }) => {
     apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
     ca: read(set.DITAG_ELASTICSEARCH_CA),
   };
-  const cluster = await openCluster(natsSettings(set), 'ditag indexer', true);
+  const cluster = await openCluster(natsSettings(set), 'ditag indexer', (reason) =>
+    logger.warn({ reason }, 'NATS does not answer yet'),
+  );
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
   for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
   const failed = new NatsFailedMessages(cluster);
@@ -82,7 +84,10 @@ await runService('indexer', async ({ logger, waitFor }) => {
     },
   });
   return {
-    run: () => keeper.run(),
+    run: (ready) => {
+      ready();
+      return keeper.run();
+    },
     stop: async () => {
       await health.stop();
       await keeper.stop();

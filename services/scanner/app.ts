@@ -15,7 +15,7 @@ import type { ScanQueue, TakenWork } from '../../core/ports/scan-queue.ts';
 import type { KnownScan, ScanRegistry, ScanState } from '../../core/ports/scan-registry.ts';
 import { carryOutWork, pieceOf } from '../../core/stages/carry-out-work.ts';
 import { checkRoot } from '../../core/stages/check-root.ts';
-import { finishScan } from '../../core/stages/finish-scan.ts';
+import { changeScan, delay, pause, ScanKeeper } from './scan-keeper.ts';
 
 export interface ScannerPorts {
   readonly queue: ScanQueue;
@@ -26,6 +26,8 @@ export interface ScannerPorts {
   readonly failed: FailedMessages;
   readonly commands: ScanCommandSource;
   readonly logger: ScannerLog;
+  /** Whether an error is the cluster's own and may pass. */
+  readonly isPassing: (error: unknown) => boolean;
 }
 
 /** What the scanner tells: identifiers and counts, never values or paths. */
@@ -50,16 +52,11 @@ export interface ScannerOptions {
 
 /** While work lasts, the queue is told so this often (milliseconds). */
 const WORKING_EVERY = 3_000;
-/** Work that failed for a reason that may pass is taken again after this, and twice as much each time (milliseconds). */
-const RETRY_FIRST = 500;
-const RETRY_MOST = 60_000;
-/** Work that fails so often is put aside. */
-const MOST_ATTEMPTS = 8;
+/** Work that fails so often here, for reasons that do not pass, is put aside. */
+const MOST_FAILURES = 5;
 const UNMOUNTED_AGAIN = 5_000;
-/** How often scans are looked at that may have come to their end (milliseconds). */
+/** How often it is looked whether the index is behind (milliseconds). */
 const LOOK_EVERY = 250;
-/** A scan that is being finished and of which nothing was heard for so long is finished by another (milliseconds). */
-const FINISHER_SILENT = 12_000;
 /** A scan's state is believed for so long (milliseconds). */
 const STATE_FRESH = 1_000;
 const ROOT_SAMPLE = 64;
@@ -78,6 +75,8 @@ export class Scanner {
   private readonly mounted = new Map<number, Mounted>();
   private readonly states = new Map<string, { readonly scan: KnownScan | undefined; readonly readAt: number }>();
   private readonly running = new Set<Promise<void>>();
+  /** How often work has failed here, by its place in the queue. */
+  private readonly failures = new Map<number, number>();
   /** When it was looked at last whether the index is behind. */
   private lookedAt = 0;
 
@@ -86,15 +85,16 @@ export class Scanner {
     this.options = options;
   }
 
-  /** Runs until `stop`. Rejects when the cluster is lost for good. */
-  async run(): Promise<void> {
+  /** Runs until `stop`. @param ready is called when requests are answered */
+  async run(ready: () => void): Promise<void> {
     const { ports, options } = this;
     for (const archive of options.archives) {
       const identity = await ports.registry.archive(archive.name);
       this.mounted.set(identity.number, { ...archive, identity });
       ports.commands.serve(archive.name, archive.folder, (request) => this.start(identity.number, request));
     }
-    await Promise.all([this.work(), this.finish()]);
+    ready();
+    await Promise.all([this.work(), new ScanKeeper(ports, this.stopping.signal).run()]);
   }
 
   /** Takes nothing more, and ends when what was taken is done. */
@@ -108,10 +108,9 @@ export class Scanner {
   private async start(number: number, request: StartScan): Promise<StartedScan> {
     const { registry, queue, logger } = this.ports;
     const { identity, files, folder } = this.mounted.get(number)!;
-    const active = (await registry.all()).find(({ state }) => state.archive.number === number && isActive(state));
-    if (active !== undefined) throw ditagError('scan-running', { archive: identity.name, scan: active.state.id });
     const known = await this.known(identity);
-    await checkRoot(files, folder, request.acceptDeletions ? undefined : known);
+    const shown = `${identity.name} (${folder})`;
+    await checkRoot(files, shown, request.acceptDeletions ? undefined : known);
     const state: ScanState = {
       id: randomUUID().slice(0, 8),
       archive: identity,
@@ -122,10 +121,18 @@ export class Scanner {
       knownFiles: known?.files ?? 0,
       knownInstances: known?.instances ?? 0,
     };
-    await registry.add(state);
+    const underWay = await registry.add(state);
+    if (underWay !== undefined) throw ditagError('scan-running', { archive: identity.name, scan: underWay });
     const { id, acceptDeletions } = state;
-    await queue.add({ scan: id, archive: identity, acceptDeletions, jobs: [{ job: 'scan-folder', folder: '' }] });
-    await this.change(id, (now) => (now.status === 'starting' ? { ...now, status: 'scanning' } : undefined));
+    const isNew = known === undefined;
+    await queue.add({
+      scan: id,
+      archive: identity,
+      acceptDeletions,
+      isNew,
+      jobs: [{ job: 'scan-folder', folder: '' }],
+    });
+    await changeScan(registry, id, (now) => (now.status === 'starting' ? { ...now, status: 'scanning' } : undefined));
     logger.info({ scan: id, archive: identity.number }, 'scan started');
     return { scan: id, archive: identity, knownFiles: state.knownFiles };
   }
@@ -160,7 +167,7 @@ export class Scanner {
         }
       } catch (error) {
         this.ports.logger.warn({ reason: (error as Error).message }, 'work stopped coming');
-        await pause(RETRY_FIRST, signal);
+        await pause(delay(1), signal);
       }
     }
   }
@@ -187,7 +194,7 @@ export class Scanner {
       if (!isScanned(await this.state(work.scan))) return await taken.done();
       const { files, folder, identity } = this.mounted.get(work.archive.number)!;
       const isMounted = () => this.isMounted(files, folder, work.acceptDeletions ? undefined : identity);
-      const outcome = await carryOutWork(work, { ...ports, files, isMounted });
+      const outcome = await carryOutWork(work, attempt === 1, { ...ports, files, isMounted });
       if (outcome === 'done') await taken.done();
       else if (outcome === 'superseded') taken.later(delay(attempt));
       else {
@@ -223,7 +230,10 @@ export class Scanner {
     const kind = error instanceof Error ? error.name : 'unknown';
     logger.warn({ scan: work.scan, attempt, error: kind, reason: (error as Error).message }, 'work failed');
     try {
-      if (attempt < MOST_ATTEMPTS) return taken.later(delay(attempt));
+      const failures = (this.failures.get(position) ?? 0) + (this.ports.isPassing(error) ? 0 : 1);
+      this.failures.set(position, failures);
+      if (failures < MOST_FAILURES) return taken.later(delay(attempt));
+      this.failures.delete(position);
       await failed.add('jobs', position, (error as Error).message);
       const kept = work.jobs.map(({ folder }) => ({ folder, reason: 'unreadable' as const, detail: kind }));
       await registry.addTally(work.scan, pieceOf(work), { ...NO_TALLY, kept });
@@ -242,81 +252,10 @@ export class Scanner {
     this.states.set(scan, { scan: found, readAt: now });
     return found?.state;
   }
-
-  /** Looks for scans that have come to their end, and finishes them. */
-  private async finish(): Promise<void> {
-    const { registry, queue, logger } = this.ports;
-    while (!this.stopping.signal.aborted) {
-      await pause(LOOK_EVERY, this.stopping.signal);
-      try {
-        for (const scan of await registry.all()) {
-          const { state } = scan;
-          const isOver = state.status === 'scanning' && (await queue.left(state.archive, state.id)) === 0;
-          const isLeft = state.status === 'publishing' && Date.now() - scan.changedAt > FINISHER_SILENT;
-          if (isOver || isLeft) await this.finishOne(scan);
-        }
-      } catch (error) {
-        logger.warn({ reason: (error as Error).message }, 'scans could not be looked at');
-        await pause(RETRY_FIRST, this.stopping.signal);
-      }
-    }
-  }
-
-  private async finishOne({ state, revision }: KnownScan): Promise<void> {
-    const { registry, logger } = this.ports;
-    const publishing: ScanState = { ...state, status: 'publishing' };
-    // Of several scanners that see the end at once one does it.
-    if (!(await registry.replace(publishing, revision))) return;
-    const heart = setInterval(() => void this.change(state.id, (now) => now).catch(() => {}), WORKING_EVERY);
-    try {
-      for (let attempt = 1; !this.stopping.signal.aborted; attempt++) {
-        try {
-          const finished = await finishScan(publishing, { ...this.ports, now: () => new Date().toISOString() });
-          await this.change(state.id, (now) => (now.status === 'publishing' ? finished : undefined));
-          logger.info({ scan: state.id, archive: state.archive.number, status: finished.status }, 'scan ended');
-          return;
-        } catch (error) {
-          logger.warn({ scan: state.id, reason: (error as Error).message }, 'the scan cannot be ended yet');
-          await pause(delay(attempt), this.stopping.signal);
-        }
-      }
-    } finally {
-      clearInterval(heart);
-    }
-  }
-
-  /** Changes a scan's state as it is now; `undefined` leaves it. */
-  private async change(id: string, change: (now: ScanState) => ScanState | undefined): Promise<void> {
-    for (;;) {
-      const found = await this.ports.registry.find(id);
-      const next = found === undefined ? undefined : change(found.state);
-      if (found === undefined || next === undefined || (await this.ports.registry.replace(next, found.revision)))
-        return;
-    }
-  }
 }
 
 const NO_TALLY = { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 };
 
-function isActive({ status }: ScanState): boolean {
-  return status === 'starting' || status === 'scanning' || status === 'publishing';
-}
-
 function isScanned(state: ScanState | undefined): boolean {
   return state?.status === 'starting' || state?.status === 'scanning';
-}
-
-function delay(attempt: number): number {
-  return Math.min(RETRY_MOST, RETRY_FIRST * 2 ** (attempt - 1));
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    const end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import Type from 'typebox';
 import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
-import { openCluster } from '../../adapters/nats/connection.ts';
+import { isPassing, openCluster } from '../../adapters/nats/connection.ts';
 import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
 import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
@@ -14,6 +14,7 @@ import { NatsScanQueue } from '../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
 import { ensureStreams } from '../../adapters/nats/streams.ts';
 import { runService } from '../../adapters/process/run-service.ts';
+import { DitagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
 import {
   archivesOf,
@@ -36,7 +37,9 @@ await runService('scanner', async ({ logger }) => {
   const calls = Number(set.DITAG_SCANNER_CALLS ?? 64);
   // The thread pool is made at its first use: calls to a slow mount wait in it side by side.
   process.env.UV_THREADPOOL_SIZE ??= String(calls);
-  const cluster = await openCluster(natsSettings(set), 'ditag scanner', true);
+  const cluster = await openCluster(natsSettings(set), 'ditag scanner', (reason) =>
+    logger.warn({ reason }, 'NATS does not answer yet'),
+  );
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
   for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
   const failed = new NatsFailedMessages(cluster);
@@ -55,6 +58,7 @@ await runService('scanner', async ({ logger }) => {
         logger.warn({ reason: (error as Error).name }, 'a request failed'),
       ),
       logger,
+      isPassing: (error) => isPassing(error) || (error instanceof DitagError && error.retry === 'later'),
     },
     {
       archives: [...archivesOf(set.DITAG_ARCHIVES)].map(([name, folder]) => ({
@@ -70,7 +74,7 @@ await runService('scanner', async ({ logger }) => {
     numbers: () => ({}),
   });
   return {
-    run: () => scanner.run(),
+    run: (ready) => scanner.run(ready),
     stop: async () => {
       await health.stop();
       await scanner.stop();

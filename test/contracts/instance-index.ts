@@ -72,7 +72,8 @@ function contractSeries(count: number): ContractSeries[] {
   });
 }
 
-const QUERIES: readonly QueryText[] = [
+/** Queries of every kind over these values. */
+export const QUERIES: readonly QueryText[] = [
   {},
   { sdate: '19820111' },
   { edate: '19820111' },

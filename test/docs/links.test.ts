@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { codeSpans, PROJECT, pages, proseOf, readPage } from './markdown.ts';
 
 /** What a code span that names a file of the project starts with. */
-const FOLDERS = ['adapters', 'bench', 'cli', 'core', 'docs', 'scripts', 'test', '.ci'];
+const FOLDERS = ['adapters', 'bench', 'cli', 'core', 'deploy', 'docs', 'scripts', 'services', 'test', '.ci'];
 
 /** Runs of benchmarks are there when someone has kept one. */
 const KEPT_RUNS = 'docs/performance/';

@@ -4,15 +4,18 @@ import { after, before, test } from 'node:test';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { readPage } from './markdown.ts';
 
-const COMMANDS = ['index', 'query', 'stats'];
-const PAGES = ['README.md', 'docs/queries.md'];
+const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
+const COMMANDS = ['index', 'query', 'stats', ...JOBS];
+const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md'];
+/** What every command has. */
+const GLOBAL = ['--config-file', '--help', '--local', '--nats'];
 const help = new Map<string, Set<string>>();
 
 const home = temporaryFolder({ after });
 
 before(async () => {
   for (const command of ['', ...COMMANDS]) {
-    const { code, stdout } = await runDitag([...(command === '' ? [] : [command]), '--help'], { home });
+    const { code, stdout } = await runDitag([...command.split(' ').filter((word) => word !== ''), '--help'], { home });
     assert.equal(code, 0);
     const listed = Array.from(stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1]!);
     help.set(command, new Set(listed));
@@ -28,11 +31,19 @@ function aboutDitag(page: string): string {
   return readPage(page)
     .replaceAll(/npm run (--silent )?ditag --/g, 'ditag')
     .replaceAll(/`npm [^`]+`/g, '')
+    .replaceAll(/npm run cluster --.*$/gm, '')
+    .replaceAll('`--state DIR`', '')
     .replaceAll(/<!--.*?-->/g, '');
 }
 
 test('the commands are those of the program', () => {
-  assert.deepEqual([...help.get('')!].sort(), ['--config-file', '--help']);
+  assert.deepEqual([...help.get('')!].sort(), GLOBAL);
+  for (const command of JOBS) assert.deepEqual([...help.get(command)!].sort(), GLOBAL);
+});
+
+test('the table of jobs has its commands', () => {
+  const rows = Array.from(readPage('docs/cluster.md').matchAll(/^\| `ditag (jobs [a-z]+)/gm), (match) => match[1]!);
+  assert.deepEqual(rows, JOBS.slice(1));
 });
 
 for (const command of COMMANDS) {
@@ -64,5 +75,6 @@ test('the table of an option names the command that has it', () => {
   assert.deepEqual(rows(section('## Options of `query`')), of('query'));
   assert.deepEqual([...rows(section('## `stats`')), '--help'].sort(), of('stats'));
   const index = readme.slice(readme.indexOf('## Options of `index`')).split(/\n## /)[0]!;
-  assert.deepEqual([...rows(index), '--config-file', '--help'].sort(), of('index'));
+  assert.deepEqual([...rows(index), ...GLOBAL].sort(), of('index'));
+  assert.deepEqual([...rows(readme.slice(readme.indexOf('## A cluster')).split(/\n## /)[0]!)], ['--local', '--nats']);
 });

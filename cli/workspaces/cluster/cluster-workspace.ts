@@ -114,7 +114,7 @@ export class ClusterWorkspace implements Workspace {
   }
 
   private open(): Promise<Cluster> {
-    return openCluster(this.settings, 'ditag command', false);
+    return openCluster(this.settings, 'ditag command');
   }
 
   /** Watches a scan to its end; throws its failure, and `detached` where the command is interrupted before. */

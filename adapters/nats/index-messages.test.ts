@@ -1,0 +1,154 @@
+// Answers of any length over NATS: an index that is made up here behind the serving side, the asking side before it.
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { after, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { PublishedIndex } from '../../core/ports/published-index.ts';
+import { makeQuery, type QueryText } from '../../core/query/query.ts';
+import { natsHere } from '../../test/contracts/nats-here.ts';
+import { NatsInstanceIndex } from './index-client.ts';
+import { NatsIndexServer } from './index-server.ts';
+
+/** As a server has it that nobody has configured. */
+const nats = natsHere({ after }, 'max_payload: 1MB');
+const MB = 1024 * 1024;
+
+interface Made {
+  readonly search?: () => AsyncIterable<RowBatch>;
+  readonly skipped?: () => AsyncIterable<SkippedFile>;
+}
+
+async function indexOver(
+  context: TestContext,
+  { search, skipped }: Made,
+): Promise<{ index: NatsInstanceIndex; failures: unknown[] } | undefined> {
+  const [serving, asking] = [await nats.open(), await nats.open()];
+  if (serving === undefined || asking === undefined) return undefined;
+  const made = { search, skippedFiles: skipped } as unknown as InstanceIndex;
+  const failures: unknown[] = [];
+  const server = new NatsIndexServer(
+    serving.connection,
+    made,
+    {} as PublishedIndex,
+    (error) => void failures.push(error),
+  );
+  server.start();
+  await serving.connection.flush();
+  context.after(() => server.stop());
+  return { index: new NatsInstanceIndex(asking.connection, 'nats://test', async () => {}), failures };
+}
+
+const query = (text: QueryText = {}) => makeQuery(text);
+
+async function until(check: () => boolean): Promise<void> {
+  for (let i = 0; i < 250 && !check(); i++) await sleep(20);
+  assert.ok(check(), 'it never came to be');
+}
+
+test('300,000 rows arrive as they are, and neither side holds more than a few pages', async (t) => {
+  const line = `${'x'.repeat(299)}\n`;
+  const lines = Buffer.from(line.repeat(1000));
+  let ahead = 0;
+  async function* search() {
+    for (let i = 0; i < 300; i++) {
+      ahead++;
+      yield { rows: 1000, lines, more: undefined };
+    }
+  }
+  const served = await indexOver(t, { search });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  let [rows, bytes, most, taken] = [0, 0, 0, 0];
+  for await (const batch of served.index.search(await query())) {
+    rows += batch.rows;
+    bytes += batch.lines.length;
+    most = Math.max(most, ahead - ++taken);
+    if (taken === 100) await sleep(300);
+  }
+  assert.deepEqual([rows, bytes], [300_000, 300_000 * line.length]);
+  assert.ok(most <= 5, `the server was ${most} batches ahead`);
+});
+
+test('batches of 3 MB pass a server that takes 1 MB, with their further columns', async (t) => {
+  const lines = randomBytes(3 * MB);
+  const more = Array.from({ length: 100 }, () => [randomBytes(15_000).toString('base64'), 'é脳']);
+  async function* search() {
+    for (let i = 0; i < 3; i++) yield { rows: 100, lines, more };
+    yield { rows: 1, lines: lines.subarray(0, 10), more: [['', '']] };
+  }
+  const served = await indexOver(t, { search });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  const batches: RowBatch[] = [];
+  for await (const batch of served.index.search(await query({ columns: 'Rows,Modality' }))) batches.push(batch);
+  assert.deepEqual(
+    batches.map((batch) => batch.rows),
+    [100, 100, 100, 1],
+  );
+  for (const batch of batches.slice(0, 3)) {
+    assert.ok(Buffer.from(batch.lines).equals(lines));
+    assert.deepEqual(batch.more, more);
+  }
+  assert.deepEqual(batches[3]!.more, [['', '']]);
+  assert.deepEqual(served.failures, []);
+});
+
+test('skipped files with long names pass it too', async (t) => {
+  const files = Array.from({ length: 3000 }, (_, i) => ({
+    archive: 'a',
+    path: `${i}/${randomBytes(1500).toString('hex')}`,
+    reason: 'not-dicom',
+  }));
+  async function* skipped() {
+    yield* files;
+  }
+  const served = await indexOver(t, { skipped });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  const found: SkippedFile[] = [];
+  for await (const file of served.index.skippedFiles()) found.push(file);
+  assert.deepEqual(found, files);
+});
+
+test('a reader that stops early ends the answer where it is made', async (t) => {
+  let ended = false;
+  async function* search() {
+    try {
+      for (;;) yield { rows: 1, lines: Buffer.from('x\n'), more: undefined };
+    } finally {
+      ended = true;
+    }
+  }
+  const served = await indexOver(t, { search });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  let taken = 0;
+  for await (const _ of served.index.search(await query())) if (++taken === 5) break;
+  await until(() => ended);
+});
+
+test('600 short answers in a row leave nothing open', async (t) => {
+  async function* search() {
+    yield { rows: 1, lines: Buffer.from('x\n'), more: undefined };
+  }
+  const served = await indexOver(t, { search });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  for (let i = 0; i < 600; i++) {
+    for await (const batch of served.index.search(await query())) assert.equal(batch.rows, 1);
+  }
+});
+
+test('600 answers that fail leave nothing open, and say no values', async (t) => {
+  // biome-ignore lint/correctness/useYield: fails before the first row
+  async function* search(): AsyncGenerator<RowBatch> {
+    throw new Error('secret value');
+  }
+  const served = await indexOver(t, { search });
+  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  for (let i = 0; i < 600; i++) {
+    const answer = served.index.search(await query())[Symbol.asyncIterator]();
+    await assert.rejects(answer.next(), (error: Error & { code: string }) => {
+      assert.equal(error.code, 'cluster-failed');
+      return !error.message.includes('secret') && !error.message.includes('too many');
+    });
+  }
+  assert.equal(served.failures.length, 600);
+});
