@@ -13,7 +13,7 @@ import type { HeldChange, ScanRegistry, ScanTally } from '../ports/scan-registry
 import { carryOutScanJob } from './carry-out-scan-job.ts';
 
 /** Folders that are scanned as one piece of work, at most; fewer where there are few, so that all scanners get some. */
-const MOST_FOLDERS = 32;
+const MOST_FOLDERS = 8;
 const SHARES = 16;
 
 export interface WorkPorts {
@@ -36,8 +36,8 @@ const JOBS_AT_ONCE = 8;
 /** Held changes of one job have numbers of their own, so that doing it again gives the same. */
 const NUMBERS_A_JOB = 1_000_000;
 /** Sub-folders are scanned in the same piece of work up to so many folders, or files looked at: a message costs as much. */
-const FOLDERS_A_PIECE = 64;
-const FILES_A_PIECE = 4_000;
+const FOLDERS_A_PIECE = 16;
+const FILES_A_PIECE = 1_000;
 
 /** Tells a piece of work from all others of its scan: the same jobs are the same piece, however often they were added. */
 export function pieceOf({ jobs }: ScanWork): string {
