@@ -17,6 +17,8 @@ import {
 
 const VERSION = '2.15.2';
 const OLDEST = '2.15';
+/** Go's own archive, and Debian's package, which are not always on the path. */
+const WHERE_GO_IS_PUT = ['/usr/local/go/bin/go', '/usr/lib/go/bin/go'];
 
 /** How to start a NATS server. */
 export interface NatsServerOptions {
@@ -59,7 +61,7 @@ export async function installNatsServer(): Promise<string> {
   const folder = join(partsFolder(), `nats-server-${VERSION}`);
   const built = join(folder, 'nats-server');
   if (isProgram(built)) return built;
-  const go = findOnPath('go');
+  const go = findOnPath('go') ?? WHERE_GO_IS_PUT.find(isProgram);
   if (go === undefined) {
     throw new MissingPart(
       `nats-server ${OLDEST} or newer is not here: put it on the path, or install Go, which then builds it.`,
