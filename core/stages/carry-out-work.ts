@@ -61,7 +61,7 @@ export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: Work
     const first = number;
     number += level.length;
     const children = await inOrder(level, (job, n) =>
-      new Job(work, piece, first + n, ports, tally, ledgerOf()).run(job),
+      new Job(work, piece, first + n, ports, tally, ledgerOf()).run(job, isFirst),
     );
     const next: ScanJob[] = [];
     for (const child of children) {
@@ -140,11 +140,13 @@ class Job {
     this.ledger = ledger;
   }
 
-  async run(job: ScanJob): Promise<Children | Exclude<WorkOutcome, 'done'>> {
+  async run(job: ScanJob, isFirst: boolean): Promise<Children | Exclude<WorkOutcome, 'done'>> {
     const { work, ports, ledger } = this;
     const { files } = ports;
     const { events, subfolders, jobs } = await carryOutScanJob(job, { files, ledger }, work);
     if (events.some(tellsOfLoss) && !(await ports.isMounted())) return 'unmounted';
+    // The mount may be back already: what could not be read is tried once more before that is believed.
+    if (isFirst && events.some(mayPass)) return 'unmounted';
     const loses = events.some(({ event }) => event === 'folders-vanished');
     for (const event of events) await this.store(event, loses);
     if (this.isSuperseded) return 'superseded';
@@ -227,6 +229,12 @@ class Job {
 function tellsOfLoss(event: ScanEvent): boolean {
   if (event.event !== 'chunk') return event.event !== 'folder-listed';
   return event.tally.lost > 0 || event.tally.vanished > 0 || (event.tally.skipped.unreadable ?? 0) > 0;
+}
+
+/** Something could not be read, and not for want of permission. */
+function mayPass(event: ScanEvent): boolean {
+  if (event.event === 'folder-kept') return event.detail !== 'EACCES';
+  return event.event === 'chunk' && (event.tally.skipped.unreadable ?? 0) > 0;
 }
 
 function goneChunk({ archive }: ScanWork, folder: string, chunk: Chunk): ChunkEntry {
