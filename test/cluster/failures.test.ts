@@ -151,7 +151,9 @@ describe('a cluster in trouble', () => {
     fs.renameSync(archive, `${archive}-away`);
     await sleep(1_500);
     fs.renameSync(`${archive}-away`, archive);
-    await isRight(await scan);
+    // What could not be read while it was away keeps what is known of it, and is read by the next scan.
+    await scan;
+    await isRight(await begin());
   });
 
   scenario('a scan that is under way is not begun again, and can be cancelled', async () => {
