@@ -98,13 +98,12 @@ test('pages after changes are a plain sorted array', () => {
       const expected = new Map<number, Row>();
       for (const round of rounds) {
         const merge = new PageMerge(database);
-        // In one round a series is put at most once, as a publication does it; amendments may follow, and none precedes.
+        // In one round a series is put at most once, as a publication does it; amendments may follow.
         const done = new Set<number>();
-        const amended = new Set<number>();
         for (const { series, date, uid, kind, value } of round) {
           const row = expected.get(series);
           if (kind === 'put') {
-            if (done.has(series) || amended.has(series)) continue;
+            if (done.has(series)) continue;
             done.add(series);
             if (row !== undefined) merge.remove(row.date, row.uid, series);
             const put = {
@@ -125,13 +124,11 @@ test('pages after changes are a plain sorted array', () => {
             merge.remove(row.date, row.uid, series);
             expected.delete(series);
           } else if (kind === 'amend') {
-            amended.add(series);
             const flags = (value & 0xff) << 8;
             merge.amend(row.date, row.uid, series, { instances: value, flags });
             expected.set(series, { ...row, instances: value, flags: flags | (row.flags & FLAG_HIDDEN) });
           } else {
             const hidden = kind === 'hide';
-            amended.add(series);
             merge.amend(row.date, row.uid, series, { hidden });
             expected.set(series, { ...row, flags: hidden ? row.flags | FLAG_HIDDEN : row.flags & ~FLAG_HIDDEN });
           }

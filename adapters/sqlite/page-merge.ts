@@ -74,7 +74,7 @@ export class PageMerge {
     this.insert.run(date, uid, series, AMEND, null, change.instances ?? null, change.flags ?? null, hidden, null, null);
   }
 
-  /** A new row. An old one of the same series is to be removed under its own date. */
+  /** A new row. An old one of the same series is to be removed under its own date, before. */
   put(row: PageRow): void {
     this.count++;
     const codes = new Uint8Array(row.codes.buffer, row.codes.byteOffset, row.codes.byteLength);
@@ -90,7 +90,7 @@ export class PageMerge {
     const pages = new PageStore(this.database);
     // SQLite compares TEXT as UTF-8 bytes, which is the order of code points: the same as that of the answers.
     const changes = this.database
-      .prepare('SELECT * FROM row_change ORDER BY date, uid, kind, series, rowid')
+      .prepare('SELECT * FROM row_change ORDER BY date, uid, rowid')
       .iterate() as Iterable<Change>;
     const output = new PageOutput(pages);
     let at = -1;
@@ -147,12 +147,11 @@ class PageOutput {
     let here: PageRow[] = [];
     while (this.next < before.length && compareKeys(before[this.next]!, date, uid) === 0)
       here.push(before[this.next++]!);
+    // In the order in which they were told: a row that is put has nothing of what was amended before.
     for (const change of changes) {
       if (change.kind === DELETE) here = here.filter((row) => row.series !== change.series);
       else if (change.kind === PUT) here.push(rowOf(change));
-    }
-    for (const change of changes) {
-      if (change.kind === AMEND) here = here.map((row) => (row.series === change.series ? amendRow(row, change) : row));
+      else here = here.map((row) => (row.series === change.series ? amendRow(row, change) : row));
     }
     here.sort((a, b) => a.series - b.series);
     for (const row of here) this.push(row);
