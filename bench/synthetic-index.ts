@@ -78,6 +78,7 @@ export function folderEvent(folder: SyntheticFolder): ChunkEvent {
       unchanged: 0,
       vanished: 0,
       appeared: files.length,
+      unread: 0,
       lost: 0,
     },
   };

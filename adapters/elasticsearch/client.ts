@@ -1,7 +1,9 @@
 // The client of Elasticsearch as ditag uses it: one address, an API key and a certificate authority where there are
 // some. What the client sends is in the other files of this folder.
+import fs from 'node:fs';
 import { Client, errors } from '@elastic/elasticsearch';
 import { ditagError } from '../../core/errors/errors.ts';
+import type { ElasticsearchSettings } from '../../core/settings/settings.ts';
 
 /** Where Elasticsearch answers. */
 export interface ElasticsearchAddress {
@@ -10,6 +12,12 @@ export interface ElasticsearchAddress {
   readonly apiKey?: string | undefined;
   /** The authority that signed the node's certificate, as PEM; undefined: one that the system trusts. */
   readonly ca?: string | undefined;
+}
+
+/** The address that settings say, with what is in their files. */
+export function addressOf({ url, apiKeyFile, caFile }: ElasticsearchSettings): ElasticsearchAddress {
+  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
+  return { node: url, apiKey: read(apiKeyFile), ca: read(caFile) };
 }
 
 /** A request for a large answer, or one that waits for a busy node. */

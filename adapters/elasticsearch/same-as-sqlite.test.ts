@@ -57,7 +57,17 @@ function chunkEvent({ folder, chunk, record, headers }: ChunkEntry): ChunkEvent 
     if (reason !== '') skipped[reason] = (skipped[reason] ?? 0) + 1;
   }
   const instances = files - Object.values(skipped).reduce((sum, n) => sum + n, 0);
-  const tally = { files, instances, skipped, opened: files, unchanged: 0, vanished: 0, appeared: files, lost: 0 };
+  const tally = {
+    files,
+    instances,
+    skipped,
+    opened: files,
+    unchanged: 0,
+    unread: 0,
+    vanished: 0,
+    appeared: files,
+    lost: 0,
+  };
   return {
     event: 'chunk',
     folder,

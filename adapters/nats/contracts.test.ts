@@ -17,26 +17,25 @@ const putAside = async (sequence: number, reason: string) => {
 
 recordLogContract('nats', async () => {
   const cluster = await nats.fresh();
-  if (cluster === undefined) return undefined;
   return { log: new NatsRecordLog(cluster), feed: () => new NatsRecordFeed(cluster, async () => 1, putAside) };
 });
 
 scanQueueContract('nats', async () => {
-  if ((await nats.fresh()) === undefined) return undefined;
+  await nats.fresh();
   return {
     open: async () => {
-      const cluster = (await nats.open())!;
+      const cluster = await nats.open();
       return { queue: new NatsScanQueue(cluster, putAside), die: () => cluster.close() };
     },
   };
 });
 
 scanRegistryContract('nats', async () => {
-  if ((await nats.fresh()) === undefined) return undefined;
-  return async () => NatsScanRegistry.open((await nats.open())!, 1);
+  await nats.fresh();
+  return async () => NatsScanRegistry.open(await nats.open(), 1);
 });
 
 indexGenerationsContract('nats', async () => {
-  if ((await nats.fresh()) === undefined) return undefined;
-  return async () => NatsIndexGenerations.open((await nats.open())!, 1);
+  await nats.fresh();
+  return async () => NatsIndexGenerations.open(await nats.open(), 1);
 });

@@ -2,8 +2,9 @@
 import type { KV } from '@nats-io/kv';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { Generations, IndexGenerations } from '../../core/ports/index-generations.ts';
+import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
-import { isTaken, openBucket } from './scan-registry.ts';
+import { openBucket } from './scan-registry.ts';
 import { INDEX, indexerConsumer, RECORDS } from './streams.ts';
 
 const KEY = 'generations';

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 import { natsHere } from '../../test/contracts/nats-here.ts';
 import { NatsInstanceIndex } from './index-client.ts';
 import { NatsIndexServer } from './index-server.ts';
@@ -20,12 +21,14 @@ interface Made {
   readonly skipped?: () => AsyncIterable<SkippedFile>;
 }
 
+/** Undefined where there is no server to be had: the test is skipped then. */
 async function indexOver(
   context: TestContext,
   { search, skipped }: Made,
 ): Promise<{ index: NatsInstanceIndex; failures: unknown[] } | undefined> {
-  const [serving, asking] = [await nats.open(), await nats.open()];
-  if (serving === undefined || asking === undefined) return undefined;
+  const open = await partOrSkip(context, () => Promise.all([nats.open(), nats.open()]));
+  if (open === undefined) return undefined;
+  const [serving, asking] = open;
   const made = { search, skippedFiles: skipped } as unknown as InstanceIndex;
   const failures: unknown[] = [];
   const server = new NatsIndexServer(
@@ -58,7 +61,7 @@ test('300,000 rows arrive as they are, and neither side holds more than a few pa
     }
   }
   const served = await indexOver(t, { search });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   let [rows, bytes, most, taken] = [0, 0, 0, 0];
   for await (const batch of served.index.search(await query())) {
     rows += batch.rows;
@@ -78,7 +81,7 @@ test('batches of 3 MB pass a server that takes 1 MB, with their further columns'
     yield { rows: 1, lines: lines.subarray(0, 10), more: [['', '']] };
   }
   const served = await indexOver(t, { search });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   const batches: RowBatch[] = [];
   for await (const batch of served.index.search(await query({ columns: 'Rows,Modality' }))) batches.push(batch);
   assert.deepEqual(
@@ -103,7 +106,7 @@ test('skipped files with long names pass it too', async (t) => {
     yield* files;
   }
   const served = await indexOver(t, { skipped });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   const found: SkippedFile[] = [];
   for await (const file of served.index.skippedFiles()) found.push(file);
   assert.deepEqual(found, files);
@@ -119,7 +122,7 @@ test('a reader that stops early ends the answer where it is made', async (t) => 
     }
   }
   const served = await indexOver(t, { search });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   let taken = 0;
   for await (const _ of served.index.search(await query())) if (++taken === 5) break;
   await until(() => ended);
@@ -130,7 +133,7 @@ test('600 short answers in a row leave nothing open', async (t) => {
     yield { rows: 1, lines: Buffer.from('x\n'), more: undefined };
   }
   const served = await indexOver(t, { search });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   for (let i = 0; i < 600; i++) {
     for await (const batch of served.index.search(await query())) assert.equal(batch.rows, 1);
   }
@@ -142,7 +145,7 @@ test('600 answers that fail leave nothing open, and say no values', async (t) =>
     throw new Error('secret value');
   }
   const served = await indexOver(t, { search });
-  if (served === undefined) return t.skip('NOT RUN: no nats-server');
+  if (served === undefined) return;
   for (let i = 0; i < 600; i++) {
     const answer = served.index.search(await query())[Symbol.asyncIterator]();
     await assert.rejects(answer.next(), (error: Error & { code: string }) => {

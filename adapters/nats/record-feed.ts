@@ -1,15 +1,13 @@
 // The port RecordFeed: the records of the log as they are written, handed to the indexers through one durable consumer
 // that all of them share. An entry stays with its indexer until it is in the index.
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
-import { DitagError } from '../../core/errors/errors.ts';
 import type { LoggedBatch, LoggedEntry, RecordFeed } from '../../core/ports/record-log.ts';
 import { decodeEntry } from '../../core/wire/messages.ts';
 import type { Cluster } from './connection.ts';
+import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
 import { Pull } from './pull.ts';
 import { ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
 
-/** What a message needs before it can be tried again, when it comes from a newer ditag (milliseconds). */
-const NEWER_AGAIN = 30_000;
 /** After the first message of a batch so long is waited for more (milliseconds). */
 const GATHER = 20;
 /** How long it takes until a feed that broke off says so (milliseconds). */
@@ -18,17 +16,13 @@ const BROKEN_OFF = 1_000;
 export class NatsRecordFeed implements RecordFeed {
   private readonly cluster: Cluster;
   private readonly generation: () => Promise<number>;
-  private readonly putAside: (sequence: number, reason: string) => Promise<void>;
+  private readonly putAside: PutAside;
 
   /**
    * @param generation the generation of the index that is fed
    * @param putAside keeps a message that can never be read
    */
-  constructor(
-    cluster: Cluster,
-    generation: () => Promise<number>,
-    putAside: (sequence: number, reason: string) => Promise<void>,
-  ) {
+  constructor(cluster: Cluster, generation: () => Promise<number>, putAside: PutAside) {
     this.cluster = cluster;
     this.generation = generation;
     this.putAside = putAside;
@@ -82,21 +76,13 @@ export class NatsRecordFeed implements RecordFeed {
     const entries: LoggedEntry[] = [];
     const taken: JsMsg[] = [];
     for (const message of messages) {
-      try {
-        entries.push({ sequence: message.seq, entry: decodeEntry(message.data) });
-        taken.push(message);
-      } catch (error) {
-        if (error instanceof DitagError && error.retry === 'later') {
-          message.nak(NEWER_AGAIN);
-          continue;
-        }
-        await this.putAside(message.seq, (error as Error).message);
-        message.term('put aside');
-      }
+      const entry = await decodeOrPutAside(message, decodeEntry, this.putAside);
+      if (entry === undefined) continue;
+      entries.push({ sequence: message.seq, entry });
+      taken.push(message);
     }
     return {
       entries,
-      isLast: (taken.at(-1)?.info.pending ?? 0) === 0,
       done: async () => {
         // The acknowledgements go out in order: when the last one is confirmed, all have arrived.
         for (const message of taken.slice(0, -1)) message.ack();

@@ -1,9 +1,10 @@
 // The port RecordLog over a JetStream stream that keeps the last message of each subject: one subject a folder chunk,
 // so a scanner reads what is known by a direct get and writes on the condition that nobody else has.
-import { JetStreamApiCodes, JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
+import type { StoredMsg } from '@nats-io/jetstream';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordLog } from '../../core/ports/record-log.ts';
 import type { Chunk, KnownChunk } from '../../core/ports/scan-ledger.ts';
 import { decodeEntry, encodeEntry } from '../../core/wire/messages.ts';
+import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
 import { RECORDS } from './streams.ts';
 import { archiveRecords, chunkSubject, entrySubject, folderSubject } from './subjects.ts';
@@ -21,7 +22,7 @@ export class NatsRecordLog implements RecordLog {
       const { seq } = await this.cluster.jetstream.publish(entrySubject(entry), encodeEntry(entry), expect);
       return seq;
     } catch (error) {
-      if (isWrongSequence(error)) return undefined;
+      if (isTaken(error)) return undefined;
       throw error;
     }
   }
@@ -42,14 +43,6 @@ export class NatsRecordLog implements RecordLog {
       if (found !== undefined) yield { entry: decodeEntry(found.data), sequence: found.seq };
     }
   }
-}
-
-function isWrongSequence(error: unknown): boolean {
-  return (
-    error instanceof JetStreamApiError &&
-    (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
-      error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
-  );
 }
 
 async function lastOf({ manager }: Cluster, subject: string): Promise<StoredMsg | undefined> {

@@ -1,23 +1,21 @@
 // The port ScanQueue over a work-queue stream: one subject a scan, one durable consumer an archive, which all scanners
 // share that can see it. What a scanner does not acknowledge in time comes to another one.
 import { AckPolicy, type Consumer, type JsMsg } from '@nats-io/jetstream';
-import { DitagError } from '../../core/errors/errors.ts';
 import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
 import type { ScanQueue, ScanWork, TakenWork } from '../../core/ports/scan-queue.ts';
 import { decodeWork, encodeWork } from '../../core/wire/messages.ts';
 import type { Cluster } from './connection.ts';
+import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
 import { Pull } from './pull.ts';
 import { ACK_WAIT, JOBS } from './streams.ts';
 import { archiveJobs, archiveToken, jobSubject } from './subjects.ts';
 
-const NEWER_AGAIN = 30_000;
-
 export class NatsScanQueue implements ScanQueue {
   private readonly cluster: Cluster;
-  private readonly putAside: (sequence: number, reason: string) => Promise<void>;
+  private readonly putAside: PutAside;
 
   /** @param putAside keeps a message that can never be read */
-  constructor(cluster: Cluster, putAside: (sequence: number, reason: string) => Promise<void>) {
+  constructor(cluster: Cluster, putAside: PutAside) {
     this.cluster = cluster;
     this.putAside = putAside;
   }
@@ -65,17 +63,8 @@ export class NatsScanQueue implements ScanQueue {
   }
 
   private async taken(message: JsMsg): Promise<TakenWork | undefined> {
-    let work: ScanWork;
-    try {
-      work = decodeWork(message.data);
-    } catch (error) {
-      if (error instanceof DitagError && error.retry === 'later') message.nak(NEWER_AGAIN);
-      else {
-        await this.putAside(message.seq, (error as Error).message);
-        message.term('put aside');
-      }
-      return undefined;
-    }
+    const work = await decodeOrPutAside(message, decodeWork, this.putAside);
+    if (work === undefined) return undefined;
     return {
       work,
       position: message.seq,

@@ -1,17 +1,13 @@
 // The port ScanRegistry: states of scans and the archives' numbers in key-value buckets, what scans find and hold back
 // in a stream with one subject a piece of work, so that a piece that is done twice counts once.
-import { JetStreamApiCodes, JetStreamApiError, JetStreamError, type StoredMsg } from '@nats-io/jetstream';
+import { JetStreamError, type StoredMsg } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { isActive, type ScanState } from '../../core/jobs/scan-state.ts';
+import { type ScanTally, TallySum } from '../../core/jobs/scan-tally.ts';
 import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
-import {
-  type HeldChange,
-  isActive,
-  type KnownScan,
-  type ScanRegistry,
-  type ScanState,
-  type ScanTally,
-} from '../../core/ports/scan-registry.ts';
+import type { HeldChange, KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { decodeHeld, decodeTally, encodeHeld, encodeTally } from '../../core/wire/messages.ts';
+import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
 import { ARCHIVES, SCAN_STATES, SCANS } from './streams.ts';
 import { archiveToken, heldSubject, scanSubjects, tallySubject } from './subjects.ts';
@@ -19,8 +15,6 @@ import { archiveToken, heldSubject, scanSubjects, tallySubject } from './subject
 /** Messages fetched at a time. */
 const BATCH = 500;
 const NOT_FOUND = 404;
-/** Folders that were kept are listed up to this many. */
-const MOST_KEPT = 10_000;
 
 /** Starts the keys by which numbers are taken. */
 const NUMBER = 'number-';
@@ -30,18 +24,12 @@ const ACTIVE = 'active-';
 const NAMED_FIRST = 30_000;
 const STATES_STREAM = `KV_${SCAN_STATES}`;
 
-const NOTHING = {
-  sums: { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 },
-  kept: [] as ScanTally['kept'][number][],
-  next: 1,
-};
-
 export class NatsScanRegistry implements ScanRegistry {
   private readonly cluster: Cluster;
   private readonly states: KV;
   private readonly numbers: KV;
   /** Tallies only come to those that are there: what was added up is added to. */
-  private readonly tallied = new Map<string, typeof NOTHING>();
+  private readonly tallied = new Map<string, { readonly sum: TallySum; readonly next: number }>();
 
   private constructor(cluster: Cluster, states: KV, numbers: KV) {
     this.cluster = cluster;
@@ -146,17 +134,16 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async tally(scan: string): Promise<ScanTally> {
-    let { sums, kept, next } = this.tallied.get(scan) ?? NOTHING;
-    sums = { ...sums };
-    kept = [...kept];
+    const known = this.tallied.get(scan);
+    const sum = new TallySum();
+    if (known !== undefined) sum.add(known.sum);
+    let next = known?.next ?? 1;
     for await (const message of this.messages(SCANS, tallySubject(scan, '*'), next)) {
-      const tally = decodeTally(message.data);
-      for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name];
-      if (kept.length < MOST_KEPT) kept.push(...tally.kept);
+      sum.add(decodeTally(message.data));
       next = message.seq + 1;
     }
-    this.tallied.set(scan, { sums, kept, next });
-    return { ...sums, kept };
+    this.tallied.set(scan, { sum, next });
+    return sum;
   }
 
   async hold(scan: string, piece: string, number: number, change: HeldChange): Promise<void> {
@@ -212,13 +199,4 @@ export function openBucket({ connection }: Cluster, name: string, replicas: numb
 
 function knownScan(entry: KvEntry): KnownScan {
   return { state: entry.json<ScanState>(), revision: entry.revision, changedAt: entry.created.getTime() };
-}
-
-/** Somebody else was there first. */
-export function isTaken(error: unknown): boolean {
-  return (
-    error instanceof JetStreamApiError &&
-    (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
-      error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
-  );
 }

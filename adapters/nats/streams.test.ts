@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeEntry, encodeWork } from '../../core/wire/messages.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 import { natsHere } from '../../test/contracts/nats-here.ts';
 import { chunkEntry, takeEntries } from '../../test/contracts/record-log.ts';
 import { A, work } from '../../test/contracts/scan-queue.ts';
@@ -32,14 +33,14 @@ function newer(frame: Uint8Array): Uint8Array {
 }
 
 test('ten that come at once make the streams once, as the table has them', async (t) => {
-  const clusters = await Promise.all(Array.from({ length: 10 }, () => nats.fresh()));
-  const cluster = clusters[0];
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const clusters = await partOrSkip(t, () => Promise.all(Array.from({ length: 10 }, () => nats.fresh())));
+  if (clusters === undefined) return;
+  const cluster = clusters[0]!;
   for (const { name } of streamTable(1)) await cluster.manager.streams.delete(name).catch(() => false);
-  const drifts = await Promise.all(clusters.map((each) => ensureStreams(each!.manager)));
+  const drifts = await Promise.all(clusters.map((each) => ensureStreams(each.manager)));
   assert.deepEqual(drifts.flat(), []);
   assert.deepEqual(await ensureStreams(cluster.manager), []);
-  await Promise.all(clusters.map((each) => ensureIndexer(each!.manager, 1)));
+  await Promise.all(clusters.map((each) => ensureIndexer(each.manager, 1)));
   const { config } = await cluster.manager.consumers.info(RECORDS, 'indexer-1');
   const { ack_policy, ack_wait, max_ack_pending, max_deliver, durable_name } = config;
   assert.deepEqual([ack_policy, ack_wait, max_ack_pending, durable_name], ['explicit', 20e9, 4096, 'indexer-1']);
@@ -47,8 +48,8 @@ test('ten that come at once make the streams once, as the table has them', async
 });
 
 test('what is set differently is told and left as it is', async (t) => {
-  const cluster = await nats.fresh();
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
   await cluster.manager.streams.update(RECORDS, { max_msgs_per_subject: 3 });
   const told = [{ stream: RECORDS, setting: 'max_msgs_per_subject', found: 3, wanted: 1 }];
   assert.deepEqual(await ensureStreams(cluster.manager), told);
@@ -76,8 +77,8 @@ function ports(cluster: Cluster): Puts {
 }
 
 test('messages of a newer version wait, and hold up nothing else', async (t) => {
-  const cluster = await nats.fresh();
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
   const { aside, feed, queue, failed } = ports(cluster);
   const entry = chunkEntry('newer', 0, 0, 'x');
   await cluster.jetstream.publish(entrySubject(entry), newer(encodeEntry(entry)));
@@ -98,8 +99,8 @@ test('messages of a newer version wait, and hold up nothing else', async (t) => 
 });
 
 test('messages that are damaged are put aside with the reason, and can be tried again', async (t) => {
-  const cluster = await nats.fresh();
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
   const { aside, feed, queue, failed } = ports(cluster);
   const entry = chunkEntry('damaged', 0, 0, 'x');
   const frame = encodeEntry(entry);
@@ -138,8 +139,8 @@ test('messages that are damaged are put aside with the reason, and can be tried 
 });
 
 test('a record that was replaced meanwhile is not brought back by trying it again', async (t) => {
-  const cluster = await nats.fresh();
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
   const { failed, feed } = ports(cluster);
   const entry = chunkEntry('a', 0, 0, 'old');
   const { seq } = await cluster.jetstream.publish(entrySubject(entry), encodeEntry(entry));
@@ -153,8 +154,8 @@ test('a record that was replaced meanwhile is not brought back by trying it agai
 });
 
 test('an indexer that is held up holds no more than a few batches', async (t) => {
-  const cluster = await nats.fresh();
-  if (cluster === undefined) return t.skip('NOT RUN: no nats-server');
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
   const { feed } = ports(cluster);
   const log = new NatsRecordLog(cluster);
   const entries = Array.from({ length: 1500 }, (_, i) => log.write(chunkEntry(`f${i}`, 0, 0, 'x'), 0));

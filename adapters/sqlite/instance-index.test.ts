@@ -50,6 +50,7 @@ function folderEvent({ SeriesInstanceUID, elements, instances }: ContractSeries,
       unchanged: 0,
       vanished: 0,
       appeared: instances,
+      unread: 0,
       lost: 0,
     },
   } as const;

@@ -58,7 +58,7 @@ export async function indexArchive(
   }
   if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome.archive);
   if (!quiet) stderr.write(summary(outcome));
-  const kept = keptFolders(outcome);
+  const kept = keptFolders(outcome) + keptFiles(outcome);
   stderr.write(kept);
   return kept === '' ? 0 : 1;
 }
@@ -123,6 +123,12 @@ function summary({ report, opened, unchanged, appeared, vanished, seconds }: Ind
   }
   lines.push(`${seconds.toFixed(1)} s, ${grouped(rate)} files/s`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Says that known files could not be read; '' where there are none. */
+function keptFiles({ unread }: IndexOutcome): string {
+  if (unread === 0) return '';
+  return `${grouped(unread)} known file(s) could not be read: what is known of them was kept, and the next run reads them again.\n`;
 }
 
 /** Says of which folders the known content was kept, and why; '' where there are none. */

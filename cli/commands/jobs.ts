@@ -1,6 +1,7 @@
 // `ditag jobs`: the scans of a cluster, and what it has put aside because it can never succeed.
 import { ditagError } from '../../core/errors/errors.ts';
-import type { ScanState, ScanTally } from '../../core/ports/scan-registry.ts';
+import type { ScanState } from '../../core/jobs/scan-state.ts';
+import type { ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { streamOutput } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';

@@ -1,9 +1,11 @@
 // What commands work on, whichever mode they run in: the index on this machine, or a cluster's. Commands know only
 // this interface.
+
+import type { ScanState } from '../../core/jobs/scan-state.ts';
+import type { ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import type { ScanState, ScanTally } from '../../core/ports/scan-registry.ts';
 
 /** Where an index run stands; `files` and the tallies are of this run so far. */
 export interface IndexProgress {
@@ -36,6 +38,8 @@ export interface IndexOutcome {
   readonly report: PublishReport;
   readonly opened: number;
   readonly unchanged: number;
+  /** Files that could not be read: what was known of them is kept until the next run. */
+  readonly unread: number;
   readonly vanished: number;
   readonly appeared: number;
   /** Folders that could not be listed, with the reason: what is known of them was kept. */

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import { describe, test } from 'node:test';
 import zlib from 'node:zlib';
-import { Random } from '../../test/fuzz/random.ts';
+import { Random } from '../../test/random.ts';
 import {
   BIG,
   DEFLATED,

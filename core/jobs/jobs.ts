@@ -68,6 +68,8 @@ export interface ChunkTally {
   /** Files that were opened, and files that were found as they are known. */
   readonly opened: number;
   readonly unchanged: number;
+  /** Files that could not be read now: what was known of them is kept, and they are read again next time. */
+  readonly unread: number;
   /** Known files that are gone, and files that were not known. */
   readonly vanished: number;
   readonly appeared: number;

@@ -51,8 +51,6 @@ export interface LoggedEntry {
 /** Entries of which none is done with yet. */
 export interface LoggedBatch {
   readonly entries: readonly LoggedEntry[];
-  /** Nothing was waiting behind it when it was handed out. */
-  readonly isLast: boolean;
   /** They are in the index: they are not delivered again. Resolves when the log knows. */
   done(): Promise<void>;
   /** They could not be taken now: they are delivered again after `milliseconds`. */

@@ -1,47 +1,8 @@
 // What a cluster knows of its scans and archives: where each scan stands, what it has found so far, and what it holds
 // back until its end: entries by which something would leave the index (docs/architecture.md, "A missing mount").
-import type { PublishReport } from './index-writer.ts';
+import type { ScanState } from '../jobs/scan-state.ts';
+import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { ArchiveIdentity, LogEntry } from './record-log.ts';
-
-/** `starting` until its first job waits, `scanning` while any is left, `publishing` until everything can be queried. */
-export type ScanStatus = 'starting' | 'scanning' | 'publishing' | 'done' | 'failed' | 'cancelled';
-
-export interface ScanState {
-  readonly id: string;
-  readonly archive: ArchiveIdentity;
-  /** Keep the other archives. */
-  readonly append: boolean;
-  readonly acceptDeletions: boolean;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly endedAt?: string;
-  readonly status: ScanStatus;
-  /** Files and instances of the archive that were known before. */
-  readonly knownFiles: number;
-  readonly knownInstances: number;
-  /** Of a scan that is done. */
-  readonly report?: PublishReport;
-  /** Of a scan that failed: a code of core/errors, and its message. */
-  readonly failure?: { readonly code: string; readonly message: string };
-}
-
-/** What the jobs of a piece of work found. */
-export interface ScanTally {
-  readonly files: number;
-  readonly instances: number;
-  readonly opened: number;
-  readonly unchanged: number;
-  readonly vanished: number;
-  readonly appeared: number;
-  /** Chunks whose record is new. */
-  readonly changedChunks: number;
-  /** Folders that could not be listed, and known ones that list empty. */
-  readonly kept: readonly {
-    readonly folder: string;
-    readonly reason: 'unreadable' | 'lists-empty';
-    readonly detail: string;
-  }[];
-}
 
 /** An entry that waits for the end of the scan, or a known folder that is gone with all below it. */
 export type HeldChange =
@@ -77,9 +38,4 @@ export interface ScanRegistry {
   held(scan: string): AsyncIterable<HeldChange>;
   /** Forgets a scan, its tallies and what it held back. */
   remove(scan: string): Promise<void>;
-}
-
-/** Whether a scan is under way. */
-export function isActive({ status }: ScanState): boolean {
-  return status === 'starting' || status === 'scanning' || status === 'publishing';
 }

@@ -53,6 +53,21 @@ export const ElasticsearchVariables = Type.Object({
   DITAG_ELASTICSEARCH_CA: Type.Optional(Type.String({ description: 'file with the certificates to trust' })),
 });
 
+/** The same as values. */
+export interface ElasticsearchSettings {
+  readonly url: string;
+  readonly apiKeyFile: string | undefined;
+  readonly caFile: string | undefined;
+}
+
+export function elasticsearchSettings(set: Static<typeof ElasticsearchVariables>): ElasticsearchSettings {
+  return {
+    url: set.DITAG_ELASTICSEARCH_URL,
+    apiKeyFile: set.DITAG_ELASTICSEARCH_API_KEY_FILE,
+    caFile: set.DITAG_ELASTICSEARCH_CA,
+  };
+}
+
 /** Where a service answers /health, /ready and /metrics. */
 export const HttpVariables = Type.Object({
   DITAG_HTTP_HOST: Type.Optional(Type.String({ description: 'address to listen on (127.0.0.1)' })),

@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import { joinPath } from '../instance/byte-path.ts';
 import type { ChunkEvent, FolderListedEvent, ScanEvent, ScanJob } from '../jobs/jobs.ts';
+import { TallySum } from '../jobs/scan-tally.ts';
 import type { ArchiveFiles } from '../ports/archive-files.ts';
 import type { ChunkEntry, LogEntry, LogLedger, RecordLog } from '../ports/record-log.ts';
 import type { Chunk } from '../ports/scan-ledger.ts';
 import type { ScanQueue, ScanWork } from '../ports/scan-queue.ts';
-import type { HeldChange, ScanRegistry, ScanTally } from '../ports/scan-registry.ts';
+import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 import { carryOutScanJob } from './carry-out-scan-job.ts';
 
 /** Folders that are scanned as one piece of work, at most; fewer where there are few, so that all scanners get some. */
@@ -26,10 +27,10 @@ export interface WorkPorts {
 }
 
 /**
- * `superseded`: another one has written the same meanwhile; `unmounted`: the archive is not there now. In both cases the
- * work has to be taken again.
+ * `superseded`: another one has written the same meanwhile; `unread`: something could not be read at the first attempt;
+ * `unmounted`: the archive is not there now. In these cases the work has to be taken again.
  */
-export type WorkOutcome = 'done' | 'superseded' | 'unmounted';
+export type WorkOutcome = 'done' | 'superseded' | 'unread' | 'unmounted';
 
 /** Jobs that are under way at a time: most of each is waiting for the log. */
 const JOBS_AT_ONCE = 8;
@@ -53,7 +54,7 @@ export function pieceOf({ jobs }: ScanWork): string {
  */
 export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: WorkPorts): Promise<WorkOutcome> {
   const piece = pieceOf(work);
-  const tally: Tally = { ...NO_TALLY, kept: [] };
+  const tally = new TallySum();
   const ledgerOf = () => (work.isNew && isFirst ? EMPTY_LEDGER : ports.log.ledger(work.archive));
   const later: ScanJob[] = [];
   let number = 0;
@@ -116,22 +117,18 @@ interface Children {
   readonly jobs: readonly ScanJob[];
 }
 
-type Tally = Mutable<ScanTally> & { kept: ScanTally['kept'][number][] };
-
-const NO_TALLY = { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 };
-
 /** One job of a piece of work; `number` is its place in it. */
 class Job {
   private readonly work: ScanWork;
   private readonly piece: string;
   private readonly number: number;
   private readonly ports: WorkPorts;
-  private readonly tally: Tally;
+  private readonly tally: TallySum;
   private readonly ledger: LogLedger;
   private held = 0;
   private isSuperseded = false;
 
-  constructor(work: ScanWork, piece: string, number: number, ports: WorkPorts, tally: Tally, ledger: LogLedger) {
+  constructor(work: ScanWork, piece: string, number: number, ports: WorkPorts, tally: TallySum, ledger: LogLedger) {
     this.work = work;
     this.piece = piece;
     this.number = number;
@@ -146,7 +143,7 @@ class Job {
     const { events, subfolders, jobs } = await carryOutScanJob(job, { files, ledger }, work);
     if (events.some(tellsOfLoss) && !(await ports.isMounted())) return 'unmounted';
     // The mount may be back already: what could not be read is tried once more before that is believed.
-    if (isFirst && events.some(mayPass)) return 'unmounted';
+    if (isFirst && events.some(mayPass)) return 'unread';
     const loses = events.some(({ event }) => event === 'folders-vanished');
     for (const event of events) await this.store(event, loses);
     if (this.isSuperseded) return 'superseded';
@@ -157,6 +154,7 @@ class Job {
   }
 
   private async store(event: ScanEvent, loses: boolean): Promise<void> {
+    this.tally.addEvent(event);
     switch (event.event) {
       case 'chunk':
         return this.storeChunk(event);
@@ -168,17 +166,12 @@ class Job {
         }
         return;
       case 'folder-kept':
-        this.tally.kept.push({ folder: event.folder, reason: event.reason, detail: event.detail });
+        return;
     }
   }
 
   private async storeChunk(event: ChunkEvent): Promise<void> {
-    const { tally } = this;
-    for (const name of ['files', 'instances', 'opened', 'unchanged', 'vanished', 'appeared'] as const) {
-      tally[name] += event.tally[name];
-    }
     if (event.record === undefined) return;
-    tally.changedChunks++;
     const { folder, chunk, headers } = event;
     const record = event.tally.files === 0 ? undefined : event.record;
     const expected = await this.ledger.chunkPosition(folder, chunk);
@@ -228,17 +221,19 @@ class Job {
 /** Files that could not be read, and what is gone, may only show that the mount is. */
 function tellsOfLoss(event: ScanEvent): boolean {
   if (event.event !== 'chunk') return event.event !== 'folder-listed';
-  return event.tally.lost > 0 || event.tally.vanished > 0 || (event.tally.skipped.unreadable ?? 0) > 0;
+  return event.tally.lost > 0 || event.tally.vanished > 0 || isUnread(event);
 }
 
 /** Something could not be read, and not for want of permission. */
 function mayPass(event: ScanEvent): boolean {
   if (event.event === 'folder-kept') return event.detail !== 'EACCES';
-  return event.event === 'chunk' && (event.tally.skipped.unreadable ?? 0) > 0;
+  return event.event === 'chunk' && isUnread(event);
+}
+
+function isUnread({ tally }: ChunkEvent): boolean {
+  return tally.unread > 0 || (tally.skipped.unreadable ?? 0) > 0;
 }
 
 function goneChunk({ archive }: ScanWork, folder: string, chunk: Chunk): ChunkEntry {
   return { entry: 'chunk', archive, folder, chunk, record: undefined, headers: [] };
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -4,10 +4,11 @@
 import { DitagError, ditagError } from '../errors/errors.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { type ChunkChange, LostInstances } from '../instance/lost-instances.ts';
+import type { ScanState } from '../jobs/scan-state.ts';
 import type { PublishReport } from '../ports/index-writer.ts';
 import type { PublishedIndex } from '../ports/published-index.ts';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
-import type { HeldChange, ScanRegistry, ScanState } from '../ports/scan-registry.ts';
+import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 
 /** As in a publication on one machine (docs/architecture.md, "A missing mount"). */
 const BELIEVED_SHARE = 0.1;

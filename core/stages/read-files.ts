@@ -3,12 +3,18 @@
 
 import { headerElements } from '../dicom/header-values.ts';
 import { joinPath } from '../instance/byte-path.ts';
+import {
+  type FileFinding,
+  knownFinding,
+  READ_AGAIN,
+  recordOfFindings,
+  skippedFinding,
+} from '../instance/file-finding.ts';
 import { isInChunk } from '../instance/folder-chunks.ts';
 import {
   decodeFolderRecord,
   encodeFolderRecord,
   type FileEntry,
-  type FileKind,
   type FolderRecord,
 } from '../instance/folder-record.ts';
 import { encodeHeader } from '../instance/header-codec.ts';
@@ -29,29 +35,10 @@ import { giveBackReader, readHeader, readOne, takeReader } from './read-header.t
 const RACY = 2_000_000;
 /** A clock that is ahead by more than this is wrong rather than fresh. */
 const FAR_AHEAD = 86_400_000_000;
-/** mtime of a file that has to be read again. */
-const READ_AGAIN = -1;
 
 export interface ReadFilesPorts {
   readonly files: ArchiveFiles;
   readonly ledger: ScanLedger;
-}
-
-/** What is known of one file after it was looked at. */
-interface FileFinding {
-  readonly name: string;
-  readonly size: number;
-  readonly mtime: number;
-  readonly SOPInstanceUID: string;
-  readonly SeriesInstanceUID: string;
-  readonly SOPClassUID: string;
-  readonly TransferSyntaxUID: string;
-  readonly issues: number;
-  /** Digest of the compared tags. */
-  readonly digest: number;
-  /** True for a file that was read now, not taken from the known record. */
-  readonly fresh: boolean;
-  readonly skipped: SkipReason | '';
 }
 
 /** Compares the chunk of `job` with its known record and reads what changed. */
@@ -71,6 +58,7 @@ class ChunkReading {
   private readonly known = new Map<string, FileEntry>();
   private opened = 0;
   private unchanged = 0;
+  private unread = 0;
   private changed = false;
 
   constructor(job: ReadFilesJob, ports: ReadFilesPorts) {
@@ -106,7 +94,7 @@ class ChunkReading {
       if (reason !== '') skipped[reason] = (skipped[reason] ?? 0) + 1;
       if (SOPInstanceUID !== '') instances++;
     }
-    const tally = {
+    const tally = () => ({
       files: names.length,
       instances,
       skipped,
@@ -114,8 +102,9 @@ class ChunkReading {
       unchanged: this.unchanged,
       vanished,
       appeared,
+      unread: this.unread,
       lost: this.changed ? this.lost() : 0,
-    };
+    });
     if (!this.changed) {
       return {
         event: 'chunk',
@@ -125,11 +114,11 @@ class ChunkReading {
         staged: known?.staged ?? false,
         parts: [],
         headers: [],
-        tally,
+        tally: tally(),
       };
     }
     await this.completeHeaders();
-    const record = this.record();
+    const record = recordOfFindings(this.findings);
     return {
       event: 'chunk',
       folder,
@@ -138,7 +127,7 @@ class ChunkReading {
       staged: false,
       parts: partsOfRecord(record),
       headers: [...this.headers.values()],
-      tally,
+      tally: tally(),
     };
   }
 
@@ -225,44 +214,21 @@ class ChunkReading {
   }
 
   private keep(known: FileEntry): void {
-    const kind = this.knownRecord!.kinds[known.kind]!;
-    this.findings.push({
-      name: known.name,
-      size: known.size,
-      mtime: known.mtime,
-      SOPInstanceUID: known.SOPInstanceUID,
-      SeriesInstanceUID: kind.series < 0 ? '' : this.knownRecord!.series[kind.series]!,
-      SOPClassUID: kind.SOPClassUID,
-      TransferSyntaxUID: kind.TransferSyntaxUID,
-      issues: kind.issues,
-      digest: kind.digest,
-      fresh: false,
-      skipped: kind.skipped,
-    });
+    this.findings.push(knownFinding(this.knownRecord!, known));
   }
 
   private skip(name: string, skipped: SkipReason, size: number, mtime: number): void {
     const known = this.known.get(name);
     if (known === undefined || this.knownRecord!.kinds[known.kind]!.skipped !== skipped) this.changed = true;
-    this.findings.push({
-      name,
-      size,
-      mtime,
-      SOPInstanceUID: '',
-      SeriesInstanceUID: '',
-      SOPClassUID: '',
-      TransferSyntaxUID: '',
-      issues: 0,
-      digest: 0,
-      fresh: true,
-      skipped,
-    });
+    this.findings.push(skippedFinding(name, skipped, size, mtime));
   }
 
   /** What was an instance when it could be read stays one; it is read again next time. */
   private unreadable(name: string, known: FileEntry | undefined): void {
-    if (known !== undefined && known.SOPInstanceUID !== '') this.keep({ ...known, mtime: READ_AGAIN });
-    else this.skip(name, 'unreadable', 0, READ_AGAIN);
+    if (known !== undefined && known.SOPInstanceUID !== '') {
+      this.unread++;
+      this.keep({ ...known, mtime: READ_AGAIN });
+    } else this.skip(name, 'unreadable', 0, READ_AGAIN);
   }
 
   /**
@@ -315,52 +281,12 @@ class ChunkReading {
       const header = encodeHeader(full.elements);
       this.headers.set(SeriesInstanceUID, { SeriesInstanceUID, name, issues: full.issues, header });
     } catch (error) {
-      // The index asks for a header that it misses; here there is only one chance less.
       if (!isCallFailure(error)) throw error;
+      // An index on this machine asks for a header that it misses; a ledger that keeps headers gets it next time.
+      finding.mtime = READ_AGAIN;
+      this.unread++;
     }
   }
-
-  private record(): FolderRecord {
-    const kinds: FileKind[] = [];
-    const kindOf = new Map<string, number>();
-    // Neighbours are mostly of one kind: no key has to be made for them.
-    let lastKind = -1;
-    const series: string[] = [];
-    const seriesOf = new Map<string, number>();
-    const files = this.findings.map((finding): FileEntry => {
-      let at = -1;
-      if (finding.SeriesInstanceUID !== '') {
-        at = seriesOf.get(finding.SeriesInstanceUID) ?? -1;
-        if (at < 0) {
-          at = series.push(finding.SeriesInstanceUID) - 1;
-          seriesOf.set(finding.SeriesInstanceUID, at);
-        }
-      }
-      let kind = lastKind;
-      if (kind < 0 || !isOfKind(finding, at, kinds[kind]!)) {
-        const { SOPClassUID, TransferSyntaxUID, issues, digest, skipped } = finding;
-        const key = `${at} ${SOPClassUID} ${TransferSyntaxUID} ${issues} ${digest} ${skipped}`;
-        kind =
-          kindOf.get(key) ?? kinds.push({ series: at, SOPClassUID, TransferSyntaxUID, issues, digest, skipped }) - 1;
-        kindOf.set(key, kind);
-        lastKind = kind;
-      }
-      const { name, size, mtime, SOPInstanceUID } = finding;
-      return { name, size, mtime, SOPInstanceUID, kind };
-    });
-    return { kinds, series, files };
-  }
-}
-
-function isOfKind(finding: FileFinding, series: number, kind: FileKind): boolean {
-  return (
-    kind.series === series &&
-    kind.digest === finding.digest &&
-    kind.issues === finding.issues &&
-    kind.SOPClassUID === finding.SOPClassUID &&
-    kind.TransferSyntaxUID === finding.TransferSyntaxUID &&
-    kind.skipped === finding.skipped
-  );
 }
 
 function reasonOfType(listed: EntryType, found: EntryType): SkipReason | undefined {

@@ -5,10 +5,11 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ditagError } from '../errors/errors.ts';
 import type { ScanJob } from '../jobs/jobs.ts';
+import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { EntryType } from '../ports/archive-files.ts';
 import type { LogEntry } from '../ports/record-log.ts';
 import type { ScanWork } from '../ports/scan-queue.ts';
-import type { HeldChange, ScanTally } from '../ports/scan-registry.ts';
+import type { HeldChange } from '../ports/scan-registry.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -73,6 +74,7 @@ export const ScanTallyMessage = Type.Object({
   instances: count,
   opened: count,
   unchanged: count,
+  unread: count,
   vanished: count,
   appeared: count,
   changedChunks: count,

@@ -7,8 +7,9 @@ import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { DitagError } from '../errors/errors.ts';
 import type { ScanJob } from '../jobs/jobs.ts';
+import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { LogEntry } from '../ports/record-log.ts';
-import type { HeldChange, ScanTally } from '../ports/scan-registry.ts';
+import type { HeldChange } from '../ports/scan-registry.ts';
 import { makeQuery } from '../query/query.ts';
 import { decodeFrame, encodeFrame, WIRE_VERSION } from './frame.ts';
 import { checks, decodeMessage, encodeFailure } from './index-messages.ts';
@@ -82,6 +83,7 @@ const tally: fc.Arbitrary<ScanTally> = fc.record({
   instances: count,
   opened: count,
   unchanged: count,
+  unread: count,
   vanished: count,
   appeared: count,
   changedChunks: count,
@@ -139,6 +141,7 @@ test('a message of a newer version is told from one that is damaged', () => {
     instances: 1,
     opened: 1,
     unchanged: 1,
+    unread: 1,
     vanished: 1,
     appeared: 1,
     changedChunks: 1,

@@ -1,7 +1,6 @@
 // Starts the API: settings from the environment, Elasticsearch behind it, NATS and HTTP in front of it.
-import fs from 'node:fs';
 import Type from 'typebox';
-import { elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
+import { addressOf, elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
@@ -11,6 +10,7 @@ import { runService } from '../../adapters/process/run-service.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import {
   ElasticsearchVariables,
+  elasticsearchSettings,
   HttpVariables,
   NatsVariables,
   natsSettings,
@@ -26,15 +26,10 @@ const VARIABLES = Type.Object({
 
 await runService('api', async ({ logger, waitFor }) => {
   const set = readSettings(VARIABLES, process.env);
-  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
   const cluster = await openCluster(natsSettings(set), 'ditag api', (reason) =>
     logger.warn({ reason }, 'NATS does not answer yet'),
   );
-  const address = {
-    node: set.DITAG_ELASTICSEARCH_URL,
-    apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
-    ca: read(set.DITAG_ELASTICSEARCH_CA),
-  };
+  const address = addressOf(elasticsearchSettings(set));
   const client = elasticsearchClient(address);
   await waitFor('Elasticsearch', () => reachElasticsearch(client, address));
   const index = new ElasticsearchInstanceIndex(client);

@@ -1,19 +1,18 @@
 // Starts an indexer: settings from the environment, the cluster's NATS server, and Elasticsearch.
-import fs from 'node:fs';
 import Type from 'typebox';
-import { elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
+import { addressOf, elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
 import { DEFAULT_PREFIX, ensureIndices, switchGeneration } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchRecordIndex } from '../../adapters/elasticsearch/record-index.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
-import { openCluster } from '../../adapters/nats/connection.ts';
 import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
 import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../adapters/nats/record-feed.ts';
 import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
-import { ensureStreams } from '../../adapters/nats/streams.ts';
+import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { runService } from '../../adapters/process/run-service.ts';
 import {
   ElasticsearchVariables,
+  elasticsearchSettings,
   HttpVariables,
   NatsVariables,
   natsSettings,
@@ -30,17 +29,9 @@ const VARIABLES = Type.Object({
 
 await runService('indexer', async ({ logger, waitFor }) => {
   const set = readSettings(VARIABLES, process.env);
-  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
-  const address = {
-    node: set.DITAG_ELASTICSEARCH_URL,
-    apiKey: read(set.DITAG_ELASTICSEARCH_API_KEY_FILE),
-    ca: read(set.DITAG_ELASTICSEARCH_CA),
-  };
-  const cluster = await openCluster(natsSettings(set), 'ditag indexer', (reason) =>
-    logger.warn({ reason }, 'NATS does not answer yet'),
-  );
+  const address = addressOf(elasticsearchSettings(set));
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
-  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  const cluster = await openServiceCluster(natsSettings(set), 'indexer', replicas, logger);
   const failed = new NatsFailedMessages(cluster);
   const keeper = new GenerationKeeper({
     generations: await NatsIndexGenerations.open(cluster, replicas),

@@ -4,6 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import type { ScanState } from '../../core/jobs/scan-state.ts';
+import { TallySum } from '../../core/jobs/scan-tally.ts';
 import type { ArchiveFiles } from '../../core/ports/archive-files.ts';
 import type { FailedMessages } from '../../core/ports/failed-messages.ts';
 import type { KnownArchive } from '../../core/ports/index-writer.ts';
@@ -12,7 +14,7 @@ import type { ArchiveIdentity, RecordFeed, RecordLog } from '../../core/ports/re
 import type { ScanCommandSource, StartedScan, StartScan } from '../../core/ports/scan-commands.ts';
 import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
 import type { ScanQueue, TakenWork } from '../../core/ports/scan-queue.ts';
-import type { KnownScan, ScanRegistry, ScanState } from '../../core/ports/scan-registry.ts';
+import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { carryOutWork, pieceOf } from '../../core/stages/carry-out-work.ts';
 import { checkRoot } from '../../core/stages/check-root.ts';
 import { changeScan, delay, pause, ScanKeeper } from './scan-keeper.ts';
@@ -196,7 +198,7 @@ export class Scanner {
       const isMounted = () => this.isMounted(files, folder, work.acceptDeletions ? undefined : identity);
       const outcome = await carryOutWork(work, attempt === 1, { ...ports, files, isMounted });
       if (outcome === 'done') await taken.done();
-      else if (outcome === 'superseded') taken.later(delay(attempt));
+      else if (outcome !== 'unmounted') taken.later(delay(attempt));
       else {
         ports.logger.warn({ scan: work.scan, archive: identity.number }, 'the archive is not there: its scan waits');
         taken.later(UNMOUNTED_AGAIN);
@@ -235,8 +237,9 @@ export class Scanner {
       if (failures < MOST_FAILURES) return taken.later(delay(attempt));
       this.failures.delete(position);
       await failed.add('jobs', position, (error as Error).message);
-      const kept = work.jobs.map(({ folder }) => ({ folder, reason: 'unreadable' as const, detail: kind }));
-      await registry.addTally(work.scan, pieceOf(work), { ...NO_TALLY, kept });
+      const tally = new TallySum();
+      for (const { folder } of work.jobs) tally.kept.push({ folder, reason: 'unreadable', detail: kind });
+      await registry.addTally(work.scan, pieceOf(work), tally);
       await taken.done();
     } catch {
       // Not even that could be stored: whoever takes the work next tries again.
@@ -253,8 +256,6 @@ export class Scanner {
     return found?.state;
   }
 }
-
-const NO_TALLY = { files: 0, instances: 0, opened: 0, unchanged: 0, vanished: 0, appeared: 0, changedChunks: 0 };
 
 function isScanned(state: ScanState | undefined): boolean {
   return state?.status === 'starting' || state?.status === 'scanning';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import Type from 'typebox';
 import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
-import { isPassing, openCluster } from '../../adapters/nats/connection.ts';
+import { isPassing } from '../../adapters/nats/connection.ts';
 import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
 import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
@@ -12,7 +12,7 @@ import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
 import { NatsScanCommandSource } from '../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
-import { ensureStreams } from '../../adapters/nats/streams.ts';
+import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { runService } from '../../adapters/process/run-service.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
@@ -37,11 +37,8 @@ await runService('scanner', async ({ logger }) => {
   const calls = Number(set.DITAG_SCANNER_CALLS ?? 64);
   // The thread pool is made at its first use: calls to a slow mount wait in it side by side.
   process.env.UV_THREADPOOL_SIZE ??= String(calls);
-  const cluster = await openCluster(natsSettings(set), 'ditag scanner', (reason) =>
-    logger.warn({ reason }, 'NATS does not answer yet'),
-  );
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
-  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  const cluster = await openServiceCluster(natsSettings(set), 'scanner', replicas, logger);
   const failed = new NatsFailedMessages(cluster);
   const generations = await NatsIndexGenerations.open(cluster, replicas);
   const putAside = (origin: 'records' | 'jobs') => (sequence: number, reason: string) =>

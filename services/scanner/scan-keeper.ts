@@ -1,7 +1,9 @@
 // Brings scans to their end when none of their work is left. Every scanner looks; of several that see the end at once one
 // does it, and where that one dies another takes over. What the end of a scan is stands in core/stages/finish-scan.ts.
+
+import type { ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanQueue } from '../../core/ports/scan-queue.ts';
-import type { KnownScan, ScanRegistry, ScanState } from '../../core/ports/scan-registry.ts';
+import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { type FinishPorts, finishScan } from '../../core/stages/finish-scan.ts';
 import type { ScannerLog } from './app.ts';
 

@@ -6,16 +6,11 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { queries as typedQueries } from '../../bench/query-list.ts';
 import { stats } from '../../cli/commands/stats.ts';
-import type { Workspace } from '../../cli/workspaces/workspace.ts';
 import type { QueryText } from '../../core/query/query.ts';
-import { type RunningCluster, startCluster } from '../../scripts/parts/cluster.ts';
-import { MissingPart } from '../../scripts/parts/parts.ts';
 import { commandIn, queryIn } from '../cli/query-here.ts';
-import { temporaryFolder } from '../cli/run-ditag.ts';
 import { QUERIES } from '../contracts/instance-index.ts';
-import { indexAnswers } from '../index/index-here.ts';
 import { dicomFile, LONG_AGO, writeFile } from '../index/make-archive.ts';
-import { clusterWorkspace, index, localWorkspace, makeMixedArchive } from './clusters.ts';
+import { ComparedCluster, index, makeMixedArchive } from './clusters.ts';
 
 /** Options of `ditag query` for a query as the contract has it. */
 function argumentsOf({
@@ -52,65 +47,44 @@ const COMMANDS: readonly string[][] = [
 ];
 
 describe('one machine and a cluster', () => {
-  const home = temporaryFolder({ after });
-  const archive = path.join(home, 'archive');
-  let cluster: RunningCluster | undefined;
-  let missing = '';
-  let here: Workspace;
-  let there: Workspace;
+  const compared = new ComparedCluster({ after }, 'mixed');
+  const { archive, here } = compared;
 
-  before(async () => {
+  before(() => {
     makeMixedArchive(archive);
-    const stateFolder = path.join(home, 'cluster');
-    fs.mkdirSync(stateFolder);
-    try {
-      cluster = await startCluster({ stateFolder, archives: new Map([['mixed', archive]]), scanners: 2 });
-    } catch (error) {
-      if (!(error instanceof MissingPart) || process.env['DITAG_REQUIRE_PARTS'] === '1') throw error;
-      missing = error.message;
-      return;
-    }
-    here = localWorkspace(home);
-    there = clusterWorkspace(cluster.addresses.nats);
+    return compared.start(2);
   });
-  after(() => cluster?.stop());
 
-  const nameOf = (name: string) => (name === 'mixed' ? archive : name);
-
-  async function answers(workspace: Workspace): Promise<unknown> {
-    const opened = await workspace.openIndex(undefined);
-    try {
-      return await indexAnswers(opened, nameOf);
-    } finally {
-      await opened.close();
-    }
-  }
-
-  test('index reports the same', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
-    const [local, remote] = [await index(here, archive), await index(there, 'mixed')];
+  /** Both index the archive, and report and answer the same. */
+  async function indexBoth(): Promise<void> {
+    const [local, remote] = [await index(here, archive), await index(compared.there, 'mixed')];
     const { seconds: _, ...own } = local;
     const { seconds: __, ...its } = remote;
     assert.deepEqual({ ...its, archive }, own);
-    assert.deepEqual(await answers(there), await answers(here));
+    await compared.areSame();
+  }
+
+  test('index reports the same', async (t) => {
+    if ((await compared.orSkip(t)) === undefined) return;
+    await indexBoth();
   });
 
   test(`${COMMANDS.length} queries print the same`, async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     let rows = 0;
     for (const args of COMMANDS) {
       const expected = await queryIn(here, args);
-      assert.deepEqual(await queryIn(there, args), expected, args.join(' '));
+      assert.deepEqual(await queryIn(compared.there, args), expected, args.join(' '));
       rows += expected.stdout.split('\n').length - 2;
     }
     assert.ok(rows > 2_000, `the queries found ${rows} rows`);
   });
 
   test('stats print the same, but for the name and the time', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     for (const format of ['text', 'json']) {
       const [own, its] = await Promise.all(
-        [here, there].map((workspace) => commandIn(workspace, (context) => stats({ format }, context))),
+        [here, compared.there].map((workspace) => commandIn(workspace, (context) => stats({ format }, context))),
       );
       const plain = (text: string) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replace(archive, 'mixed');
       assert.equal(plain(its!.stdout), plain(own!.stdout));
@@ -119,59 +93,55 @@ describe('one machine and a cluster', () => {
   });
 
   test('changes are found by both', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     const changed = { SeriesInstanceUID: '1.2.3.7', SOPInstanceUID: '1.2.3.7.0', SeriesDescription: 'changed' };
     writeFile(archive, `7/study-7/series 7/0.dcm`, dicomFile(changed), LONG_AGO + 100);
     fs.renameSync(path.join(archive, '3/study-3/series 3'), path.join(archive, '3/study-3/series moved'));
     fs.rmSync(path.join(archive, 'a/early'), { recursive: true });
     writeFile(archive, 'new/folder/1.dcm', dicomFile({ SeriesInstanceUID: '1.5', SOPInstanceUID: '1.5.1' }));
-    const [local, remote] = [await index(here, archive), await index(there, 'mixed')];
-    const { seconds: _, ...own } = local;
-    const { seconds: __, ...its } = remote;
-    assert.deepEqual({ ...its, archive }, own);
-    assert.deepEqual(await answers(there), await answers(here));
+    await indexBoth();
   });
 
   test('an index that is built anew from the log answers the same', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     const { signal } = new AbortController();
-    const { entries } = await there.rebuild({ onProgress: () => {}, signal });
+    const { entries } = await compared.there.rebuild({ onProgress: () => {}, signal });
     assert.ok(entries > 0);
-    assert.deepEqual(await answers(there), await answers(here));
+    await compared.areSame();
   });
 
   test('what has moved is not missed, however much it is', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     for (const folder of ['7', '8', '9', '10', '11']) {
       fs.mkdirSync(path.join(archive, 'moved'), { recursive: true });
       fs.renameSync(path.join(archive, folder), path.join(archive, 'moved', folder));
     }
-    const [local, remote] = [await index(here, archive), await index(there, 'mixed')];
+    const [local, remote] = [await index(here, archive), await index(compared.there, 'mixed')];
     assert.equal(remote.vanished, local.vanished);
-    assert.deepEqual(await answers(there), await answers(here));
+    await compared.areSame();
   });
 
   test('more than a tenth of the archive does not leave without being told', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    if ((await compared.orSkip(t)) === undefined) return;
     for (const folder of ['0', '1', '2', '4', '5', '6']) fs.rmSync(path.join(archive, folder), { recursive: true });
-    const before = await answers(there);
+    const before = await compared.answers(compared.there);
     await assert.rejects(index(here, archive), { code: 'too-many-deletions' });
-    await assert.rejects(index(there, 'mixed'), { code: 'too-many-deletions' });
-    assert.deepEqual(await answers(there), before);
+    await assert.rejects(index(compared.there, 'mixed'), { code: 'too-many-deletions' });
+    assert.deepEqual(await compared.answers(compared.there), before);
     await index(here, archive, { acceptDeletions: true });
-    await index(there, 'mixed', { acceptDeletions: true });
-    assert.deepEqual(await answers(there), await answers(here));
+    await index(compared.there, 'mixed', { acceptDeletions: true });
+    await compared.areSame();
   });
 
   test('an archive whose mount is gone changes nothing', async (t) => {
-    if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
-    const before = await answers(there);
+    if ((await compared.orSkip(t)) === undefined) return;
+    const before = await compared.answers(compared.there);
     fs.renameSync(archive, `${archive}-away`);
-    await assert.rejects(index(there, 'mixed'), { code: 'archive-missing' });
+    await assert.rejects(index(compared.there, 'mixed'), { code: 'archive-missing' });
     fs.mkdirSync(archive);
-    await assert.rejects(index(there, 'mixed'), { code: 'archive-empty' });
+    await assert.rejects(index(compared.there, 'mixed'), { code: 'archive-empty' });
     fs.rmdirSync(archive);
     fs.renameSync(`${archive}-away`, archive);
-    assert.deepEqual(await answers(there), before);
+    assert.deepEqual(await compared.answers(compared.there), before);
   });
 });

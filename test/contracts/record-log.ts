@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ArchiveIdentity, LogEntry, LoggedBatch, RecordFeed, RecordLog } from '../../core/ports/record-log.ts';
 import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 
 export interface LogUnderTest {
   readonly log: RecordLog;
@@ -46,11 +47,11 @@ export async function takeEntries(
   return sequences;
 }
 
-export function recordLogContract(name: string, make: () => Promise<LogUnderTest | undefined>): void {
+export function recordLogContract(name: string, make: () => Promise<LogUnderTest>): void {
   const contract = (title: string, check: (port: LogUnderTest) => Promise<void>) =>
     void test(`${name}: ${title}`, { timeout: 60_000 }, async (t) => {
-      const made = await make();
-      if (made === undefined) return t.skip('NOT RUN: a part is missing');
+      const made = await partOrSkip(t, make);
+      if (made === undefined) return;
       await check(made);
     });
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
 import type { ScanQueue, ScanWork, TakenWork } from '../../core/ports/scan-queue.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 
 export interface QueueUnderTest {
   /** A queue of a process of its own. */
@@ -37,11 +38,11 @@ async function take(
   return folders;
 }
 
-export function scanQueueContract(name: string, make: () => Promise<QueueUnderTest | undefined>): void {
+export function scanQueueContract(name: string, make: () => Promise<QueueUnderTest>): void {
   const contract = (title: string, check: (port: QueueUnderTest) => Promise<void>) =>
     void test(`${name}: ${title}`, { timeout: 60_000 }, async (t) => {
-      const made = await make();
-      if (made === undefined) return t.skip('NOT RUN: a part is missing');
+      const made = await partOrSkip(t, make);
+      if (made === undefined) return;
       await check(made);
     });
 

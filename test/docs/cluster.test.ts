@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type RunningCluster, startCluster } from '../../scripts/parts/cluster.ts';
-import { MissingPart } from '../../scripts/parts/parts.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 import { temporaryFolder } from '../cli/run-ditag.ts';
 import { compare, examplesOf, makeDitagCommand, runExample } from './examples.ts';
 import { PROJECT, readPage } from './markdown.ts';
@@ -25,27 +25,24 @@ test('every key of [CLUSTER] and its variable stand in one row', () => {
 describe(`examples of ${PAGE}`, () => {
   const home = temporaryFolder({ after });
   const examples = examplesOf(PAGE);
-  let cluster: RunningCluster | undefined;
-  let missing = '';
+  let started: Promise<RunningCluster>;
 
   before(async () => {
     makeDitagCommand(home);
     const stateFolder = path.join(home, 'cluster');
     const archives = new Map([['samples', path.join(PROJECT, 'test/samples')]]);
-    try {
-      cluster = await startCluster({ stateFolder, archives });
-    } catch (error) {
-      if (!(error instanceof MissingPart) || process.env['DITAG_REQUIRE_PARTS'] === '1') throw error;
-      missing = error.message;
-    }
+    started = startCluster({ stateFolder, archives });
+    // What is missing is told by each test.
+    await started.catch(() => undefined);
   });
-  after(() => cluster?.stop());
+  after(async () => (await started.catch(() => undefined))?.stop());
 
   test('there are examples', () => assert.ok(examples.length > 0));
 
   for (const { block, exitCode, stdout, stderr } of examples) {
-    test(`line ${block.line}: ${block.text.split('\n')[0]}`, (t) => {
-      if (cluster === undefined) return t.skip(`NOT RUN: ${missing}`);
+    test(`line ${block.line}: ${block.text.split('\n')[0]}`, async (t) => {
+      const cluster = await partOrSkip(t, () => started);
+      if (cluster === undefined) return;
       const ended = runExample(block.text, home, home, { DITAG_NATS_URL: cluster.addresses.nats });
       assert.equal(ended.status, exitCode, ended.stderr);
       if (stdout !== undefined) compare(ended.stdout, stdout);

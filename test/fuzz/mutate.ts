@@ -1,6 +1,7 @@
 // Damages DICOM files the way disks, transfers and writers do, and makes others up.
 import { Buffer } from 'node:buffer';
 import { valueRepresentations } from '../../core/dicom/value-representations.ts';
+import type { Random } from '../random.ts';
 import {
   BIG,
   DEFLATED,
@@ -14,7 +15,6 @@ import {
   raw,
   sequence,
 } from '../reader/dicom-bytes.ts';
-import type { Random } from './random.ts';
 
 type Mutation = (file: Buffer, random: Random, others: readonly Buffer[]) => Buffer;
 

@@ -12,9 +12,9 @@ import { parseArgs } from 'node:util';
 import type { HeaderReader, ReadRequest } from '../../core/dicom/header-reader.ts';
 import { decodeFolderRecord, encodeFolderRecord } from '../../core/instance/folder-record.ts';
 import { decodeHeader, encodeHeader } from '../../core/instance/header-codec.ts';
+import { Random } from '../random.ts';
 import { newReader, type Reading, readBytes } from '../reader/scripted-source.ts';
 import { generated, mutated } from './mutate.ts';
-import { Random } from './random.ts';
 
 /** Most that is asked for of one file, in bytes: twice the longest header, and a read. */
 const MAX_ASKED = 9 * 1024 * 1024;

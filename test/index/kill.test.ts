@@ -6,22 +6,16 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { Random } from '../random.ts';
 import { answersOf, indexHere } from './index-here.ts';
-import { dicomFile, LONG_AGO, writeFile } from './make-archive.ts';
+import { writeGeneration } from './make-archive.ts';
 
 const ROUNDS = Number(process.env['DITAG_KILL_ROUNDS'] ?? 5);
 const SEED = Number(process.env['DITAG_SEED'] ?? Date.now() % 1_000_000);
 const FILES = 4000;
 const FOLDERS = 120;
 
-let state = SEED;
-/** 0 to 1, always the same for one seed (mulberry32). */
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
+const random = new Random(SEED);
 
 describe('killed runs', () => {
   const home = temporaryFolder({ after }, 'memory');
@@ -35,15 +29,7 @@ describe('killed runs', () => {
     generation++;
     for (let i = 0; i < FILES; i++) {
       if (generation > 1 && (i % FOLDERS) % 3 !== generation % 3) continue;
-      const series = `1.2.${Math.floor(i / 4)}`;
-      const content = dicomFile({
-        SeriesInstanceUID: series,
-        SOPInstanceUID: `1.9.${i}`,
-        StudyInstanceUID: `1.3.${i % 500}`,
-        StudyDate: String(20000101 + (i % 28)),
-        SeriesDescription: `generation ${generation} of ${i % 50}`,
-      });
-      writeFile(archive, `f${i % FOLDERS}/${i}`, content, LONG_AGO + generation * 10);
+      writeGeneration(archive, `f${i % FOLDERS}/${i}`, i, generation);
     }
   }
 
@@ -74,8 +60,8 @@ describe('killed runs', () => {
         const { child, ended } = startDitag(['index', '--quiet', '--threads', '2'], { home });
         if (kill === 0 && round % 2 === 0) {
           await publicationBegins(database, () => child.exitCode !== null);
-          await new Promise((resolve) => setTimeout(resolve, random() * 60));
-        } else await new Promise((resolve) => setTimeout(resolve, random() * wholeRun));
+          await new Promise((resolve) => setTimeout(resolve, random.fraction() * 60));
+        } else await new Promise((resolve) => setTimeout(resolve, random.fraction() * wholeRun));
         child.kill('SIGKILL');
         const { signal } = await ended;
         if (signal === 'SIGKILL') {
@@ -126,7 +112,7 @@ describe('killed runs', () => {
     const other = temporaryFolder(t, 'memory');
     const { child, ended } = startDitag(['index', '--archive', archive], { home: other });
     await new Promise<void>((resolve) => child.stderr!.once('data', () => resolve()));
-    await new Promise((resolve) => setTimeout(resolve, random() * 300));
+    await new Promise((resolve) => setTimeout(resolve, random.fraction() * 300));
     child.kill('SIGKILL');
     const { signal } = await ended;
     if (signal === 'SIGKILL') {

@@ -124,6 +124,18 @@ export function makeArchive(root: string, files: Record<string, Instance | Uint8
   }
 }
 
+/** Writes instance `i` of a generation: each has its own descriptions and times; four files a series, 500 studies. */
+export function writeGeneration(root: string, name: string, i: number, generation: number): void {
+  const content = dicomFile({
+    SeriesInstanceUID: `1.2.${Math.floor(i / 4)}`,
+    SOPInstanceUID: `1.9.${i}`,
+    StudyInstanceUID: `1.3.${i % 500}`,
+    StudyDate: String(20000101 + (i % 28)),
+    SeriesDescription: `generation ${generation} of ${i % 50}`,
+  });
+  writeFile(root, name, content, LONG_AGO + generation * 10);
+}
+
 /** A plain series of `count` files for when only their number matters: paths `folder/0001.dcm` on. */
 export function plainSeries(folder: string, uid: string, count: number, more: Instance = {}): Record<string, Instance> {
   const files: Record<string, Instance> = {};

@@ -189,6 +189,7 @@ test('folders and files without permission keep what is known of them', async (t
     const { code, stderr } = await run('index', '--archive', archive);
     assert.match(stderr, /^ {2}shut: could not be listed \(EACCES\)$/m);
     assert.match(stderr, /^Instances: 8, series: 4/m);
+    assert.match(stderr, /^1 known file\(s\) could not be read: what is known of them was kept/m);
     assert.equal(code, 1);
     assert.equal((await run('query')).stdout, before);
   }

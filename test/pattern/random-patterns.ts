@@ -1,5 +1,6 @@
 // Random patterns in Python's syntax, mostly valid, and random values that such patterns often match. The same seed
 // gives the same sequence.
+import { Random } from '../random.ts';
 
 const LITERALS =
   'aaaabbbbccAB12 _-.sSkKiI\u017f\u212a\u0131\u0130\u00df\u1e9e\u00b5\u03bc\u03c3\u03c2\u00e9\u00c9脳\u{1F600}\u{10400}\u{10428}';
@@ -85,13 +86,13 @@ const FLAGS = ['i', 'm', 's', 'x', 'a', 'u', 'im', 'si', 'ia'];
 const SCOPED = ['i', 'm', 's', 'x', 'a', 'u', '-i', '-m', '-s', '-x', 'i-m', 'a-i', 'ms-ix'];
 
 export class RandomPatterns {
-  #state: number;
+  readonly #random: Random;
   /** names and number of the groups opened so far in the pattern being made */
   #groups = 0;
   #names: string[] = [];
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#random = new Random(seed);
   }
 
   pattern(): string {
@@ -194,23 +195,14 @@ export class RandomPatterns {
   }
 
   #chance(probability: number): boolean {
-    return this.#next() < probability;
+    return this.#random.fraction() < probability;
   }
 
   #below(limit: number): number {
-    return Math.floor(this.#next() * limit);
+    return Math.floor(this.#random.fraction() * limit);
   }
 
   #pick<T>(choices: readonly T[]): T {
     return choices[this.#below(choices.length)]!;
-  }
-
-  /** mulberry32 */
-  #next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   }
 }

@@ -10,8 +10,9 @@ import { NatsScanCommands } from '../../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
+import type { ScanState } from '../../../core/jobs/scan-state.ts';
+import { type ScanTally, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
-import type { ScanState, ScanTally } from '../../../core/ports/scan-registry.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { expandHome } from '../../configuration/configuration.ts';
 import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
@@ -51,19 +52,17 @@ export class ClusterWorkspace implements Workspace {
       const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
       options.onStart({ archive: archive.name, resumed: false, knownFiles });
       const { state, tally } = await this.watch(cluster, scan, options);
-      const unreadable = tally.kept
-        .filter(({ reason }) => reason === 'unreadable')
-        .map(({ folder, detail }) => ({ folder, reason: detail }));
-      const { opened, unchanged, vanished, appeared } = tally;
+      const { opened, unchanged, unread, vanished, appeared } = tally;
       const seconds = (performance.now() - began) / 1000;
       return {
         archive: archive.name,
         report: state.report!,
         opened,
         unchanged,
+        unread,
         vanished,
         appeared,
-        unreadable,
+        unreadable: unlistedFolders(tally),
         seconds,
       };
     } finally {

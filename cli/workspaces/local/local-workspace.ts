@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
-import type { ScanEvent } from '../../../core/jobs/jobs.ts';
+import { TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
@@ -57,11 +57,11 @@ export class LocalWorkspace implements Workspace {
     // Before anything is written: a missing archive leaves no trace.
     await listRoot(files, archive, new Set());
     await using pool = new ScanPool(threads);
-    const tally = new Tally();
+    const tally = new TallySum();
     const { append, acceptDeletions, signal } = options;
     const { databasePath, file: config } = configuration;
     const writer = await ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
-      options.onProgress({ step: 'publishing', ...tally.counts(), done: done / all }),
+      options.onProgress({ step: 'publishing', ...counts(tally), done: done / all }),
     );
     let publishing = false;
     let report: PublishReport;
@@ -78,8 +78,8 @@ export class LocalWorkspace implements Workspace {
           mostCalls: Math.ceil(MOST_CALLS / threads),
         },
         onEvents: async (events, done) => {
-          tally.add(events);
-          options.onProgress({ step: 'scanning', ...tally.counts(), done });
+          for (const event of events) tally.addEvent(event);
+          options.onProgress({ step: 'scanning', ...counts(tally), done });
           await writer.stage(events);
         },
         signal,
@@ -98,7 +98,9 @@ export class LocalWorkspace implements Workspace {
     }
     saveIndexSettings(configuration, append ? undefined : archive);
     const seconds = (performance.now() - start) / 1000;
-    return { archive, report, ...tally.changes(), unreadable: tally.unreadable, seconds };
+    const { opened, unchanged, unread, vanished, appeared } = tally;
+    const unreadable = unlistedFolders(tally);
+    return { archive, report, opened, unchanged, unread, vanished, appeared, unreadable, seconds };
   }
 }
 
@@ -111,36 +113,6 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   return Promise.race([promise, aborted]);
 }
 
-class Tally {
-  private files = 0;
-  private instances = 0;
-  private opened = 0;
-  private unchanged = 0;
-  private vanished = 0;
-  private appeared = 0;
-  readonly unreadable: { folder: string; reason: string }[] = [];
-
-  add(events: readonly ScanEvent[]): void {
-    for (const event of events) {
-      if (event.event === 'folder-kept' && event.reason === 'unreadable') {
-        this.unreadable.push({ folder: event.folder, reason: event.detail });
-      }
-      if (event.event !== 'chunk') continue;
-      const { tally } = event;
-      this.files += tally.files;
-      this.instances += tally.instances;
-      this.opened += tally.opened;
-      this.unchanged += tally.unchanged;
-      this.vanished += tally.vanished;
-      this.appeared += tally.appeared;
-    }
-  }
-
-  counts() {
-    return { files: this.files, instances: this.instances, opened: this.opened };
-  }
-
-  changes() {
-    return { opened: this.opened, unchanged: this.unchanged, vanished: this.vanished, appeared: this.appeared };
-  }
+function counts({ files, instances, opened }: TallySum) {
+  return { files, instances, opened };
 }

@@ -1,4 +1,4 @@
-// Random numbers that come again: a seeded generator (mulberry32), for fuzzing.
+// Random numbers that come again: a seeded generator (mulberry32), for fuzzing and for killing at random points.
 
 export class Random {
   private state: number;
@@ -13,6 +13,11 @@ export class Random {
     let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return (mixed ^ (mixed >>> 14)) >>> 0;
+  }
+
+  /** From 0 up to 1, exclusive. */
+  fraction(): number {
+    return this.bits() / 2 ** 32;
   }
 
   /** A whole number from 0 up to `limit`, exclusive. */

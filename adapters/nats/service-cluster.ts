@@ -1,0 +1,23 @@
+// How a service comes to its cluster: it waits for the server, makes sure of the streams, and tells what somebody has set
+// differently.
+import type { NatsSettings } from '../../core/settings/settings.ts';
+import { type Cluster, openCluster } from './connection.ts';
+import { ensureStreams } from './streams.ts';
+
+interface Log {
+  warn(details: object, message: string): void;
+}
+
+/** Throws `cluster-unreachable` where the server refuses, and `secret-in-url`. */
+export async function openServiceCluster(
+  settings: NatsSettings,
+  name: string,
+  replicas: number,
+  logger: Log,
+): Promise<Cluster> {
+  const cluster = await openCluster(settings, `ditag ${name}`, (reason) =>
+    logger.warn({ reason }, 'NATS does not answer yet'),
+  );
+  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  return cluster;
+}

@@ -1,0 +1,60 @@
+// What a scan has found, as numbers: added up from events on one machine, from pieces of work in a cluster.
+import type { ScanEvent } from './jobs.ts';
+
+/** A folder of which the known content was kept. */
+export interface KeptFolder {
+  readonly folder: string;
+  readonly reason: 'unreadable' | 'lists-empty';
+  readonly detail: string;
+}
+
+export interface ScanTally {
+  readonly files: number;
+  readonly instances: number;
+  readonly opened: number;
+  readonly unchanged: number;
+  /** Files that could not be read now, and of which what was known is kept. */
+  readonly unread: number;
+  readonly vanished: number;
+  readonly appeared: number;
+  /** Chunks whose record is new. */
+  readonly changedChunks: number;
+  readonly kept: readonly KeptFolder[];
+}
+
+const OF_CHUNKS = ['files', 'instances', 'opened', 'unchanged', 'unread', 'vanished', 'appeared'] as const;
+
+/** A tally that grows. */
+export class TallySum implements ScanTally {
+  files = 0;
+  instances = 0;
+  opened = 0;
+  unchanged = 0;
+  unread = 0;
+  vanished = 0;
+  appeared = 0;
+  changedChunks = 0;
+  readonly kept: KeptFolder[] = [];
+
+  addEvent(event: ScanEvent): void {
+    if (event.event === 'chunk') {
+      for (const name of OF_CHUNKS) this[name] += event.tally[name];
+      if (event.record !== undefined) this.changedChunks++;
+    } else if (event.event === 'folder-kept') {
+      const { folder, reason, detail } = event;
+      this.kept.push({ folder, reason, detail });
+    }
+  }
+
+  add(tally: ScanTally): void {
+    for (const name of OF_CHUNKS) this[name] += tally[name];
+    this.changedChunks += tally.changedChunks;
+    this.kept.push(...tally.kept);
+  }
+}
+
+/** Folders that could not be listed, with the reason. */
+export function unlistedFolders({ kept }: ScanTally): { readonly folder: string; readonly reason: string }[] {
+  const unlisted = kept.filter(({ reason }) => reason === 'unreadable');
+  return unlisted.map(({ folder, detail }) => ({ folder, reason: detail }));
+}
