@@ -16,7 +16,7 @@ const times = fieldsWith('type', 'date');
 if (times.length !== 1) throw new Error(`The series have ${times.length} fields with a time, a data view takes one`);
 
 /** What answers are made of and what nobody searches is not shown. */
-const hidden = [...fieldsWith('type', 'binary'), ...fieldsWith('index', false)];
+const hidden = [...fieldsWith('type', 'binary'), ...fieldsWith('store', true)];
 
 const wholeNumber = { id: 'number', params: { pattern: '0' } };
 const formats = {
@@ -28,7 +28,7 @@ const descriptions = {
   alive: 'False for a series that has no files any more: filter by alive: true',
   date: 'StudyDate as a number, 0 where it is missing or unreadable',
   [times[0]!]: 'StudyDate as a time',
-  header: 'The full header; one element is header.KEYWORD',
+  header: 'The full header; one element is TAG=VR value, as in 00180015=CS HEAD',
 };
 for (const field of [...Object.keys(formats), ...Object.keys(descriptions)])
   if (!(field in properties)) throw new Error(`The series have no field ${field} any more`);

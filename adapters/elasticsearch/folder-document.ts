@@ -1,9 +1,9 @@
 // A folder chunk as its document in Elasticsearch: how many files it has, of which series, and its whole record. The
 // position in the log is the document's version, so an older one is never written over a newer one.
 import { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
 import { decodeFolderRecord, decodeSeriesOfRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
 import type { ChunkEntry } from '../../core/ports/record-log.ts';
+import { documentId } from './document-id.ts';
 import { LONGEST_LISTED_UID } from './mappings.ts';
 
 /** What is read back of a chunk's document. */
@@ -13,8 +13,7 @@ export interface StoredFolder {
 
 /** The `_id` of a chunk's document. */
 export function chunkId({ archive, folder, chunk }: ChunkEntry): string {
-  const place = JSON.stringify([archive.name, folder, chunk.bits, chunk.index]);
-  return createHash('sha256').update(place).digest('base64url').slice(0, 22);
+  return documentId(JSON.stringify([archive.name, folder, chunk.bits, chunk.index]));
 }
 
 /** The document as JSON; `record` is the entry's, decoded. */

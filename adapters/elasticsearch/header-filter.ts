@@ -2,9 +2,8 @@
 // values of the tag, and against the full header of the few series where the tag's value is too long to be searched.
 import type { Pattern } from '../../core/query/pattern/pattern.ts';
 import { type Target, type TargetStep, targetText } from '../../core/query/target.ts';
-import { headerText, isSearchableKey } from './header-fields.ts';
-import { allOf, anyOf, EVERY, type Filter, NONE, noneOf, type SeriesReader } from './series-reader.ts';
-import { decodeWholeHeader } from './series-state.ts';
+import { fullHeader, HEADER_FIELDS, headerText, isSearchableKey, termPrefix, textOfTerm } from './header-fields.ts';
+import { allOf, anyOf, type Filter, NONE, noneOf, type SeriesReader } from './series-reader.ts';
 
 const PAGES = { first: 500, others: 500 } as const;
 
@@ -17,7 +16,7 @@ export async function headerFilter(reader: SeriesReader, target: Target, pattern
   const isByCreator: Filter[] = [];
   for (const creator of creators) {
     // Where a block's creator is known, its elements stand under the creator's name (see HeaderElement).
-    const own = allOf([creator.filter, exists(creator.key)]);
+    const own = allOf([creator.filter, hasAny(await termsOf(reader, creator.key))]);
     isByCreator.push(own);
     found.push(allOf([own, await valueFilter(reader, target, creator.key, pattern)]));
   }
@@ -26,10 +25,10 @@ export async function headerFilter(reader: SeriesReader, target: Target, pattern
   const isLong: Filter = { terms: { longKeys: keys.map((one) => one.toWellFormed()) } };
   const long: string[] = [];
   let isAnyLong = false;
-  for await (const hits of reader.pages({ filter: isLong, docValues: ['wholeHeader'] }, PAGES)) {
+  for await (const hits of reader.pages({ filter: isLong, docValues: HEADER_FIELDS }, PAGES)) {
     isAnyLong = true;
     for (const { SeriesInstanceUID, fields } of hits) {
-      if (pattern.test(headerText(decodeWholeHeader(fields['wholeHeader']![0]!), target))) long.push(SeriesInstanceUID);
+      if (pattern.test(headerText(fullHeader(fields), target))) long.push(SeriesInstanceUID);
     }
   }
   if (!isAnyLong) return anyOf(found);
@@ -42,46 +41,41 @@ async function creatorsOf(
   { creatorKey, prefix }: NonNullable<TargetStep['block']>,
 ): Promise<{ readonly key: string; readonly filter: Filter }[]> {
   const spellings = new Map<string, string[]>();
-  for (const value of await reader.distinct(`header.${creatorKey}`)) {
-    const creator = value.trim();
-    if (creator !== '') spellings.set(creator, [...(spellings.get(creator) ?? []), value]);
+  for (const term of await termsOf(reader, creatorKey)) {
+    const creator = textOfTerm(term, creatorKey).trim();
+    if (creator !== '') spellings.set(creator, [...(spellings.get(creator) ?? []), term]);
   }
-  return [...spellings].map(([creator, values]) => ({
-    key: prefix + creator,
-    filter: { terms: { [`header.${creatorKey}`]: values } },
-  }));
+  return [...spellings].map(([creator, terms]) => ({ key: prefix + creator, filter: hasAny(terms) }));
 }
 
 /** The series in whose element of this key the pattern is found; those without the element have the empty value. */
 async function valueFilter(reader: SeriesReader, target: Target, key: string, pattern: Pattern): Promise<Filter> {
-  const values = isSearchableKey(key) ? await reader.distinct(`header.${key}`) : [];
-  const found = termsFilter(
-    `header.${key}`,
-    values,
-    (value) => pattern.test(targetText(value, target.path)),
-    exists(key),
-  );
-  return pattern.test('') ? anyOf([found, noneOf([exists(key)])]) : found;
+  const passed: string[] = [];
+  const failed: string[] = [];
+  for (const term of await termsOf(reader, key))
+    (pattern.test(targetText(textOfTerm(term, key), target.path)) ? passed : failed).push(term);
+  // A series has at most one element of a key.
+  return pattern.test('') ? noneOf(failed.length === 0 ? [] : [hasAny(failed)]) : hasAny(passed);
 }
 
-function exists(key: string): Filter {
-  return isSearchableKey(key) ? { exists: { field: `header.${key}` } } : NONE;
+/** The values of `header` that are elements of this key. */
+async function termsOf(reader: SeriesReader, key: string): Promise<readonly string[]> {
+  return isSearchableKey(key) ? reader.distinct('header', { prefix: termPrefix(key) }) : [];
+}
+
+function hasAny(terms: readonly string[]): Filter {
+  return terms.length === 0 ? NONE : { terms: { header: [...terms] } };
 }
 
 /**
- * The series whose field has one of the values that pass the test. `values` are all that occur in the series that
- * `among` matches: where most of them pass, the others are excluded instead.
+ * The series whose field has one of the values that pass the test. `values` are all that occur: where most of them pass,
+ * the others are excluded instead.
  */
-export function termsFilter(
-  field: string,
-  values: Iterable<string>,
-  test: (value: string) => boolean,
-  among: Filter = EVERY,
-): Filter {
+export function termsFilter(field: string, values: Iterable<string>, test: (value: string) => boolean): Filter {
   const passed: string[] = [];
   const failed: string[] = [];
   for (const value of values) (test(value) ? passed : failed).push(value);
   if (passed.length === 0) return NONE;
   if (passed.length <= failed.length) return { terms: { [field]: passed } };
-  return failed.length === 0 ? among : allOf([among, noneOf([{ terms: { [field]: failed } }])]);
+  return noneOf(failed.length === 0 ? [] : [{ terms: { [field]: failed } }]);
 }

@@ -54,11 +54,11 @@ if (node !== undefined) {
     const asked = client();
     const none = new ElasticsearchInstanceIndex(client(), { prefix: `${prefix}-none` });
     await assert.rejects(none.count(await makeQuery({})), { code: 'no-index' });
-    await asked.indices.putMapping({ index: `${prefix}-series-1`, _meta: { format: 2 } });
+    await asked.indices.putMapping({ index: `${prefix}-series-1`, _meta: { format: 3 } });
     const index = new ElasticsearchInstanceIndex(client(), { prefix });
     await assert.rejects(index.count(await makeQuery({})), {
       code: 'newer-database',
-      message: /-series-1 has index format 2/,
+      message: /-series-1 has index format 3/,
     });
     await assert.rejects(ensureIndices(asked, { prefix, generation: 1 }), { code: 'newer-database' });
     for (const one of [none, index, writer, asked]) await one.close();

@@ -7,11 +7,11 @@ import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../.
 import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
-import { headerText } from './header-fields.ts';
+import { fullHeader, HEADER_FIELDS, headerText } from './header-fields.ts';
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
 import { selectSeries } from './selection.ts';
+import { lineOfRow } from './series-document.ts';
 import { type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
-import { decodeWholeHeader } from './series-state.ts';
 import { skippedFiles } from './skipped-files.ts';
 import { indexStatistics } from './statistics.ts';
 
@@ -105,13 +105,16 @@ function columnFields(columns: readonly Target[]): string[] {
   const fields = new Set<string>();
   for (const { attribute, isSeriesInstanceUID } of columns) {
     if (attribute >= 0) fields.add(INDEXED_ATTRIBUTES[attribute]!);
-    else if (!isSeriesInstanceUID) fields.add('wholeHeader');
+    else if (!isSeriesInstanceUID) for (const field of HEADER_FIELDS) fields.add(field);
   }
   return [...fields];
 }
 
 function rowBatch(hits: readonly SeriesHit[], columns: readonly Target[]): RowBatch {
-  const lines = Buffer.from(hits.map(({ fields }) => fields['row']![0]!).join(''), 'utf8');
+  const lines = Buffer.from(
+    hits.map(({ fields, SeriesInstanceUID }) => lineOfRow(fields['row']![0]!, SeriesInstanceUID)).join(''),
+    'utf8',
+  );
   return {
     rows: hits.length,
     lines,
@@ -120,8 +123,7 @@ function rowBatch(hits: readonly SeriesHit[], columns: readonly Target[]): RowBa
 }
 
 function moreValues({ SeriesInstanceUID, fields }: SeriesHit, columns: readonly Target[]): string[] {
-  const encoded = fields['wholeHeader']?.[0];
-  const header = encoded === undefined ? [] : decodeWholeHeader(encoded);
+  const header = fullHeader(fields);
   return columns.map((target) => {
     if (target.isSeriesInstanceUID) return SeriesInstanceUID;
     if (target.attribute >= 0) return fields[INDEXED_ATTRIBUTES[target.attribute]!]?.[0] ?? '';

@@ -6,7 +6,7 @@ import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { SKIP_REASONS } from '../../core/instance/skipped.ts';
 
 /** Version of the documents. An older one is rebuilt, a newer one is refused by name. */
-export const INDEX_FORMAT = 1;
+export const INDEX_FORMAT = 2;
 
 /** `folders`: one document a folder chunk. `series`: one a series. `values`: one a distinct value. `archives`: one each. */
 export const INDEX_KINDS = ['folders', 'series', 'values', 'archives'] as const;
@@ -16,7 +16,8 @@ type Properties = Record<string, estypes.MappingProperty>;
 
 const keyword = { type: 'keyword' } as const;
 const integer = { type: 'integer' } as const;
-const long = { type: 'long' } as const;
+/** Numbers that are added up and shown, not searched for. */
+const sum = { type: 'long', index: false } as const;
 const boolean = { type: 'boolean' } as const;
 const binary = { type: 'binary', doc_values: true } as const;
 
@@ -32,13 +33,13 @@ const PROPERTIES: Record<IndexKind, Properties> = {
     archive: keyword,
     number: integer,
     /** Byte path, a character a byte. */
-    path: { type: 'keyword', ignore_above: LONGEST_PATH },
+    path: { type: 'keyword', ignore_above: LONGEST_PATH, index: false },
     bits: integer,
     index: integer,
     /** True for a chunk that is no more: it stays, so that an older entry cannot bring it back. */
     gone: boolean,
-    files: integer,
-    instances: integer,
+    files: sum,
+    instances: sum,
     series: { type: 'keyword', ignore_above: LONGEST_LISTED_UID },
     skipped: { properties: Object.fromEntries(SKIP_REASONS.map((reason) => [reason, integer])) },
     /** See core/instance/folder-record.ts. */
@@ -53,22 +54,23 @@ const PROPERTIES: Record<IndexKind, Properties> = {
     date: integer,
     /** The same as a time, for Kibana. */
     StudyDateTime: { type: 'date', format: 'strict_date_optional_time', ignore_malformed: true },
-    instances: integer,
-    bytes: long,
+    instances: sum,
+    bytes: sum,
     mixed: boolean,
     issues: keyword,
     /** The archive that speaks, and all that have the series. */
     archive: keyword,
     archives: keyword,
-    /** Chunks that have files of the series. */
-    chunks: keyword,
-    /** The CSV line. */
+    /** The folder chunks that have files of the series: see series-state.ts. */
+    places: keyword,
+    /** The CSV line; where it ends in a comma, the SeriesInstanceUID is to follow. */
     row: { type: 'keyword', index: false, doc_values: false, store: true },
-    /** Every element of the full header that has a searchable value; keys of the others are in `longKeys`. */
-    header: { type: 'flattened' },
+    /** The full header, `KEY=VR text` for each element that can be searched: see header-fields.ts. */
+    header: { type: 'keyword', index: false },
+    /** The other elements, and the keys of those that have a value. */
+    headerRest: binary,
     longKeys: keyword,
-    /** The full header, and the parts of the series: see series-state.ts. */
-    wholeHeader: binary,
+    /** What each place has: see series-state.ts. */
     parts: binary,
   },
   values: { attribute: integer, value: keyword },

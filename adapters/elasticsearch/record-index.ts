@@ -9,7 +9,7 @@ import type { ArchiveEntry, ChunkEntry, LoggedEntry } from '../../core/ports/rec
 import { readDocuments, type StoredDocument, writeDocuments } from './bulk.ts';
 import { chunkId, folderDocument, type StoredFolder, seriesOfFolder } from './folder-document.ts';
 import { DEFAULT_PREFIX, type IndexNames, indexNames } from './indices.ts';
-import type { SeriesPiece } from './series-state.ts';
+import { placeOf, type SeriesPiece } from './series-state.ts';
 import { SeriesWrites } from './series-writes.ts';
 import { ValueWrites } from './value-writes.ts';
 
@@ -22,7 +22,10 @@ export interface RecordIndexOptions {
 
 /** A chunk of a batch: its newest entry, and what the others of the same chunk had. */
 interface ChunkWork {
+  /** Of its document. */
   readonly id: string;
+  /** What it is called in the documents of series. */
+  readonly place: string;
   readonly sequence: number;
   readonly entry: ChunkEntry;
   readonly record: FolderRecord | undefined;
@@ -92,9 +95,9 @@ export class ElasticsearchRecordIndex implements RecordIndex {
     const ids = chunks.map(({ id }) => id);
     const stored = await readDocuments<StoredFolder>(this.client, this.names.folders, ids, ['record'], READ_AT_ONCE);
     const changes = new Map<string, SeriesPiece[]>();
-    const shown = await this.series.ofChunks(ids);
+    const shown = await this.series.ofPlaces(chunks.map(({ place }) => place));
     for (const chunk of chunks) {
-      for (const uid of shown.get(chunk.id)!) chunk.older.add(uid);
+      for (const uid of shown.get(chunk.place)!) chunk.older.add(uid);
       for (const [uid, piece] of piecesOf(chunk, stored.get(chunk.id))) {
         const pieces = changes.get(uid);
         if (pieces === undefined) changes.set(uid, [piece]);
@@ -146,7 +149,7 @@ function chunksOf(entries: readonly LoggedEntry[], refusals: Refusals): ChunkWor
       continue;
     }
     const older = new Set(known === undefined ? [] : [...known.older, ...known.series]);
-    chunks.set(id, { id, sequence, entry, record, series, older });
+    chunks.set(id, { id, place: placeOf(entry), sequence, entry, record, series, older });
   }
   return [...chunks.values()];
 }
@@ -156,18 +159,18 @@ function* piecesOf(
   chunk: ChunkWork,
   stored: StoredDocument<StoredFolder> | undefined,
 ): Iterable<[string, SeriesPiece]> {
-  const { id, sequence, entry, record, series, older } = chunk;
+  const { place, sequence, entry, record, series, older } = chunk;
   const known = new Set(stored === undefined ? [] : seriesOfFolder(stored.source));
   if (stored !== undefined && stored.version >= sequence) {
     for (const uid of new Set([...series, ...older]))
-      if (!known.has(uid)) yield [uid, { chunk: id, sequence: stored.version }];
+      if (!known.has(uid)) yield [uid, { place, sequence: stored.version }];
     return;
   }
   const headers = new Map(entry.headers.map((header) => [header.SeriesInstanceUID, header]));
   for (const part of record === undefined ? [] : partsOfRecord(record)) {
     const { header = '[]', issues = 0 } = headers.get(part.SeriesInstanceUID) ?? {};
     const { archive, folder } = entry;
-    yield [part.SeriesInstanceUID, { chunk: id, sequence, archive, folder, part, header, issues }];
+    yield [part.SeriesInstanceUID, { place, sequence, archive, folder, part, header, issues }];
   }
-  for (const uid of new Set([...known, ...older])) if (!series.has(uid)) yield [uid, { chunk: id, sequence }];
+  for (const uid of new Set([...known, ...older])) if (!series.has(uid)) yield [uid, { place, sequence }];
 }

@@ -83,7 +83,7 @@ if (node !== undefined) {
     const asked = client();
     const reader = await SeriesReader.open(asked, `${prefix}-series`);
     for (const most of [7, 150, 151]) {
-      const found = await reader.distinct('header.00204000', most);
+      const found = await reader.distinct('header', { prefix: '00204000=', most });
       assert.deepEqual([found.length, new Set(found).size], [150, 150]);
       const aggregate: Aggregate = async (aggregations) => (await reader.aggregate(aggregations)).aggregations;
       assert.equal(await countDistinct(aggregate, 'SeriesDescription', most), 123);

@@ -1,21 +1,11 @@
 // A series as its document in Elasticsearch: fields that are searched and counted, the CSV line, the full header.
 // What the fields are is in mappings.ts; where the pieces come from, in series-writes.ts.
-import { createHash } from 'node:crypto';
 import { issueNames } from '../../core/dicom/issues.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
 import { indexedValues, rowDate, rowLine } from '../../core/query/series-row.ts';
-import { headerFields } from './header-fields.ts';
+import type { OwnTexts } from './header-fields.ts';
 import { encodeSeries, type SeriesPieces, seriesState } from './series-state.ts';
-
-/** Longest `_id` that Elasticsearch takes, in bytes. */
-const LONGEST_ID = 512;
-
-/** The `_id` of a series' document. */
-export function seriesId(SeriesInstanceUID: string): string {
-  if (SeriesInstanceUID !== '' && Buffer.byteLength(SeriesInstanceUID) <= LONGEST_ID) return SeriesInstanceUID;
-  return `sha256:${createHash('sha256').update(SeriesInstanceUID).digest('base64url')}`;
-}
 
 /** A document as JSON, and its values of INDEXED_ATTRIBUTES. */
 export interface SeriesDocument {
@@ -27,15 +17,20 @@ const STUDY_TIME = '00080030';
 
 export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces): SeriesDocument {
   const state = seriesState(pieces);
-  const encoded = encodeSeries(pieces, state?.speaker);
-  if (state === undefined) return { body: JSON.stringify({ SeriesInstanceUID, alive: false, ...encoded }), values: [] };
+  if (state === undefined) {
+    const body = JSON.stringify({ SeriesInstanceUID, alive: false, ...encodeSeries(pieces) });
+    return { body, values: [] };
+  }
   const { fold, speaker } = state;
   const header = decodeHeader(speaker.header);
   const values = indexedValues(header).map((value) => value.toWellFormed());
   const date = rowDate(values);
-  const body = JSON.stringify({
+  const own = {
     SeriesInstanceUID: SeriesInstanceUID.toWellFormed(),
     ...Object.fromEntries(values.map((value, attribute) => [INDEXED_ATTRIBUTES[attribute]!, value])),
+  } as OwnTexts;
+  const body = JSON.stringify({
+    ...own,
     alive: true,
     date,
     StudyDateTime: date === 0 ? undefined : dateTime(date, header),
@@ -45,12 +40,21 @@ export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces):
     issues: issueNames(fold.issues | speaker.issues),
     archive: state.archive.name,
     archives: state.archives,
-    chunks: state.chunks,
-    row: Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'),
-    ...headerFields(header),
-    ...encoded,
+    row: shortened(Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'), own.SeriesInstanceUID),
+    ...encodeSeries(pieces, { piece: speaker, own }),
   });
   return { body, values };
+}
+
+/** A CSV line without the SeriesInstanceUID at its end, which every answer has beside it. */
+function shortened(line: string, SeriesInstanceUID: string): string {
+  const end = `,${SeriesInstanceUID}\n`;
+  return line.endsWith(end) ? line.slice(0, 1 - end.length) : line;
+}
+
+/** The CSV line of a document's `row`. */
+export function lineOfRow(row: string, SeriesInstanceUID: string): string {
+  return row.endsWith('\n') ? row : `${row}${SeriesInstanceUID}\n`;
 }
 
 /** StudyDate with StudyTime, where that is one, as ISO 8601. */

@@ -32,8 +32,6 @@ export interface PageSizes {
 const KEEP_ALIVE = '15m';
 /** Distinct values of one request: a node gives out at most 65,536. */
 const MOST_VALUES = 50_000;
-/** How many more requests the distinct values are divided among when they are too many for the last number. */
-const FINER = 8;
 
 export class SeriesReader {
   private readonly client: Client;
@@ -118,20 +116,30 @@ export class SeriesReader {
     };
   }
 
-  /** All distinct values of a field of the living series; `most` of one request. */
-  async distinct(field: string, most: number = MOST_VALUES): Promise<string[]> {
-    // A composite aggregation would page, but on a key of a flattened field it gives wrong answers.
-    for (let requests = 1; ; requests *= FINER) {
-      const values: string[] = [];
-      let isWhole = true;
-      for (let partition = 0; partition < requests && isWhole; partition++) {
-        const include = requests === 1 ? {} : { include: { partition, num_partitions: requests } };
-        const { aggregations } = await this.aggregate({ values: { terms: { field, size: most, ...include } } });
-        const buckets = aggregations['values']!['buckets'] as { key: string }[];
-        isWhole = buckets.length < most;
-        for (const { key } of buckets) values.push(key);
+  /**
+   * All distinct values of a keyword field of the living series, or those that begin with `prefix`; `most` of one
+   * request.
+   */
+  async distinct(
+    field: string,
+    { prefix = '', most = MOST_VALUES }: { readonly prefix?: string; readonly most?: number } = {},
+  ): Promise<string[]> {
+    const include = prefix === '' ? {} : { include: `${prefix.replace(/[^A-Za-z0-9]/gu, '\\$&')}.*` };
+    const { aggregations } = await this.aggregate({ values: { terms: { field, size: most, ...include } } });
+    const buckets = aggregations['values']!['buckets'] as { key: string }[];
+    if (buckets.length < most) return buckets.map(({ key }) => key);
+    // Too many for one request: page by page, in order, from the prefix on.
+    const values: string[] = [];
+    for (let after = prefix; ; ) {
+      const sources = [{ value: { terms: { field } } }];
+      const page = await this.aggregate({ values: { composite: { size: most, sources, after: { value: after } } } });
+      const found = page.aggregations['values']!['buckets'] as { key: { value: string } }[];
+      for (const { key } of found) {
+        if (!key.value.startsWith(prefix)) return values;
+        values.push(key.value);
       }
-      if (isWhole) return values;
+      if (found.length < most) return values;
+      after = found.at(-1)!.key.value;
     }
   }
 

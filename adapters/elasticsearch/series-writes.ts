@@ -3,8 +3,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, estypes } from '@elastic/elasticsearch';
 import { type DocumentWrite, inTurns, readDocuments, writeDocuments } from './bulk.ts';
-import { seriesDocument, seriesId } from './series-document.ts';
-import { applyPieces, decodePieces, type EncodedSeries, type SeriesPiece, type SeriesPieces } from './series-state.ts';
+import { documentId } from './document-id.ts';
+import { seriesDocument } from './series-document.ts';
+import {
+  applyPieces,
+  decodePieces,
+  type SeriesPiece,
+  type SeriesPieces,
+  STORED_SERIES_FIELDS,
+  type StoredSeries,
+} from './series-state.ts';
 import type { ValueWrites } from './value-writes.ts';
 
 /** Series that are read, folded and written together: while one group is folded here, others are written there. */
@@ -44,27 +52,27 @@ export class SeriesWrites {
   }
 
   /**
-   * The series that show with pieces of these chunks, by chunk. So a chunk's new state also takes back what a writer
+   * The series that show with pieces of these chunks, by place. So a chunk's new state also takes back what a writer
    * began to write of an older one before it crashed, which the chunk's document does not tell.
    */
-  async ofChunks(chunks: readonly string[]): Promise<Map<string, string[]>> {
-    const found = new Map<string, string[]>(chunks.map((chunk) => [chunk, []]));
+  async ofPlaces(places: readonly string[]): Promise<Map<string, string[]>> {
+    const found = new Map<string, string[]>(places.map((place) => [place, []]));
     let after: estypes.SortResults | undefined;
-    while (chunks.length > 0) {
+    while (places.length > 0) {
       const { hits } = await this.client.search<never>({
         index: this.index,
         size: SHOWN_AT_ONCE,
-        query: { terms: { chunks: [...chunks] } },
+        query: { terms: { places: [...places] } },
         sort: [{ SeriesInstanceUID: 'asc' }],
         _source: false,
-        docvalue_fields: ['chunks'],
+        docvalue_fields: ['places'],
         track_total_hits: false,
         ...(after === undefined ? {} : { search_after: after }),
         filter_path: ['hits.hits.sort', 'hits.hits.fields'],
       });
       const page = hits?.hits ?? [];
       for (const { sort, fields } of page)
-        for (const chunk of (fields as { chunks: string[] }).chunks) found.get(chunk)?.push(sort![0] as string);
+        for (const place of (fields as { places: string[] }).places) found.get(place)?.push(sort![0] as string);
       if (page.length < SHOWN_AT_ONCE) break;
       after = page.at(-1)!.sort;
     }
@@ -77,8 +85,8 @@ export class SeriesWrites {
     changes: ReadonlyMap<string, readonly SeriesPiece[]>,
     refused: Map<string, string>,
   ): Promise<string[]> {
-    const ids = uids.map(seriesId);
-    const stored = await readDocuments<EncodedSeries>(this.client, this.index, ids, ['parts', 'wholeHeader'], TOGETHER);
+    const ids = uids.map(documentId);
+    const stored = await readDocuments<StoredSeries>(this.client, this.index, ids, STORED_SERIES_FIELDS, TOGETHER);
     const written: string[] = [];
     const writes: DocumentWrite[] = [];
     const values: (readonly string[])[] = [];

@@ -18,20 +18,25 @@ export interface SeriesPart {
   readonly issues: number;
 }
 
+/** What a fold needs to know of a part's first file. */
+interface Named {
+  readonly name: string;
+}
+
 /** A part and the folder it is in. */
-export interface PlacedPart {
+export interface PlacedPart<First extends Named = FileEntry> {
   readonly folder: string;
-  readonly part: SeriesPart;
+  readonly part: Omit<SeriesPart, 'SeriesInstanceUID' | 'first'> & { readonly first: First };
 }
 
 /** A whole series. */
-export interface SeriesFold {
+export interface SeriesFold<First extends Named = FileEntry> {
   readonly instances: number;
   readonly bytes: number;
   readonly issues: number;
   /** True when files disagree in an indexed attribute. */
   readonly mixed: boolean;
-  readonly speaker: { readonly folder: string; readonly file: FileEntry };
+  readonly speaker: { readonly folder: string; readonly file: First };
 }
 
 /** The parts of all series of a record. */
@@ -63,8 +68,8 @@ export function partsOfRecord(record: FolderRecord): SeriesPart[] {
 }
 
 /** Folds the parts of one series; undefined where there are none. */
-export function foldSeries(parts: Iterable<PlacedPart>): SeriesFold | undefined {
-  let fold: Mutable<SeriesFold> | undefined;
+export function foldSeries<First extends Named>(parts: Iterable<PlacedPart<First>>): SeriesFold<First> | undefined {
+  let fold: Mutable<SeriesFold<First>> | undefined;
   let path = '';
   let digest = 0;
   for (const { folder, part } of parts) {
