@@ -32,6 +32,14 @@ export async function partOrSkip<T>(context: TestContext, start: () => Promise<T
   }
 }
 
+/** Skips a test that needs what is not here, saying what to install; with DITAG_REQUIRE_PARTS=1 that is a failure. */
+export function isHere(context: TestContext, here: boolean, missing: string): boolean {
+  if (here) return true;
+  if (process.env.DITAG_REQUIRE_PARTS === '1') throw new MissingPart(missing);
+  context.skip(`NOT RUN: ${missing}`);
+  return false;
+}
+
 /** A port of 127.0.0.1 that nothing listens on, for a server that must be told its port. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { isHere } from '../../scripts/parts/parts.ts';
 import { makeArchive } from '../index/make-archive.ts';
 import { queryHere } from './query-here.ts';
 import { type Ended, runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
@@ -378,7 +379,8 @@ describe('output', () => {
   test('--output to a named pipe (or /dev/stdout, /dev/null) writes into it and does not replace it', async (t) => {
     const folder = temporaryFolder(t);
     const pipe = path.join(folder, 'pipe');
-    if (spawnSync('mkfifo', [pipe]).status !== 0) return t.skip('mkfifo is not here');
+    const hasPipe = spawnSync('mkfifo', [pipe]).status === 0;
+    if (!isHere(t, hasPipe, 'there is no mkfifo (Debian package coreutils), or no pipes on this file system')) return;
     const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'ignore'] });
     let read = '';
     reader.stdout.on('data', (data: Buffer) => (read += data.toString()));
@@ -393,7 +395,7 @@ describe('output', () => {
   });
 
   test('a full disk behind stdout is one sentence and no success', async (t) => {
-    if (!fs.existsSync('/dev/full')) return t.skip('/dev/full is not here');
+    if (!isHere(t, fs.existsSync('/dev/full'), 'there is no /dev/full (Linux has it)')) return;
     const main = path.join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
     const { status, stderr } = spawnSync('sh', ['-c', '"$0" "$1" query > /dev/full', process.execPath, main], {
       env: { ...process.env, HOME: home },

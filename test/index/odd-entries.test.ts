@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
+import { isHere } from '../../scripts/parts/parts.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { answersOf, filesOf, indexHere } from './index-here.ts';
 import { dicomFile, LONG_AGO, makeArchive, plainSeries } from './make-archive.ts';
@@ -165,7 +166,8 @@ test('folders and files without permission keep what is known of them', async (t
   const under = asRoot ? nobody : [];
   if (asRoot) {
     const tried = spawnSync(nobody[0]!, [...nobody.slice(1), process.execPath, main, '--help'], { encoding: 'utf8' });
-    if (tried.status !== 0) return t.skip('running as root, and setpriv cannot run the program as nobody');
+    const missing = 'running as root, and setpriv (Debian package util-linux) cannot run the program as nobody';
+    if (!isHere(t, tried.status === 0, missing)) return;
   }
   const home = path.join(folder, 'home');
   const archive = path.join(folder, 'archive');
