@@ -58,7 +58,7 @@ async function oneRequest(client: Client, index: string, writes: readonly Docume
     const { items } = await client.bulk<string>({
       index,
       operations,
-      filter_path: ['items.*.status', 'items.*.error.type', 'items.*.error.reason', 'items.*.error.caused_by.reason'],
+      filter_path: ['items.*.status', 'items.*.error.type', 'items.*.error.reason', 'items.*.error.caused_by.type'],
     });
     return items.map((item) => outcomeOf(Object.values(item)[0] as BulkItem));
   } catch (error) {
@@ -74,14 +74,15 @@ interface BulkItem {
   readonly error?: {
     readonly type?: string;
     readonly reason?: string;
-    readonly caused_by?: { readonly reason?: string };
+    /** Its reason quotes the value more often than not. */
+    readonly caused_by?: { readonly type?: string };
   };
 }
 
 function outcomeOf({ status, error }: BulkItem): WriteOutcome {
   if (status < 300) return { status: 'written', reason: '' };
   if (status === 409) return { status: 'conflict', reason: '' };
-  const reasons = [error?.reason, error?.caused_by?.reason].filter((part) => part !== undefined);
+  const reasons = [error?.reason, error?.caused_by?.type].filter((part) => part !== undefined);
   const reason = reasons.map(withoutValues).join(': ').slice(0, 1000);
   // 403 and 429 are a full disk, a block or a full queue; 404 is an index that is being made; the rest is the document.
   if (status === 403 || status === 404 || status === 408 || status === 429 || status >= 500)

@@ -2,10 +2,16 @@
 // tried again.
 import { headers } from '@nats-io/transport-node';
 import type { FailedMessage, FailedMessages, FailedOrigin } from '../../core/ports/failed-messages.ts';
+import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
 import { FAILED, JOBS, RECORDS } from './streams.ts';
+import { isRecordOf, scanOfJob } from './subjects.ts';
 
 const STREAMS: Record<FailedOrigin, string> = { records: RECORDS, jobs: JOBS };
+
+/** Headers of what is kept: why, and where it came from. */
+const REASON = 'Ditag-Reason';
+const SUBJECT = 'Ditag-Subject';
 
 export class NatsFailedMessages implements FailedMessages {
   private readonly cluster: Cluster;
@@ -20,8 +26,8 @@ export class NatsFailedMessages implements FailedMessages {
     // Replaced by a newer one meanwhile: that one is tried on its own account.
     if (stored === null) return;
     const details = headers();
-    details.set('Ditag-Reason', reason.replace(/\s+/g, ' ').slice(0, 1000));
-    details.set('Ditag-Subject', stored.subject);
+    details.set(REASON, reason.replace(/\s+/g, ' ').slice(0, 1000));
+    details.set(SUBJECT, stored.subject);
     await jetstream.publish(`ditag.failed.${origin}.${sequence}`, stored.data, { headers: details });
   }
 
@@ -33,28 +39,69 @@ export class NatsFailedMessages implements FailedMessages {
       if (stored === null) continue;
       const [origin, sequence] = subject.split('.').slice(2) as [FailedOrigin, string];
       const at = stored.time.toISOString();
-      failed.push({ id: `${origin}-${sequence}`, origin, at, reason: stored.header.get('Ditag-Reason') });
+      const scan = origin === 'jobs' ? scanOfJob(stored.header.get(SUBJECT)) : undefined;
+      failed.push({ id: `${origin}-${sequence}`, origin, at, reason: stored.header.get(REASON), scan });
     }
     return failed.sort((a, b) => (a.at < b.at ? -1 : 1));
   }
 
-  async retry(id: string): Promise<boolean> {
-    const match = /^(records|jobs)-(\d+)$/.exec(id);
-    if (match === null) return false;
-    const { manager, jetstream } = this.cluster;
-    const subject = `ditag.failed.${match[1]}.${match[2]}`;
-    const stored = await manager.streams.getMessage(FAILED, { last_by_subj: subject });
-    if (stored === null) return false;
-    const target = stored.header.get('Ditag-Subject');
-    if (match[1] === 'jobs') await jetstream.publish(target, stored.data);
-    else {
-      const last = await manager.direct.getMessage(RECORDS, { last_by_subj: target });
-      // Only the newest record of a chunk counts.
-      if (last === null || last.seq === Number(match[2])) {
-        await jetstream.publish(target, stored.data, { expect: { lastSubjectSequence: last?.seq ?? 0 } });
-      }
+  async records(archive: string): Promise<number> {
+    const { state } = await this.cluster.manager.streams.info(FAILED, { subjects_filter: 'ditag.failed.records.>' });
+    let count = 0;
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      const stored = await this.cluster.manager.streams.getMessage(FAILED, { last_by_subj: subject });
+      const record = stored?.header.get(SUBJECT) ?? '';
+      if (!isRecordOf(archive, record)) continue;
+      const last = await this.cluster.manager.direct.getMessage(RECORDS, { last_by_subj: record });
+      // One that was replaced since is not missed any more.
+      if (last?.seq === Number(subject.split('.').at(-1))) count++;
     }
-    await manager.streams.purge(FAILED, { filter: subject });
+    return count;
+  }
+
+  async retry(id: string): Promise<'tried-again' | 'replaced' | undefined> {
+    const place = placeOf(id);
+    if (place === undefined) return undefined;
+    const { manager } = this.cluster;
+    const stored = await manager.streams.getMessage(FAILED, { last_by_subj: place.subject });
+    if (stored === null) return undefined;
+    const subject = stored.header.get(SUBJECT);
+    const isStored =
+      place.origin === 'jobs'
+        ? await this.publish(subject, stored.data)
+        : await this.publishRecord(subject, stored.data, place.sequence);
+    await this.forget(id);
+    return isStored ? 'tried-again' : 'replaced';
+  }
+
+  async forget(id: string): Promise<void> {
+    const place = placeOf(id);
+    if (place !== undefined) await this.cluster.manager.streams.purge(FAILED, { filter: place.subject });
+  }
+
+  private async publish(subject: string, data: Uint8Array): Promise<true> {
+    await this.cluster.jetstream.publish(subject, data);
     return true;
   }
+
+  /** Only the newest record of a chunk counts. False where there is a newer one than that of this sequence. */
+  private async publishRecord(subject: string, data: Uint8Array, sequence: number): Promise<boolean> {
+    const last = await this.cluster.manager.direct.getMessage(RECORDS, { last_by_subj: subject });
+    if (last !== null && last.seq !== sequence) return false;
+    try {
+      await this.cluster.jetstream.publish(subject, data, { expect: { lastSubjectSequence: last?.seq ?? 0 } });
+      return true;
+    } catch (error) {
+      if (isTaken(error)) return false;
+      throw error;
+    }
+  }
+}
+
+/** Where a message of this id is kept; undefined where it is no such id. */
+function placeOf(id: string): { origin: FailedOrigin; sequence: number; subject: string } | undefined {
+  const match = /^(records|jobs)-(\d+)$/.exec(id);
+  if (match === null) return undefined;
+  const [, origin, sequence] = match as unknown as [string, FailedOrigin, string];
+  return { origin, sequence: Number(sequence), subject: `ditag.failed.${origin}.${sequence}` };
 }

@@ -1,5 +1,6 @@
 // The port RecordFeed: the records of the log as they are written, handed to the indexers through one durable consumer
 // that all of them share. An entry stays with its indexer until it is in the index.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { LoggedBatch, LoggedEntry, RecordFeed } from '../../core/ports/record-log.ts';
 import { decodeEntry } from '../../core/wire/messages.ts';
@@ -8,8 +9,9 @@ import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
 import { Pull } from './pull.ts';
 import { ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
 
-/** After the first message of a batch so long is waited for more (milliseconds). */
-const GATHER = 20;
+/** A batch is gathered for so long while more keep coming, and no longer than a pause in which none came (milliseconds). */
+const GATHER = 250;
+const PAUSE = 25;
 /** How long it takes until a feed that broke off says so (milliseconds). */
 const BROKEN_OFF = 1_000;
 
@@ -45,7 +47,7 @@ export class NatsRecordFeed implements RecordFeed {
           if (isLost) return;
           continue;
         }
-        if (pull.size < most) await new Promise((resolve) => setTimeout(resolve, GATHER));
+        await gather(pull, most);
         const batch = await this.decode(pull.take(most));
         if (batch.entries.length > 0) yield batch;
       }
@@ -91,5 +93,14 @@ export class NatsRecordFeed implements RecordFeed {
       later: (milliseconds) => taken.forEach((message) => void message.nak(milliseconds)),
       working: () => taken.forEach((message) => void message.working()),
     };
+  }
+}
+
+/** A write costs the index as much for a few entries as for many: what keeps coming is waited for. */
+async function gather(pull: Pull, most: number): Promise<void> {
+  const start = performance.now();
+  for (let size = 0; pull.size > size && pull.size < most && performance.now() - start < GATHER; ) {
+    size = pull.size;
+    await sleep(PAUSE);
   }
 }

@@ -6,6 +6,7 @@ import type { Chunk, KnownChunk } from '../../core/ports/scan-ledger.ts';
 import { decodeEntry, encodeEntry } from '../../core/wire/messages.ts';
 import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
+import { fitting } from './message-size.ts';
 import { RECORDS } from './streams.ts';
 import { archiveRecords, chunkSubject, entrySubject, folderSubject } from './subjects.ts';
 
@@ -19,7 +20,8 @@ export class NatsRecordLog implements RecordLog {
   async write(entry: LogEntry, expected: number | undefined): Promise<number | undefined> {
     const expect = expected === undefined ? {} : { expect: { lastSubjectSequence: expected } };
     try {
-      const { seq } = await this.cluster.jetstream.publish(entrySubject(entry), encodeEntry(entry), expect);
+      const data = fitting(this.cluster, encodeEntry(entry), 'its record');
+      const { seq } = await this.cluster.jetstream.publish(entrySubject(entry), data, expect);
       return seq;
     } catch (error) {
       if (isTaken(error)) return undefined;

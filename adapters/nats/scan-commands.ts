@@ -7,6 +7,7 @@ import type { ScanCommandSource, ScanCommands, StartedScan, StartScan } from '..
 import { encodeFrame } from '../../core/wire/frame.ts';
 import { encodeFailure } from '../../core/wire/index-messages.ts';
 import { decodeStart, decodeStarted } from '../../core/wire/scan-messages.ts';
+import { isFull } from './conflicts.ts';
 import { archiveToken } from './subjects.ts';
 
 const LIST = 'ditag.scanner.list';
@@ -82,7 +83,7 @@ export class NatsScanCommandSource implements ScanCommandSource {
         (reply) => message.respond(reply),
         (failure: unknown) => {
           this.onFailure(failure);
-          message.respond(encodeFailure(failure));
+          message.respond(encodeFailure(isFull(failure) ? ditagError('jetstream-full', {}, failure) : failure));
         },
       );
     };

@@ -5,23 +5,27 @@ import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
 import type { ScanQueue, ScanWork, TakenWork } from '../../core/ports/scan-queue.ts';
 import { decodeWork, encodeWork } from '../../core/wire/messages.ts';
 import type { Cluster } from './connection.ts';
-import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
+import { decodeOrPutAside } from './decode-or-put-aside.ts';
+import { fitting } from './message-size.ts';
 import { Pull } from './pull.ts';
 import { ACK_WAIT, JOBS } from './streams.ts';
-import { archiveJobs, archiveToken, jobSubject } from './subjects.ts';
+import { archiveJobs, archiveToken, jobSubject, scanOfJob } from './subjects.ts';
+
+/** Keeps work that can never be read. `scan`: that it belongs to. */
+export type PutWorkAside = (sequence: number, reason: string, scan: string) => Promise<void>;
 
 export class NatsScanQueue implements ScanQueue {
   private readonly cluster: Cluster;
-  private readonly putAside: PutAside;
+  private readonly putAside: PutWorkAside;
 
-  /** @param putAside keeps a message that can never be read */
-  constructor(cluster: Cluster, putAside: PutAside) {
+  constructor(cluster: Cluster, putAside: PutWorkAside) {
     this.cluster = cluster;
     this.putAside = putAside;
   }
 
   async add(work: ScanWork): Promise<void> {
-    await this.cluster.jetstream.publish(jobSubject(work.archive.name, work.scan), encodeWork(work));
+    const data = fitting(this.cluster, encodeWork(work), 'the list of its files');
+    await this.cluster.jetstream.publish(jobSubject(work.archive.name, work.scan), data);
   }
 
   async *take(archives: readonly ArchiveIdentity[], atATime: number, signal: AbortSignal): AsyncIterable<TakenWork> {
@@ -63,7 +67,9 @@ export class NatsScanQueue implements ScanQueue {
   }
 
   private async taken(message: JsMsg): Promise<TakenWork | undefined> {
-    const work = await decodeOrPutAside(message, decodeWork, this.putAside);
+    const work = await decodeOrPutAside(message, decodeWork, (sequence, reason) =>
+      this.putAside(sequence, reason, scanOfJob(message.subject)),
+    );
     if (work === undefined) return undefined;
     return {
       work,

@@ -9,6 +9,7 @@ import type { HeldChange, KnownScan, ScanRegistry } from '../../core/ports/scan-
 import { decodeHeld, decodeTally, encodeHeld, encodeTally } from '../../core/wire/messages.ts';
 import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
+import { fitting } from './message-size.ts';
 import { ARCHIVES, SCAN_STATES, SCANS } from './streams.ts';
 import { archiveToken, heldSubject, scanSubjects, tallySubject } from './subjects.ts';
 
@@ -130,7 +131,7 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async addTally(scan: string, piece: string, tally: ScanTally): Promise<void> {
-    await this.addOnce(tallySubject(scan, piece), encodeTally(tally));
+    await this.addOnce(tallySubject(scan, piece), fitting(this.cluster, encodeTally(tally), 'what was found'));
   }
 
   async tally(scan: string): Promise<ScanTally> {
@@ -147,7 +148,7 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async hold(scan: string, piece: string, number: number, change: HeldChange): Promise<void> {
-    await this.addOnce(heldSubject(scan, piece, number), encodeHeld(change));
+    await this.addOnce(heldSubject(scan, piece, number), fitting(this.cluster, encodeHeld(change), 'its record'));
   }
 
   async *held(scan: string): AsyncIterable<HeldChange> {

@@ -129,10 +129,10 @@ test('messages that are damaged are put aside with the reason, and can be tried 
     assert.match(reason, /^A message cannot be read: /);
     assert.ok(Math.abs(Date.parse(at) - Date.now()) < 10_000);
   }
-  assert.equal(await failed.retry('records-7'), false);
-  assert.equal(await failed.retry('nonsense'), false);
-  assert.equal(await failed.retry('records-1'), true);
-  assert.equal(await failed.retry('jobs-1'), true);
+  assert.equal(await failed.retry('records-7'), undefined);
+  assert.equal(await failed.retry('nonsense'), undefined);
+  assert.equal(await failed.retry('records-1'), 'tried-again');
+  assert.equal(await failed.retry('jobs-1'), 'tried-again');
   assert.deepEqual(await failed.list(), []);
   assert.equal(await feed.waiting(), 1);
   assert.equal(await queue.left(A, 's1'), 1);
@@ -147,7 +147,7 @@ test('a record that was replaced meanwhile is not brought back by trying it agai
   await failed.add('records', seq, 'the index\n refuses it');
   await cluster.jetstream.publish(entrySubject(entry), encodeEntry(chunkEntry('a', 0, 0, 'new')));
   assert.equal((await failed.list())[0]!.reason, 'the index refuses it');
-  assert.equal(await failed.retry(`records-${seq}`), true);
+  assert.equal(await failed.retry(`records-${seq}`), 'replaced');
   assert.deepEqual(await takeEntries(feed, 1), [seq + 1]);
   assert.equal((await cluster.manager.streams.info(RECORDS)).state.last_seq, seq + 1);
   assert.equal((await cluster.manager.streams.info(JOBS)).state.messages, 0);

@@ -32,7 +32,7 @@ type StreamTable = Partial<StreamConfig> & { readonly name: string; readonly sub
 export function streamTable(replicas: number): readonly StreamTable[] {
   const common = { storage: StorageType.File, num_replicas: replicas, duplicate_window: 120 * SECOND };
   return [
-    // The last state of every folder chunk: the truth, kept for ever.
+    // The last state of every folder chunk: the truth, kept for ever. Where somebody limits it, scans wait for room.
     {
       ...common,
       name: RECORDS,
@@ -40,7 +40,7 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       retention: RetentionPolicy.Limits,
       max_msgs_per_subject: 1,
       allow_direct: true,
-      discard: DiscardPolicy.Old,
+      discard: DiscardPolicy.New,
       deny_delete: true,
     },
     // Jobs of scans, until they are done.
@@ -68,7 +68,7 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       subjects: ['ditag.failed.>'],
       retention: RetentionPolicy.Limits,
       max_msgs_per_subject: 1,
-      discard: DiscardPolicy.Old,
+      discard: DiscardPolicy.New,
       max_age: 365 * DAY,
     },
   ];

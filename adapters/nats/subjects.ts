@@ -64,8 +64,18 @@ export function archiveRecords(archive: string): string {
   return `ditag.record.${archiveToken(archive)}.>`;
 }
 
+/** Whether this is the subject of a record of the archive. */
+export function isRecordOf(archive: string, subject: string): boolean {
+  return subject.startsWith(`ditag.record.${archiveToken(archive)}.`);
+}
+
 export function jobSubject(archive: string, scan: string): string {
   return `ditag.job.${archiveToken(archive)}.${scan}`;
+}
+
+/** The scan whose work has this subject. */
+export function scanOfJob(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
 export function archiveJobs(archive: string): string {

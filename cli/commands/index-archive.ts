@@ -58,7 +58,7 @@ export async function indexArchive(
   }
   if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome.archive);
   if (!quiet) stderr.write(summary(outcome));
-  const kept = keptFolders(outcome) + keptFiles(outcome);
+  const kept = keptFolders(outcome) + keptFiles(outcome) + unreadWork(outcome) + refusedRecords(outcome);
   stderr.write(kept);
   return kept === '' ? 0 : 1;
 }
@@ -131,10 +131,22 @@ function keptFiles({ unread }: IndexOutcome): string {
   return `${grouped(unread)} known file(s) could not be read: what is known of them was kept, and the next run reads them again.\n`;
 }
 
+/** Says that messages of the scan could not be read; '' where there are none. */
+function unreadWork({ unreadWork: count, archive }: IndexOutcome): string {
+  if (count === 0) return '';
+  return `${grouped(count)} message(s) of the scan could not be read and were put aside (\`ditag jobs failed\`): what they asked for was not done. \`ditag index --archive ${archive}\` looks at it again.\n`;
+}
+
+/** Says that the index refuses records; '' where it does not. */
+function refusedRecords({ refusedRecords: count }: IndexOutcome): string {
+  if (count === 0) return '';
+  return `${grouped(count)} record(s) of the archive are refused by the index and were put aside: what they hold is not in it. \`ditag jobs failed\` says why, \`ditag jobs retry ID\` has one tried again.\n`;
+}
+
 /** Says of which folders the known content was kept, and why; '' where there are none. */
 function keptFolders({ report, unreadable }: IndexOutcome): string {
   const kept = [
-    ...unreadable.map(({ folder, reason }) => ({ folder, why: `could not be listed (${reason})` })),
+    ...unreadable.map(({ folder, reason }) => ({ folder, why: whyUnreadable(reason) })),
     ...report.keptFolders.map((folder) => ({ folder, why: 'lists empty, but held files before' })),
   ];
   if (kept.length === 0) return '';
@@ -142,4 +154,9 @@ function keptFolders({ report, unreadable }: IndexOutcome): string {
   if (kept.length > NAMED_FOLDERS) lines.push(`  … and ${grouped(kept.length - NAMED_FOLDERS)} more`);
   const hint = report.keptFolders.length > 0 ? '; --accept-deletions removes those that list empty' : '';
   return `What is known of ${grouped(kept.length)} folder(s) was kept${hint}:\n${lines.join('\n')}\n`;
+}
+
+/** A reason is the code of a file call that failed, or a sentence. */
+function whyUnreadable(reason: string): string {
+  return /^E[A-Z0-9]+$/.test(reason) ? `could not be listed (${reason})` : `could not be read (${reason})`;
 }

@@ -5,7 +5,7 @@ import type { ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { streamOutput } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';
-import type { Jobs } from '../workspaces/workspace.ts';
+import type { Jobs, RetryOutcome } from '../workspaces/workspace.ts';
 
 /** Scans that ended are listed up to this many. */
 const MOST_ENDED = 20;
@@ -33,10 +33,14 @@ export async function listJobs(context: CommandContext): Promise<ExitCode> {
   });
 }
 
-function scanLine({ id, status, startedAt, archive, failure }: ScanState, { files, opened }: ScanTally): string {
-  const found = `${grouped(files)} files looked at, ${grouped(opened)} read`;
+function scanLine({ id, status, startedAt, archive, failure }: ScanState, tally: ScanTally): string {
+  const { files, opened, kept, unreadWork, refusedRecords } = tally;
+  const found = [`${grouped(files)} files looked at`, `${grouped(opened)} read`];
+  if (kept.length > 0) found.push(`${grouped(kept.length)} folder(s) kept as they were known`);
+  if (unreadWork > 0) found.push(`${grouped(unreadWork)} message(s) that could not be read`);
+  if (refusedRecords > 0) found.push(`${grouped(refusedRecords)} record(s) that the index refuses`);
   const why = failure === undefined ? '' : `: ${failure.message}`;
-  return `${id}  ${status.padEnd(10)}  ${startedAt.slice(0, 19)}Z  ${archive.name}  ${found}${why}\n`;
+  return `${id}  ${status.padEnd(10)}  ${startedAt.slice(0, 19)}Z  ${archive.name}  ${found.join(', ')}${why}\n`;
 }
 
 /** `ditag jobs cancel ID`. Throws `no-job`. */
@@ -58,11 +62,26 @@ export async function listFailed(context: CommandContext): Promise<ExitCode> {
   });
 }
 
-/** `ditag jobs retry ID`. Throws `no-job`. */
+/** `ditag jobs retry ID`. Exit code 1 where its scan has ended. Throws `no-job`. */
 export async function retryFailed(id: string, context: CommandContext): Promise<ExitCode> {
   return withJobs(context, async (jobs) => {
-    if (!(await jobs.retry(id))) throw ditagError('no-job', { what: 'failed message', id, list: ' failed' });
-    context.stderr.write(`${id} is tried again.\n`);
-    return 0;
+    const outcome = await jobs.retry(id);
+    if (outcome === undefined) throw ditagError('no-job', { what: 'failed message', id, list: ' failed' });
+    context.stderr.write(`${id} ${retryText(outcome)}\n`);
+    return outcome.is === 'scan-ended' ? 1 : 0;
   });
+}
+
+function retryText(outcome: RetryOutcome): string {
+  switch (outcome.is) {
+    case 'tried-again':
+      return 'is tried again.';
+    case 'replaced':
+      return 'needs no further try: a newer record of the same files was written since. It is off the list.';
+    case 'scan-ended': {
+      const of = outcome.archive === undefined ? '' : ` of ${outcome.archive}`;
+      const command = `ditag index --archive ${outcome.archive ?? 'ARCHIVE'}`;
+      return `belongs to the scan ${outcome.scan}${of}, which has ended: \`${command}\` reads it again. It is off the list.`;
+    }
+  }
 }

@@ -46,10 +46,13 @@ export async function query(options: QueryOptions, context: CommandContext): Pro
     const { begin, batch, end } = await rowFormat(format, more);
     const output = outputOf(options.output, stdout);
     let found = 0;
+    let isBegun = false;
     let breathed = performance.now();
     try {
-      await output.write(begin());
       for await (const rows of index.search(asked)) {
+        // An index that cannot answer says so with the first rows: then nothing is printed.
+        if (!isBegun) await output.write(begin());
+        isBegun = true;
         found += rows.rows;
         await output.write(batch(rows));
         if (signal !== undefined && performance.now() - breathed > BREATHE_EVERY) {
@@ -58,6 +61,7 @@ export async function query(options: QueryOptions, context: CommandContext): Pro
           signal.throwIfAborted();
         }
       }
+      if (!isBegun) await output.write(begin());
       await output.write(end());
       await output.finish();
     } catch (error) {

@@ -40,9 +40,13 @@ export interface IndexOutcome {
   readonly unchanged: number;
   /** Files that could not be read: what was known of them is kept until the next run. */
   readonly unread: number;
+  /** Messages of the scan that could not be read: what they asked for was not done. */
+  readonly unreadWork: number;
+  /** Records that the index of a cluster refuses: what they hold is not in it. */
+  readonly refusedRecords: number;
   readonly vanished: number;
   readonly appeared: number;
-  /** Folders that could not be listed, with the reason: what is known of them was kept. */
+  /** Folders that could not be listed, or of which something could not be kept, with the reason: what is known of them was kept. */
   readonly unreadable: readonly { readonly folder: string; readonly reason: string }[];
   /** Seconds of the whole run. */
   readonly seconds: number;
@@ -60,6 +64,14 @@ export interface RebuildOutcome {
   readonly seconds: number;
 }
 
+/** What became of a message that was to be tried again. Where it cannot help any more the message is forgotten. */
+export type RetryOutcome =
+  | { readonly is: 'tried-again' }
+  /** A newer record of the same files was written since. */
+  | { readonly is: 'replaced' }
+  /** The scan that it belonged to has ended; `archive` is not known where the scan is forgotten. */
+  | { readonly is: 'scan-ended'; readonly scan: string; readonly archive: string | undefined };
+
 /** The scans of a cluster, and what it has put aside. */
 export interface Jobs {
   /** The newest first. */
@@ -68,8 +80,8 @@ export interface Jobs {
   /** False where no such scan is running. */
   cancel(scan: string): Promise<boolean>;
   failed(): Promise<readonly FailedMessage[]>;
-  /** False where there is none of this id. */
-  retry(id: string): Promise<boolean>;
+  /** Has it tried again where that can help. Undefined where there is none of this id. */
+  retry(id: string): Promise<RetryOutcome | undefined>;
   close(): Promise<void>;
 }
 

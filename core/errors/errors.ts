@@ -120,6 +120,12 @@ export const ERRORS = {
     retry: 'later',
   },
   'damaged-message': { message: 'A message cannot be read: {reason}.', exitCode: 1, retry: 'never' },
+  'message-too-large': {
+    message:
+      '{what} takes {bytes} bytes, and the NATS server takes messages of {most}: raise max_payload in its configuration to at least {needed}.',
+    exitCode: 1,
+    retry: 'never',
+  },
   'cluster-unreachable': {
     message: 'The cluster at {url} cannot be reached: {reason}.{hint}',
     exitCode: 2,
@@ -182,6 +188,12 @@ export const ERRORS = {
     retry: 'never',
   },
   'bad-settings': { message: 'Settings of this service are wrong: {wrong}.', exitCode: 2, retry: 'never' },
+  'jetstream-full': {
+    message:
+      'JetStream has no room left: give the NATS server more disk, or raise its max_file_store. Nothing was begun.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'cluster-failed': { message: 'The cluster could not do it: {reason}.', exitCode: 1, retry: 'later' },
 } as const satisfies Record<string, ErrorKind>;
 

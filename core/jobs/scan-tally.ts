@@ -15,6 +15,10 @@ export interface ScanTally {
   readonly unchanged: number;
   /** Files that could not be read now, and of which what was known is kept. */
   readonly unread: number;
+  /** Messages with work of the scan that could not be read themselves: what they asked for was not done. */
+  readonly unreadWork: number;
+  /** Records of the archive that the index refuses: what they hold is not in it. */
+  readonly refusedRecords: number;
   readonly vanished: number;
   readonly appeared: number;
   /** Chunks whose record is new. */
@@ -31,6 +35,8 @@ export class TallySum implements ScanTally {
   opened = 0;
   unchanged = 0;
   unread = 0;
+  unreadWork = 0;
+  refusedRecords = 0;
   vanished = 0;
   appeared = 0;
   changedChunks = 0;
@@ -49,11 +55,13 @@ export class TallySum implements ScanTally {
   add(tally: ScanTally): void {
     for (const name of OF_CHUNKS) this[name] += tally[name];
     this.changedChunks += tally.changedChunks;
+    this.unreadWork += tally.unreadWork;
+    this.refusedRecords += tally.refusedRecords;
     this.kept.push(...tally.kept);
   }
 }
 
-/** Folders that could not be listed, with the reason. */
+/** Folders of which something could not be listed or kept, with the reason. */
 export function unlistedFolders({ kept }: ScanTally): { readonly folder: string; readonly reason: string }[] {
   const unlisted = kept.filter(({ reason }) => reason === 'unreadable');
   return unlisted.map(({ folder, detail }) => ({ folder, reason: detail }));

@@ -9,6 +9,8 @@ export interface FailedMessage {
   /** ISO 8601. */
   readonly at: string;
   readonly reason: string;
+  /** The scan that it belongs to; undefined for a record. */
+  readonly scan: string | undefined;
 }
 
 export interface FailedMessages {
@@ -16,6 +18,13 @@ export interface FailedMessages {
   add(origin: FailedOrigin, sequence: number, reason: string): Promise<void>;
   /** The oldest first. */
   list(): Promise<readonly FailedMessage[]>;
-  /** Has it tried again. False where there is none of this id. */
-  retry(id: string): Promise<boolean>;
+  /** How many records of an archive are kept that are still the newest of their files. */
+  records(archive: string): Promise<number>;
+  /**
+   * Has it tried again. `replaced`: a newer record of the same files was written since, and it is forgotten instead.
+   * Undefined where there is none of this id.
+   */
+  retry(id: string): Promise<'tried-again' | 'replaced' | undefined>;
+  /** Keeps it no longer. */
+  forget(id: string): Promise<void>;
 }

@@ -31,7 +31,7 @@ export interface ScanQueue {
   /** Resolves when the work is stored. */
   add(work: ScanWork): Promise<void>;
   /**
-   * Takes work on these archives, `atATime` pieces at most that are not done. Ends when `signal` aborts; throws where the
+   * Takes work on these archives; at most `atATime` pieces wait here to be taken. Ends when `signal` aborts; throws where the
    * delivery broke off: it is to be asked for again.
    */
   take(archives: readonly ArchiveIdentity[], atATime: number, signal: AbortSignal): AsyncIterable<TakenWork>;

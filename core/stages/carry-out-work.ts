@@ -3,18 +3,21 @@
 // that the log is as it was read, and tallies and held changes count once a piece of work. Whatever would take instances
 // out of the index is not written but held back until the end of the scan (finish-scan.ts).
 import { createHash } from 'node:crypto';
+import { MessageTooLarge } from '../errors/message-too-large.ts';
 import { joinPath } from '../instance/byte-path.ts';
-import type { ChunkEvent, FolderListedEvent, ScanEvent, ScanJob } from '../jobs/jobs.ts';
+import type { ChunkEvent, FolderKeptEvent, FolderListedEvent, ScanEvent, ScanJob } from '../jobs/jobs.ts';
 import { TallySum } from '../jobs/scan-tally.ts';
 import type { ArchiveFiles } from '../ports/archive-files.ts';
 import type { ChunkEntry, LogEntry, LogLedger, RecordLog } from '../ports/record-log.ts';
-import type { Chunk } from '../ports/scan-ledger.ts';
+import type { Chunk, ScanLedger } from '../ports/scan-ledger.ts';
 import type { ScanQueue, ScanWork } from '../ports/scan-queue.ts';
 import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 import { carryOutScanJob } from './carry-out-scan-job.ts';
+import { bitsThatFit, cutFiner } from './finer-chunks.ts';
+import type { ScanFolderOutcome } from './scan-folder.ts';
 
 /** Folders that are scanned as one piece of work, at most; fewer where there are few, so that all scanners get some. */
-const MOST_FOLDERS = 8;
+const MOST_FOLDERS = 4;
 const SHARES = 16;
 
 export interface WorkPorts {
@@ -38,7 +41,7 @@ const JOBS_AT_ONCE = 8;
 const NUMBERS_A_JOB = 1_000_000;
 /** Sub-folders are scanned in the same piece of work up to so many folders, or files looked at: a message costs as much. */
 const FOLDERS_A_PIECE = 16;
-const FILES_A_PIECE = 1_000;
+const FILES_A_PIECE = 250;
 
 /** Tells a piece of work from all others of its scan: the same jobs are the same piece, however often they were added. */
 export function pieceOf({ jobs }: ScanWork): string {
@@ -74,7 +77,7 @@ export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: Work
     level = next.slice(0, room);
     later.push(...next.slice(room));
   }
-  await handOn(work, later, ports.queue);
+  await handOn(work, later, ports.queue, tally);
   await ports.registry.addTally(work.scan, piece, tally);
   return 'done';
 }
@@ -94,12 +97,24 @@ async function inOrder<T>(jobs: readonly ScanJob[], one: (job: ScanJob, n: numbe
 }
 
 /** Gives out what one piece of work leaves over: folders by the handful, chunks of huge folders one by one. */
-async function handOn(work: ScanWork, jobs: readonly ScanJob[], queue: ScanQueue): Promise<void> {
+async function handOn(work: ScanWork, jobs: readonly ScanJob[], queue: ScanQueue, tally: TallySum): Promise<void> {
   const folders = jobs.filter((job) => job.job === 'scan-folder' && job.slice === undefined);
   const share = Math.min(MOST_FOLDERS, Math.ceil(folders.length / SHARES));
   const pieces = jobs.filter((job) => job.job !== 'scan-folder' || job.slice !== undefined).map((job) => [job]);
   for (let at = 0; at < folders.length; at += share) pieces.push(folders.slice(at, at + share));
-  await Promise.all(pieces.map((piece) => queue.add({ ...work, jobs: piece })));
+  const add = async (piece: readonly ScanJob[]) => {
+    try {
+      await queue.add({ ...work, jobs: piece });
+    } catch (error) {
+      if (!(error instanceof MessageTooLarge)) throw error;
+      for (const { folder } of piece) tally.addEvent(keptFolder(folder, error.message));
+    }
+  };
+  await Promise.all(pieces.map(add));
+}
+
+function keptFolder(folder: string, message: string): FolderKeptEvent {
+  return { event: 'folder-kept', folder, reason: 'unreadable', detail: message.replace(/\.$/, '') };
 }
 
 /** Of an archive of which nothing is known yet. Where that is not so any more, writing on its word fails. */
@@ -138,28 +153,74 @@ class Job {
   }
 
   async run(job: ScanJob, isFirst: boolean): Promise<Children | Exclude<WorkOutcome, 'done'>> {
-    const { work, ports, ledger } = this;
-    const { files } = ports;
-    const { events, subfolders, jobs } = await carryOutScanJob(job, { files, ledger }, work);
-    if (events.some(tellsOfLoss) && !(await ports.isMounted())) return 'unmounted';
-    // The mount may be back already: what could not be read is tried once more before that is believed.
-    if (isFirst && events.some(mayPass)) return 'unread';
-    const loses = events.some(({ event }) => event === 'folders-vanished');
-    for (const event of events) await this.store(event, loses);
+    let found = await this.find(job, isFirst, this.ledger);
+    if (typeof found === 'string') return found;
+    const bits = await this.storeChunks(found.events, job);
+    if (bits !== undefined) {
+      found = await this.find(job, isFirst, cutFiner(this.ledger, bits));
+      if (typeof found === 'string') return found;
+    }
+    await this.storeFolders(found.events);
     if (this.isSuperseded) return 'superseded';
     return {
-      folders: subfolders.map((name) => ({ job: 'scan-folder', folder: joinPath(job.folder, name) })),
-      jobs,
+      folders: found.subfolders.map((name) => ({ job: 'scan-folder', folder: joinPath(job.folder, name) })),
+      jobs: found.jobs,
     };
   }
 
-  private async store(event: ScanEvent, loses: boolean): Promise<void> {
-    this.tally.addEvent(event);
+  private async find(
+    job: ScanJob,
+    isFirst: boolean,
+    ledger: ScanLedger,
+  ): Promise<ScanFolderOutcome | 'unmounted' | 'unread'> {
+    const { files, isMounted } = this.ports;
+    const found = await carryOutScanJob(job, { files, ledger }, this.work);
+    if (found.events.some(tellsOfLoss) && !(await isMounted())) return 'unmounted';
+    // The mount may be back already: what could not be read is tried once more before that is believed.
+    return isFirst && found.events.some(mayPass) ? 'unread' : found;
+  }
+
+  /** Gives the bits by which the folder has to be cut where its chunk is too large: then nothing of it was stored. */
+  private async storeChunks(events: readonly ScanEvent[], job: ScanJob): Promise<number | undefined> {
+    for (const event of events) {
+      if (event.event !== 'chunk') continue;
+      try {
+        await this.storeChunk(event);
+        this.tally.addEvent(event);
+      } catch (error) {
+        if (!(error instanceof MessageTooLarge)) throw error;
+        const bits = bitsThatFit(job, event, error.most);
+        if (bits !== undefined) return bits;
+        this.keep(event.folder, error);
+      }
+    }
+    return undefined;
+  }
+
+  /** What a job says of its folder comes after the files: a folder whose chunk is too large is listed once more. */
+  private async storeFolders(events: readonly ScanEvent[]): Promise<void> {
+    const loses = events.some(({ event }) => event === 'folders-vanished');
+    for (const event of events) {
+      if (event.event === 'chunk') continue;
+      try {
+        await this.storeFolder(event, loses);
+        this.tally.addEvent(event);
+      } catch (error) {
+        if (!(error instanceof MessageTooLarge)) throw error;
+        this.keep(event.folder, error);
+      }
+    }
+  }
+
+  /** What is known of a folder stays as it is, and the scan's end names it. */
+  private keep(folder: string, { message }: MessageTooLarge): void {
+    this.tally.addEvent(keptFolder(folder, message));
+  }
+
+  private async storeFolder(event: Exclude<ScanEvent, ChunkEvent>, loses: boolean): Promise<void> {
     switch (event.event) {
-      case 'chunk':
-        return this.storeChunk(event);
       case 'folder-listed':
-        return this.storeFolder(event, loses);
+        return this.storeListed(event, loses);
       case 'folders-vanished':
         for (const name of event.names) {
           await this.hold({ held: 'folder-gone', folder: joinPath(event.folder, name) });
@@ -185,7 +246,7 @@ class Job {
   }
 
   /** A folder forgets what is gone only when that has left the index, and is cut anew only when all its parts are there. */
-  private async storeFolder({ folder, subfolders, bits }: FolderListedEvent, loses: boolean): Promise<void> {
+  private async storeListed({ folder, subfolders, bits }: FolderListedEvent, loses: boolean): Promise<void> {
     const { archive } = this.work;
     const entry: LogEntry = { entry: 'folder', archive, folder, subfolders, bits };
     const expected = await this.ledger.folderPosition(folder);

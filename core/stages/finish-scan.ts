@@ -5,6 +5,8 @@ import { DitagError, ditagError } from '../errors/errors.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { type ChunkChange, LostInstances } from '../instance/lost-instances.ts';
 import type { ScanState } from '../jobs/scan-state.ts';
+import { TallySum } from '../jobs/scan-tally.ts';
+import type { FailedMessages } from '../ports/failed-messages.ts';
 import type { PublishReport } from '../ports/index-writer.ts';
 import type { PublishedIndex } from '../ports/published-index.ts';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
@@ -23,6 +25,7 @@ export interface FinishPorts {
   readonly feed: RecordFeed;
   readonly registry: ScanRegistry;
   readonly index: PublishedIndex;
+  readonly failed: FailedMessages;
   /** The time, as ISO 8601. */
   readonly now: () => string;
 }
@@ -55,9 +58,18 @@ class Finish {
     await log.write({ entry: 'archive', archive: scan.archive, indexedAt: ports.now() }, undefined);
     if (!scan.append) await this.removeOtherArchives();
     await this.untilIndexed();
+    await this.countRefused();
     const totals = await ports.index.totals(scan.archive.name);
     const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
     return { ...totals, changedChunks: tally.changedChunks, keptFolders };
+  }
+
+  /** What the index does not take is not in it, also where it was put aside in an earlier scan. */
+  private async countRefused(): Promise<void> {
+    const { scan, ports } = this;
+    const tally = new TallySum();
+    tally.refusedRecords = await ports.failed.records(scan.archive.name);
+    if (tally.refusedRecords > 0) await ports.registry.addTally(scan.id, 'refused', tally);
   }
 
   private async refuseMassDeletion(): Promise<void> {

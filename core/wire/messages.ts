@@ -75,6 +75,8 @@ export const ScanTallyMessage = Type.Object({
   opened: count,
   unchanged: count,
   unread: count,
+  unreadWork: Type.Optional(count),
+  refusedRecords: Type.Optional(count),
   vanished: count,
   appeared: count,
   changedChunks: count,
@@ -172,7 +174,8 @@ export function encodeTally(tally: ScanTally): Uint8Array {
 }
 
 export function decodeTally(frame: Uint8Array): ScanTally {
-  return checked(checks.tally, decodeFrame(frame).description);
+  const message = checked<Static<typeof ScanTallyMessage>>(checks.tally, decodeFrame(frame).description);
+  return { unreadWork: 0, refusedRecords: 0, ...message };
 }
 
 export function encodeHeld(change: HeldChange): Uint8Array {

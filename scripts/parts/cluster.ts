@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Further variables of every service. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly heapMB?: number;
+  /** Further lines of the NATS server's configuration. */
+  readonly natsConfig?: string;
 }
 
 export interface ClusterAddresses {
@@ -112,7 +114,8 @@ export class RunningCluster implements AsyncDisposable {
   async restartNats(): Promise<void> {
     const { port } = this.nats;
     await this.nats.kill();
-    this.nats = await startNatsServer({ stateFolder: join(this.options.stateFolder, 'nats'), port });
+    const { stateFolder, natsConfig } = this.options;
+    this.nats = await startNatsServer({ stateFolder: join(stateFolder, 'nats'), port, ...configured(natsConfig) });
   }
 
   /** The same of Elasticsearch. */
@@ -141,7 +144,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     return made;
   };
   const [nats, elasticsearch] = await Promise.all([
-    startNatsServer({ stateFolder: folder('nats') }),
+    startNatsServer({ stateFolder: folder('nats'), ...configured(options.natsConfig) }),
     startElasticsearch({ stateFolder: folder('elasticsearch'), heapMB: options.heapMB ?? 512 }),
   ]);
   const cluster = new RunningCluster(options, nats, elasticsearch, await freePort());
@@ -153,6 +156,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     await cluster.stop();
     throw error;
   }
+}
+
+function configured(config: string | undefined): { config?: string } {
+  return config === undefined ? {} : { config };
 }
 
 async function ready(child: ChildProcess, name: string, logFile: string): Promise<void> {

@@ -27,9 +27,16 @@ export function buildApi(index: InstanceIndex): FastifyInstance {
   server.post('/query', async (request, reply) => {
     const query = await queryOfMessage(request.body);
     const format = csvFormat(query.columns.map((target) => target.name));
+    const batches = index.search(query)[Symbol.asyncIterator]();
+    // What is wrong before the first rows is told by the status.
+    const first = await batches.next();
     async function* csv() {
-      yield format.begin();
-      for await (const batch of index.search(query)) yield format.batch(batch);
+      try {
+        yield format.begin();
+        for (let next = first; next.done !== true; next = await batches.next()) yield format.batch(next.value);
+      } finally {
+        await batches.return?.();
+      }
     }
     return reply.type('text/csv; charset=utf-8').send(Readable.from(csv(), { objectMode: false }));
   });

@@ -1,11 +1,13 @@
 // Starts the API: settings from the environment, Elasticsearch behind it, NATS and HTTP in front of it.
 import Type from 'typebox';
 import { addressOf, elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
+import { DEFAULT_PREFIX } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { openCluster } from '../../adapters/nats/connection.ts';
 import { NatsIndexServer } from '../../adapters/nats/index-server.ts';
+import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
 import { runService } from '../../adapters/process/run-service.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import {
@@ -17,6 +19,7 @@ import {
   readSettings,
 } from '../../core/settings/settings.ts';
 import { buildApi } from './app.ts';
+import { BegunIndex } from './begun-index.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
@@ -32,7 +35,12 @@ await runService('api', async ({ logger, waitFor }) => {
   const address = addressOf(elasticsearchSettings(set));
   const client = elasticsearchClient(address);
   await waitFor('Elasticsearch', () => reachElasticsearch(client, address));
-  const index = new ElasticsearchInstanceIndex(client);
+  const log = new NatsRecordLog(cluster);
+  const index = new BegunIndex(
+    new ElasticsearchInstanceIndex(client),
+    `${DEFAULT_PREFIX}-series`,
+    async () => (await log.end()) > 0,
+  );
   const requests = new NatsIndexServer(cluster.connection, index, new ElasticsearchPublishedIndex(client), (error) => {
     if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).message }, 'a request failed');
   });

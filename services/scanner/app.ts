@@ -50,20 +50,25 @@ export interface ScannerOptions {
   readonly archives: readonly MountedArchive[];
   /** Pieces of work at a time. */
   readonly jobs: number;
+  /** Entries of the log that may wait for the index before scanning does (10,000). */
+  readonly mostWaiting?: number;
 }
 
+/** Pieces of work that wait here while others are carried out: what waits here, nobody else can take. */
+const TAKEN_AHEAD = 1;
 /** While work lasts, the queue is told so this often (milliseconds). */
 const WORKING_EVERY = 3_000;
 /** Work that fails so often here, for reasons that do not pass, is put aside. */
 const MOST_FAILURES = 5;
 const UNMOUNTED_AGAIN = 5_000;
-/** How often it is looked whether the index is behind (milliseconds). */
+/** It is looked whether the index is behind after so long (milliseconds), or so many pieces of work. */
 const LOOK_EVERY = 250;
+const LOOK_AFTER = 8;
 /** A scan's state is believed for so long (milliseconds). */
 const STATE_FRESH = 1_000;
 const ROOT_SAMPLE = 64;
-/** Entries of the log that may wait for the index before scanning does, and how long it then waits at least. */
 const MOST_WAITING = 10_000;
+/** While the index is behind, it is looked again after this (milliseconds). */
 const BEHIND_AGAIN = 500;
 
 interface Mounted extends MountedArchive {
@@ -81,6 +86,7 @@ export class Scanner {
   private readonly failures = new Map<number, number>();
   /** When it was looked at last whether the index is behind. */
   private lookedAt = 0;
+  private takenSince = 0;
 
   constructor(ports: ScannerPorts, options: ScannerOptions) {
     this.ports = ports;
@@ -161,7 +167,7 @@ export class Scanner {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        for await (const taken of this.ports.queue.take(identities, jobs, signal)) {
+        for await (const taken of this.ports.queue.take(identities, TAKEN_AHEAD, signal)) {
           await this.untilIndexed(taken);
           const running = this.carryOut(taken).finally(() => this.running.delete(running));
           this.running.add(running);
@@ -177,11 +183,13 @@ export class Scanner {
   /** While the index is far behind nothing is read for it: the archive keeps what waits, not the log. */
   private async untilIndexed(taken: TakenWork): Promise<void> {
     const now = Date.now();
-    if (now - this.lookedAt < LOOK_EVERY) return;
+    if (now - this.lookedAt < LOOK_EVERY && ++this.takenSince < LOOK_AFTER) return;
     this.lookedAt = now;
+    this.takenSince = 0;
     const { feed, logger } = this.ports;
+    const { mostWaiting = MOST_WAITING } = this.options;
     const { signal } = this.stopping;
-    for (let told = false; !signal.aborted && (await feed.waiting()) > MOST_WAITING; told = true) {
+    for (let told = false; !signal.aborted && (await feed.waiting()) > mostWaiting; told = true) {
       if (!told) logger.info({}, 'the index is behind: scanning waits');
       taken.working();
       await pause(BEHIND_AGAIN, signal);

@@ -25,6 +25,7 @@ import {
   ScannerVariables,
 } from '../../core/settings/settings.ts';
 import { Scanner } from './app.ts';
+import { putDamagedWorkAside } from './damaged-work.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
@@ -41,14 +42,14 @@ await runService('scanner', async ({ logger }) => {
   const cluster = await openServiceCluster(natsSettings(set), 'scanner', replicas, logger);
   const failed = new NatsFailedMessages(cluster);
   const generations = await NatsIndexGenerations.open(cluster, replicas);
-  const putAside = (origin: 'records' | 'jobs') => (sequence: number, reason: string) =>
-    failed.add(origin, sequence, reason);
+  const registry = await NatsScanRegistry.open(cluster, replicas);
+  const putRecordAside = (sequence: number, reason: string) => failed.add('records', sequence, reason);
   const scanner = new Scanner(
     {
-      queue: new NatsScanQueue(cluster, putAside('jobs')),
+      queue: new NatsScanQueue(cluster, putDamagedWorkAside(failed, registry)),
       log: new NatsRecordLog(cluster),
-      feed: new NatsRecordFeed(cluster, async () => (await generations.get()).answering, putAside('records')),
-      registry: await NatsScanRegistry.open(cluster, replicas),
+      feed: new NatsRecordFeed(cluster, async () => (await generations.get()).answering, putRecordAside),
+      registry,
       index: new NatsInstanceIndex(cluster.connection, set.DITAG_NATS_URL),
       failed,
       commands: new NatsScanCommandSource(cluster.connection, (error) =>

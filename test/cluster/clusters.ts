@@ -8,7 +8,7 @@ import { readConfiguration } from '../../cli/configuration/configuration.ts';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
 import type { IndexOptions, IndexOutcome, Workspace } from '../../cli/workspaces/workspace.ts';
-import { type RunningCluster, startCluster } from '../../scripts/parts/cluster.ts';
+import { type ClusterOptions, type RunningCluster, startCluster } from '../../scripts/parts/cluster.ts';
 import { MissingPart, partOrSkip } from '../../scripts/parts/parts.ts';
 import { temporaryFolder } from '../cli/run-ditag.ts';
 import { indexAnswers } from '../index/index-here.ts';
@@ -59,10 +59,14 @@ export class ComparedCluster {
   }
 
   /** Starts it; what is wrong is told by `orSkip`. `then` does more with it before the first test. */
-  async start(scanners: number, then: (cluster: RunningCluster) => Promise<void> = async () => {}): Promise<void> {
-    const stateFolder = path.join(this.home, 'cluster');
+  async start(
+    scanners: number,
+    then: (cluster: RunningCluster) => Promise<void> = async () => {},
+    more: Partial<ClusterOptions> = {},
+  ): Promise<void> {
+    const { stateFolder, archives } = this;
     fs.mkdirSync(stateFolder);
-    this.started = startCluster({ stateFolder, archives: new Map([[this.name, this.archive]]), scanners });
+    this.started = startCluster({ stateFolder, archives, scanners, ...more });
     try {
       this.running = await this.started;
     } catch (error) {
@@ -70,6 +74,16 @@ export class ComparedCluster {
       throw error;
     }
     await then(this.running);
+  }
+
+  /** The cluster's parts keep theirs in it; logs stand there too. */
+  get stateFolder(): string {
+    return path.join(this.home, 'cluster');
+  }
+
+  /** What the scanners see. */
+  get archives(): ReadonlyMap<string, string> {
+    return new Map([[this.name, this.archive]]);
   }
 
   /** The cluster; undefined where a part is missing: then the test is skipped. */

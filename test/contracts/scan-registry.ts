@@ -18,7 +18,17 @@ function scan(id: string, startedAt = '2026-01-01T00:00:00.000Z'): ScanState {
 }
 
 function tally(files: number, kept: ScanTally['kept'] = []): ScanTally {
-  return { files, instances: 1, opened: 2, unchanged: 3, unread: 8, vanished: 4, appeared: 5, changedChunks: 6, kept };
+  const counts = {
+    instances: 1,
+    opened: 2,
+    unchanged: 3,
+    unread: 8,
+    unreadWork: 9,
+    refusedRecords: 10,
+    vanished: 4,
+    appeared: 5,
+  };
+  return { files, ...counts, changedChunks: 6, kept };
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -119,11 +129,11 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
     for (const registry of [one, other, await open()]) {
       const sum = await registry.tally('s1');
       assert.equal(sum.files, (1199 * 1200) / 2 + 7);
-      const { instances, opened, unchanged, vanished, appeared, changedChunks, unread } = sum;
-      const times = [instances, opened, unchanged, vanished, appeared, changedChunks, unread];
+      const { instances, opened, unchanged, vanished, appeared, changedChunks, unread, unreadWork } = sum;
+      const times = [instances, opened, unchanged, vanished, appeared, changedChunks, unread, unreadWork];
       assert.deepEqual(
         times,
-        [1, 2, 3, 4, 5, 6, 8].map((n) => n * 1201),
+        [1, 2, 3, 4, 5, 6, 8, 9].map((n) => n * 1201),
       );
       assert.deepEqual(sum.kept, kept);
     }

@@ -16,6 +16,7 @@ import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { expandHome } from '../../configuration/configuration.ts';
 import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
+import { retryFailed } from './retry-failed.ts';
 
 /** How often a scan is looked at (milliseconds). */
 const LOOK_EVERY = 250;
@@ -52,7 +53,7 @@ export class ClusterWorkspace implements Workspace {
       const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
       options.onStart({ archive: archive.name, resumed: false, knownFiles });
       const { state, tally } = await this.watch(cluster, scan, options);
-      const { opened, unchanged, unread, vanished, appeared } = tally;
+      const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared } = tally;
       const seconds = (performance.now() - began) / 1000;
       return {
         archive: archive.name,
@@ -60,6 +61,8 @@ export class ClusterWorkspace implements Workspace {
         opened,
         unchanged,
         unread,
+        unreadWork,
+        refusedRecords,
         vanished,
         appeared,
         unreadable: unlistedFolders(tally),
@@ -107,7 +110,7 @@ export class ClusterWorkspace implements Workspace {
       tally: (scan) => registry.tally(scan),
       cancel: (scan) => cancel(cluster, registry, scan),
       failed: () => failed.list(),
-      retry: (id) => failed.retry(id),
+      retry: (id) => retryFailed(id, failed, registry),
       close: () => cluster.close(),
     };
   }

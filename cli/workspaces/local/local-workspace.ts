@@ -100,7 +100,9 @@ export class LocalWorkspace implements Workspace {
     const seconds = (performance.now() - start) / 1000;
     const { opened, unchanged, unread, vanished, appeared } = tally;
     const unreadable = unlistedFolders(tally);
-    return { archive, report, opened, unchanged, unread, vanished, appeared, unreadable, seconds };
+    const { unreadWork, refusedRecords } = tally;
+    const found = { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared };
+    return { archive, report, ...found, unreadable, seconds };
   }
 }
 

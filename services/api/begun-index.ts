@@ -1,0 +1,58 @@
+// An index into which nothing was ever brought is no index yet, as on one machine: whoever asks it is told to index an
+// archive first, and not that nothing matches.
+import { ditagError } from '../../core/errors/errors.ts';
+import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { Query } from '../../core/query/query.ts';
+
+/** An index that throws `no-index` until it holds an archive. */
+export class BegunIndex implements InstanceIndex {
+  private readonly index: InstanceIndex;
+  private readonly name: string;
+  private readonly hasEntries: () => Promise<boolean>;
+
+  /** @param name names it in the message @param hasEntries whether the record log, from which it is made, holds any */
+  constructor(index: InstanceIndex, name: string, hasEntries: () => Promise<boolean>) {
+    this.index = index;
+    this.name = name;
+    this.hasEntries = hasEntries;
+  }
+
+  async *search(query: Query): AsyncIterable<RowBatch> {
+    let rows = 0;
+    for await (const batch of this.index.search(query)) {
+      rows += batch.rows;
+      yield batch;
+    }
+    if (rows === 0) await this.refuseEmpty();
+  }
+
+  async count(query: Query): Promise<number> {
+    const count = await this.index.count(query);
+    if (count === 0) await this.refuseEmpty();
+    return count;
+  }
+
+  async statistics(): Promise<IndexStatistics> {
+    const statistics = await this.index.statistics();
+    if (statistics.archives.length === 0) await this.refuseEmpty();
+    return statistics;
+  }
+
+  async *skippedFiles(): AsyncIterable<SkippedFile> {
+    let files = 0;
+    for await (const file of this.index.skippedFiles()) {
+      files++;
+      yield file;
+    }
+    if (files === 0) await this.refuseEmpty();
+  }
+
+  close(): Promise<void> {
+    return this.index.close();
+  }
+
+  /** Only an answer without rows asks: all others show that there is something. */
+  private async refuseEmpty(): Promise<void> {
+    if (!(await this.hasEntries())) throw ditagError('no-index', { database: this.name });
+  }
+}
