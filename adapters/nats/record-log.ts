@@ -37,6 +37,10 @@ export class NatsRecordLog implements RecordLog {
     return (await this.cluster.manager.streams.info(RECORDS)).state.last_seq;
   }
 
+  async size(): Promise<number> {
+    return (await this.cluster.manager.streams.info(RECORDS)).state.messages;
+  }
+
   /** Every entry of an archive, in no particular order. */
   async *entries(archive: ArchiveIdentity): AsyncIterable<{ entry: LogEntry; sequence: number }> {
     const info = await this.cluster.manager.streams.info(RECORDS, { subjects_filter: archiveRecords(archive.name) });

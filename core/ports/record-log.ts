@@ -79,6 +79,8 @@ export interface RecordLog {
   entries(archive: ArchiveIdentity): AsyncIterable<LoggedEntry>;
   /** Position of the last entry of the log. */
   end(): Promise<number>;
+  /** Number of entries that the log holds. */
+  size(): Promise<number>;
 }
 
 /** The entries of the log as they are written, shared out among the indexers. */

@@ -6,6 +6,7 @@ import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
 import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
+import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
 import { NatsScanCommands } from '../../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
@@ -84,18 +85,19 @@ export class ClusterWorkspace implements Workspace {
         async () => generation,
         async () => {},
       );
-      let entries = 0;
+      const log = new NatsRecordLog(cluster);
+      const all = await log.size();
       while ((await generations.get()).building === generation) {
         if (signal.aborted) throw ditagError('detached-rebuild', {});
         // The indexers may not have begun yet.
         const waiting = await feed.waiting().catch(() => undefined);
         if (waiting !== undefined) {
-          entries = Math.max(entries, waiting);
-          onProgress(entries === 0 ? 1 : (entries - waiting) / entries);
+          // More may be written meanwhile.
+          onProgress(all === 0 ? 1 : Math.max(0, all - waiting) / all);
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
       }
-      return { entries, seconds: (performance.now() - began) / 1000 };
+      return { entries: await log.size(), seconds: (performance.now() - began) / 1000 };
     } finally {
       await cluster.close();
     }
