@@ -17,6 +17,14 @@ export default {
       to: { pathNot: '^core/dicom/|^(node:)?(buffer|zlib)$' },
     },
     {
+      name: 'dimse-knows-dicom-only',
+      comment:
+        'core/dimse turns bytes into PDUs and messages and knows nothing of ditag but core/dicom. Sockets and timers belong into adapters/dimse.',
+      severity: 'error',
+      from: { path: '^core/dimse/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^core/(dimse|dicom)/|^(node:)?(buffer|zlib)$' },
+    },
+    {
       name: 'core-does-no-io',
       comment:
         'core is what ditag knows: no files, sockets, databases, processes. Say what is needed as an interface in core/ports and implement it in an adapter.',

@@ -7,6 +7,7 @@ import type { QueryOptions } from './commands/query.ts';
 import type { StatsOptions } from './commands/stats.ts';
 import { type Configuration, readConfiguration } from './configuration/configuration.ts';
 import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.ts';
+import { Pacs, type PacsOptions } from './workspaces/pacs.ts';
 import type { Workspace } from './workspaces/workspace.ts';
 
 /** Runs the command line and returns the exit code. */
@@ -21,6 +22,7 @@ export async function main(argv: string[]): Promise<ExitCode> {
     const configuration = readConfiguration(configFile, { ...choice, environment: process.env });
     const context: CommandContext = {
       workspace: await workspaceOf(configuration),
+      pacs: new Pacs(configuration),
       stdout: process.stdout,
       stderr: process.stderr,
       get signal() {
@@ -171,6 +173,15 @@ function commands(run: Run): Command {
       .option('--format <format>', 'text or json', 'text')
       .option('--project-name <name>', "ask a project's index"),
     async (options, context) => (await import('./commands/stats.ts')).stats(options, context),
+  );
+  add<PacsOptions>(
+    new Command('echo')
+      .description('ask the PACS whether it answers (C-ECHO), and keep its settings if it does')
+      .option('--destination <host>', "the PACS (default: the configuration's)")
+      .option('--port <n>', 'its port')
+      .option('--pacs-aetitle <aet>', 'its AE title')
+      .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)'),
+    async (options, context) => (await import('./commands/echo.ts')).echo(options, context),
   );
   const jobs = withGlobalOptions(new Command('jobs')).description("the cluster's scans").exitOverride();
   program.addCommand(jobs);

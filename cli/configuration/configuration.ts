@@ -13,8 +13,27 @@ export interface Configuration {
   /** archive_path, where it is set. */
   readonly archivePath: string | undefined;
   readonly projectsFolder: string;
+  /** [PACS]: what is set there, or in the environment. */
+  readonly pacs: Readonly<Partial<PacsSettings>>;
+  /** How to speak TLS with it; undefined: without. */
+  readonly pacsTls: PacsTls | undefined;
   /** How to reach the cluster; undefined: everything is done on this machine. */
   readonly cluster: NatsSettings | undefined;
+}
+
+/** The PACS that commands talk to, and as whom. */
+export interface PacsSettings {
+  readonly destination: string;
+  readonly port: string;
+  readonly aetitle: string;
+  readonly myaet: string;
+}
+
+/** Files in PEM. */
+export interface PacsTls {
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
 }
 
 /** What the command line and the environment say of the cluster, before the configuration does. */
@@ -43,8 +62,32 @@ export function readConfiguration(file: string | undefined, choice: ClusterChoic
     databasePath: database === undefined ? path.join(folder, 'dicom.db') : path.resolve(folder, expandHome(database)),
     archivePath: archive === undefined ? undefined : expandHome(archive),
     projectsFolder: path.join(folder, 'projects'),
+    pacs: pacsSettings(ini, choice.environment),
+    pacsTls: pacsTls(ini, folder, where),
     cluster: choice.local === true ? undefined : clusterSettings(ini, choice, folder),
   };
+}
+
+const PACS_KEYS = ['destination', 'port', 'aetitle', 'myaet'] as const satisfies (keyof PacsSettings)[];
+
+/** Settings of [PACS], each before it of the environment (DITAG_PACS_DESTINATION and so on). */
+function pacsSettings(ini: IniFile, environment: ClusterChoice['environment']): Partial<PacsSettings> {
+  const values = PACS_KEYS.map((key) => [key, environment[`DITAG_PACS_${key.toUpperCase()}`] || ini.get('PACS', key)]);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** `tls = yes` in [PACS], and its files, which stand beside the configuration unless they say where. */
+function pacsTls(ini: IniFile, folder: string, config: string): PacsTls | undefined {
+  const wanted = ini.get('PACS', 'tls') ?? 'no';
+  if (wanted !== 'yes' && wanted !== 'no') {
+    throw ditagError('bad-config', { config, reason: `tls = ${wanted} under [PACS] is not known: write yes or no` });
+  }
+  const file = (key: string) => {
+    const value = ini.get('PACS', key);
+    return value === undefined || value === '' ? undefined : path.resolve(folder, expandHome(value));
+  };
+  if (wanted === 'no') return undefined;
+  return { caFile: file('tls_ca'), certFile: file('tls_cert'), keyFile: file('tls_key') };
 }
 
 /** Settings of [CLUSTER], each before it of the environment; files stand beside the configuration unless they say where. */
@@ -76,6 +119,17 @@ export function saveIndexSettings(configuration: Configuration, archivePath: str
   const ini = readIni(configuration.file);
   if (ini.get('DEFAULT', 'database') === undefined) ini.set('DEFAULT', 'database', configuration.databasePath);
   if (archivePath !== undefined) ini.set('DEFAULT', 'archive_path', archivePath);
+  saveIni(configuration, ini);
+}
+
+/** Writes the PACS that has answered. */
+export function savePacsSettings(configuration: Configuration, pacs: PacsSettings): void {
+  const ini = readIni(configuration.file);
+  for (const key of PACS_KEYS) ini.set('PACS', key, pacs[key]);
+  saveIni(configuration, ini);
+}
+
+function saveIni(configuration: Configuration, ini: IniFile): void {
   const text = ini.toString();
   if (fs.existsSync(configuration.file) && fs.readFileSync(configuration.file, 'utf8') === text) return;
   try {

@@ -195,6 +195,36 @@ export const ERRORS = {
     retry: 'later',
   },
   'cluster-failed': { message: 'The cluster could not do it: {reason}.', exitCode: 1, retry: 'later' },
+  'no-pacs': {
+    message: 'It is not known which PACS: give {missing}, or set {key} under [PACS] in {config}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'pacs-unreachable': {
+    message: '{peer} cannot be reached ({reason}): check host and port, and whether the network lets you through.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'tls-failed': {
+    message:
+      '{peer} and ditag do not agree on TLS ({reason}): see the tls settings under [PACS], and the certificates.',
+    exitCode: 1,
+    retry: 'never',
+  },
+  'pacs-silent': {
+    message: '{peer} did not answer within {seconds} s: it is busy, or it does not speak DICOM.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'association-rejected': {
+    message:
+      '{peer} rejects the association: {reason}. It was called as {called} by {calling}; the AE titles have to be as the PACS has them.',
+    exitCode: 1,
+    retry: 'never',
+  },
+  'association-aborted': { message: '{peer} ended the association: {reason}.', exitCode: 1, retry: 'later' },
+  'not-dicom': { message: '{peer} does not speak DICOM as PS3.8 has it: {reason}.', exitCode: 1, retry: 'never' },
+  'no-echo': { message: '{peer} takes the association, but not C-ECHO: {reason}.', exitCode: 1, retry: 'never' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -50,8 +50,8 @@ export async function commandIn(
   let code: number;
   try {
     const { signal } = new AbortController();
-    const streams = { stdout, stderr } as unknown as { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
-    code = await command({ workspace, ...streams, signal });
+    // None of these commands talks to a PACS.
+    code = await command({ workspace, stdout, stderr, signal } as unknown as CommandContext);
   } catch (error) {
     if (!(error instanceof DitagError)) throw error;
     stderr.write(`${error.message}\n`);

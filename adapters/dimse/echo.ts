@@ -1,0 +1,39 @@
+// C-ECHO as SCU (PS3.7 9.1.5): does the peer answer, to these AE titles?
+import { COMMAND, NO_DATA_SET } from '../../core/dimse/command-set.ts';
+import { contextText, statusText } from '../../core/dimse/reasons.ts';
+import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION } from '../../core/dimse/uids.ts';
+import { ditagError } from '../../core/errors/errors.ts';
+import { Association, type Patience, type Peer } from './association.ts';
+
+const CONTEXT = {
+  id: 1,
+  abstractSyntax: VERIFICATION,
+  transferSyntaxes: [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN],
+};
+
+/** Resolves when the peer has answered with success. Throws what `Association.open` throws, and `no-echo`. */
+export async function echo(peer: Peer, patience?: Patience): Promise<void> {
+  const association = await Association.open(peer, [CONTEXT], patience);
+  const name = `${peer.host}:${peer.port}`;
+  try {
+    const context = association.context(CONTEXT.id);
+    if (context?.result !== 0) {
+      const reason = context === undefined ? 'it said nothing of verification' : contextText(context.result);
+      throw ditagError('no-echo', { peer: name, reason });
+    }
+    const { Status } = await association.ask(CONTEXT.id, {
+      AffectedSOPClassUID: VERIFICATION,
+      CommandField: COMMAND.echoRequest,
+      MessageID: 1,
+      CommandDataSetType: NO_DATA_SET,
+    });
+    if (Status !== 0) {
+      const reason = Status === undefined ? 'its answer has no status' : statusText(Status);
+      throw ditagError('no-echo', { peer: name, reason });
+    }
+  } catch (error) {
+    association.abort();
+    throw error;
+  }
+  await association.release();
+}

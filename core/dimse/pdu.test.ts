@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { Random } from '../../test/random.ts';
+import { COMMAND, type CommandSet, decodeCommand, encodeCommand, NO_DATA_SET } from './command-set.ts';
+import {
+  type AssociateAccept,
+  type AssociateRequest,
+  type ControlPdu,
+  decodeData,
+  decodePdu,
+  encodeData,
+  encodePdu,
+  PDU,
+  PduError,
+} from './pdu.ts';
+import { PduReader } from './pdu-reader.ts';
+import { transition } from './state-table.ts';
+
+const REQUEST: AssociateRequest = {
+  pdu: 'associate-request',
+  calledAETitle: 'ARCHIVE',
+  callingAETitle: 'A TITLE OF 16 CH',
+  contexts: [
+    { id: 1, abstractSyntax: '1.2.840.10008.1.1', transferSyntaxes: ['1.2.840.10008.1.2'] },
+    { id: 255, abstractSyntax: '1.2.3', transferSyntaxes: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1'] },
+  ],
+  maximumLength: 16_384,
+  implementationClassUID: '1.2.3.4',
+  implementationVersionName: 'TEST',
+};
+const ACCEPT: AssociateAccept = {
+  ...REQUEST,
+  pdu: 'associate-accept',
+  contexts: [
+    { id: 1, result: 0, transferSyntax: '1.2.840.10008.1.2' },
+    { id: 255, result: 3, transferSyntax: '' },
+  ],
+};
+const ALL: readonly ControlPdu[] = [
+  REQUEST,
+  ACCEPT,
+  { pdu: 'associate-reject', result: 1, source: 1, reason: 7 },
+  { pdu: 'release-request' },
+  { pdu: 'release-response' },
+  { pdu: 'abort', source: 2, reason: 6 },
+];
+const ECHO: CommandSet = {
+  AffectedSOPClassUID: '1.2.840.10008.1.1',
+  CommandField: COMMAND.echoRequest,
+  MessageID: 7,
+  CommandDataSetType: NO_DATA_SET,
+};
+
+test('every PDU comes back as it went, however its bytes are cut', () => {
+  const random = new Random(1);
+  const data = encodeData(1, true, true, encodeCommand(ECHO));
+  const bytes = Buffer.concat([...ALL.map(encodePdu), data]);
+  for (let round = 0; round < 200; round++) {
+    const reader = new PduReader(1024);
+    const found: (ControlPdu | CommandSet)[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 1 + random.below(round === 0 ? 1 : 100);
+      for (const { type, body } of reader.take(bytes.subarray(at, end))) {
+        if (type !== PDU.data) found.push(decodePdu(type, body));
+        else for (const { fragment } of decodeData(body)) found.push(decodeCommand(fragment));
+      }
+      at = end;
+    }
+    assert.deepEqual(found, [...ALL, ECHO]);
+  }
+});
+
+test('an A-ASSOCIATE-RQ and a C-ECHO-RQ are the bytes of PS3.8 and PS3.7', () => {
+  const bytes = encodePdu(REQUEST);
+  assert.equal(bytes.readUInt32BE(2), bytes.length - 6);
+  assert.equal(bytes.toString('latin1', 10, 42), 'ARCHIVE         A TITLE OF 16 CH');
+  assert.equal(bytes.toString('latin1', 74, 99), '\x10\0\0\x151.2.840.10008.3.1.1.1');
+  assert.equal(
+    encodeCommand(ECHO).toString('hex'),
+    '00000000040000003800000000000200120000003' +
+      '12e322e3834302e31303030382e312e3100' +
+      '0000000102000000300000001001020000000700000000080200000' +
+      '00101',
+  );
+});
+
+test('a PDU that is longer than allowed is refused when its header is there', () => {
+  const header = (type: number, length: number) => {
+    const bytes = Buffer.alloc(6);
+    bytes[0] = type;
+    bytes.writeUInt32BE(length, 2);
+    return bytes;
+  };
+  const refused = (bytes: Buffer) => assert.throws(() => [...new PduReader(1024).take(bytes)], PduError);
+  refused(header(PDU.data, 1025));
+  refused(header(PDU.associateRequest, 2 ** 31));
+  refused(header(99, 2 ** 32 - 1));
+  assert.deepEqual([...new PduReader(1024).take(header(PDU.data, 1024))], []);
+});
+
+test('bytes that are changed or cut are a PduError or other values, and nothing else', () => {
+  const seed = Number(process.env['DITAG_SEED'] ?? Date.now() % 1e9);
+  const random = new Random(seed);
+  const wholes = [...ALL.map((pdu) => encodePdu(pdu)), encodeData(1, true, true, encodeCommand(ECHO))];
+  let refused = 0;
+  for (let n = 0; n < 20_000; n++) {
+    const bytes = Buffer.from(random.pick(wholes));
+    for (let i = random.below(4); i >= 0; i--) bytes[random.below(bytes.length)] = random.below(256);
+    const cut = random.chance(2) ? bytes.subarray(0, random.below(bytes.length)) : bytes;
+    try {
+      for (const { type, body } of new PduReader(4096).take(cut)) {
+        if (type !== PDU.data) decodePdu(type, body);
+        else for (const { fragment } of decodeData(body)) decodeCommand(fragment);
+      }
+      // What stands in the PDU is decoded also where its header says something else.
+      decodePdu(bytes[0]!, bytes.subarray(6));
+    } catch (error) {
+      assert.ok(error instanceof PduError, `seed ${seed}: ${String(error)}`);
+      refused++;
+    }
+  }
+  assert.ok(refused > 1000, `seed ${seed}: only ${refused} were refused`);
+});
+
+test('the state table has what PS3.8 table 9-10 has', () => {
+  const states = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] as const;
+  const row = (event: Parameters<typeof transition>[1]) =>
+    states.map((state) => transition(state, event)?.action ?? '').join(' ');
+  assert.equal(row('pdu-data'), ' AA-1 AA-8  AA-8 DT-2 AR-6 AA-8 AA-8 AA-8 AA-8 AA-8 AA-6');
+  assert.equal(row('pdu-released'), ' AA-1 AA-8  AA-8 AA-8 AR-3 AA-8 AA-8 AR-10 AR-3 AA-8 AA-6');
+  assert.equal(row('ask-abort'), '  AA-1 AA-2 AA-1 AA-1 AA-1 AA-1 AA-1 AA-1 AA-1 AA-1 ');
+  assert.equal(row('pdu-abort'), ' AA-2 AA-3  AA-3 AA-3 AA-3 AA-3 AA-3 AA-3 AA-3 AA-3 AA-2');
+  assert.equal(row('closed'), ' AA-5 AA-4 AA-4 AA-4 AA-4 AA-4 AA-4 AA-4 AA-4 AA-4 AA-4 AR-5');
+  assert.equal(row('answer-release'), '       AR-4 AR-9   AR-4 ');
+  assert.equal(row('pdu-request'), ' AE-6 AA-8  AA-8 AA-8 AA-8 AA-8 AA-8 AA-8 AA-8 AA-8 AA-7');
+  // Whatever a peer sends, once there is a connection, something happens.
+  for (const event of [
+    'pdu-accept',
+    'pdu-reject',
+    'pdu-request',
+    'pdu-data',
+    'pdu-release',
+    'pdu-released',
+    'pdu-abort',
+    'pdu-unknown',
+  ] as const)
+    for (const state of states) assert.equal(transition(state, event) === undefined, state === 1 || state === 4);
+});

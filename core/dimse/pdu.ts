@@ -1,0 +1,313 @@
+// The seven PDUs of PS3.8 9.3 as values, and as bytes. Decoding trusts no length: what does not fit is a PduError that
+// says what was wrong, never a read beyond the PDU.
+import { Buffer } from 'node:buffer';
+import { APPLICATION_CONTEXT } from './uids.ts';
+
+/** PDU types (PS3.8 9.3.1). */
+export const PDU = {
+  associateRequest: 0x01,
+  associateAccept: 0x02,
+  associateReject: 0x03,
+  data: 0x04,
+  releaseRequest: 0x05,
+  releaseResponse: 0x06,
+  abort: 0x07,
+} as const;
+
+/** Bytes of a PDU's type, reserved byte and length. */
+export const PDU_HEADER = 6;
+
+/** A PDU that is not as PS3.8 has it. The message holds no value of the peer's. */
+export class PduError extends Error {}
+
+/** An abstract syntax and the transfer syntaxes in which the requestor could speak it. */
+export interface ProposedContext {
+  /** Odd, 1 to 255. */
+  readonly id: number;
+  readonly abstractSyntax: string;
+  readonly transferSyntaxes: readonly string[];
+}
+
+/** What the acceptor made of a context: `result` as in PS3.8 table 9-18, 0 is acceptance. */
+export interface AnsweredContext {
+  readonly id: number;
+  readonly result: number;
+  /** Of significance only if accepted. */
+  readonly transferSyntax: string;
+}
+
+/** What both sides say of themselves (PS3.7 D.3.3). */
+export interface UserInformation {
+  /** The longest P-DATA-TF that is taken, its header not counted; 0: any. */
+  readonly maximumLength: number;
+  readonly implementationClassUID: string;
+  readonly implementationVersionName: string;
+}
+
+interface AeTitles {
+  readonly calledAETitle: string;
+  readonly callingAETitle: string;
+}
+
+export interface AssociateRequest extends AeTitles, UserInformation {
+  readonly pdu: 'associate-request';
+  readonly contexts: readonly ProposedContext[];
+}
+
+export interface AssociateAccept extends AeTitles, UserInformation {
+  readonly pdu: 'associate-accept';
+  readonly contexts: readonly AnsweredContext[];
+}
+
+/** PS3.8 table 9-21. */
+export interface AssociateReject {
+  readonly pdu: 'associate-reject';
+  readonly result: number;
+  readonly source: number;
+  readonly reason: number;
+}
+
+export interface ReleaseRequest {
+  readonly pdu: 'release-request';
+}
+
+export interface ReleaseResponse {
+  readonly pdu: 'release-response';
+}
+
+/** PS3.8 table 9-26. */
+export interface Abort {
+  readonly pdu: 'abort';
+  readonly source: number;
+  readonly reason: number;
+}
+
+/** Every PDU but P-DATA-TF, which is not taken apart before it is whole: see pdu-reader.ts. */
+export type ControlPdu =
+  | AssociateRequest
+  | AssociateAccept
+  | AssociateReject
+  | ReleaseRequest
+  | ReleaseResponse
+  | Abort;
+
+const ITEM = {
+  applicationContext: 0x10,
+  proposedContext: 0x20,
+  answeredContext: 0x21,
+  abstractSyntax: 0x30,
+  transferSyntax: 0x40,
+  userInformation: 0x50,
+  maximumLength: 0x51,
+  implementationClassUID: 0x52,
+  implementationVersionName: 0x55,
+} as const;
+
+const PROTOCOL_VERSION = 1;
+const AE_TITLE = 16;
+/** Of an A-ASSOCIATE PDU, up to its items. */
+const FIXED_PART = 68;
+
+export function encodePdu(pdu: ControlPdu): Buffer {
+  switch (pdu.pdu) {
+    case 'associate-request':
+      return associate(PDU.associateRequest, pdu, pdu.contexts.map(proposedContext));
+    case 'associate-accept':
+      return associate(PDU.associateAccept, pdu, pdu.contexts.map(answeredContext));
+    case 'associate-reject':
+      return withHeader(PDU.associateReject, Buffer.from([0, pdu.result, pdu.source, pdu.reason]));
+    case 'release-request':
+      return withHeader(PDU.releaseRequest, Buffer.alloc(4));
+    case 'release-response':
+      return withHeader(PDU.releaseResponse, Buffer.alloc(4));
+    case 'abort':
+      return withHeader(PDU.abort, Buffer.from([0, 0, pdu.source, pdu.reason]));
+  }
+}
+
+function withHeader(type: number, body: Buffer): Buffer {
+  const header = Buffer.alloc(PDU_HEADER);
+  header[0] = type;
+  header.writeUInt32BE(body.length, 2);
+  return Buffer.concat([header, body]);
+}
+
+function associate(type: number, pdu: AssociateRequest | AssociateAccept, contexts: readonly Buffer[]): Buffer {
+  const fixed = Buffer.alloc(FIXED_PART);
+  fixed.writeUInt16BE(PROTOCOL_VERSION, 0);
+  fixed.write(pdu.calledAETitle.padEnd(AE_TITLE).slice(0, AE_TITLE), 4, 'latin1');
+  fixed.write(pdu.callingAETitle.padEnd(AE_TITLE).slice(0, AE_TITLE), 20, 'latin1');
+  const maximumLength = Buffer.alloc(4);
+  maximumLength.writeUInt32BE(pdu.maximumLength);
+  const user = item(
+    ITEM.userInformation,
+    item(ITEM.maximumLength, maximumLength),
+    textItem(ITEM.implementationClassUID, pdu.implementationClassUID),
+    textItem(ITEM.implementationVersionName, pdu.implementationVersionName),
+  );
+  return withHeader(
+    type,
+    Buffer.concat([fixed, textItem(ITEM.applicationContext, APPLICATION_CONTEXT), ...contexts, user]),
+  );
+}
+
+function proposedContext({ id, abstractSyntax, transferSyntaxes }: ProposedContext): Buffer {
+  return item(
+    ITEM.proposedContext,
+    Buffer.from([id, 0, 0, 0]),
+    textItem(ITEM.abstractSyntax, abstractSyntax),
+    ...transferSyntaxes.map((one) => textItem(ITEM.transferSyntax, one)),
+  );
+}
+
+function answeredContext({ id, result, transferSyntax }: AnsweredContext): Buffer {
+  return item(ITEM.answeredContext, Buffer.from([id, 0, result, 0]), textItem(ITEM.transferSyntax, transferSyntax));
+}
+
+function item(type: number, ...parts: readonly Buffer[]): Buffer {
+  const header = Buffer.alloc(4);
+  header[0] = type;
+  header.writeUInt16BE(
+    parts.reduce((sum, part) => sum + part.length, 0),
+    2,
+  );
+  return Buffer.concat([header, ...parts]);
+}
+
+function textItem(type: number, text: string): Buffer {
+  return item(type, Buffer.from(text, 'latin1'));
+}
+
+/** Decodes the body of a PDU. Throws PduError. */
+export function decodePdu(type: number, body: Buffer): ControlPdu {
+  switch (type) {
+    case PDU.associateRequest:
+      return { pdu: 'associate-request', ...decodeAssociate(body, ITEM.proposedContext, decodeProposed) };
+    case PDU.associateAccept:
+      return { pdu: 'associate-accept', ...decodeAssociate(body, ITEM.answeredContext, decodeAnswered) };
+    case PDU.associateReject:
+      return { pdu: 'associate-reject', result: byte(body, 1), source: byte(body, 2), reason: byte(body, 3) };
+    case PDU.releaseRequest:
+      return { pdu: 'release-request' };
+    case PDU.releaseResponse:
+      return { pdu: 'release-response' };
+    case PDU.abort:
+      return { pdu: 'abort', source: byte(body, 2), reason: byte(body, 3) };
+    default:
+      throw new PduError(`there is no PDU type ${type}`);
+  }
+}
+
+function byte(body: Buffer, at: number): number {
+  if (at >= body.length) throw new PduError(`a PDU ends after ${body.length} bytes, before its byte ${at}`);
+  return body[at]!;
+}
+
+function decodeAssociate<Context>(
+  body: Buffer,
+  contextType: number,
+  decodeContext: (value: Buffer) => Context,
+): AeTitles & UserInformation & { readonly contexts: readonly Context[] } {
+  if (body.length < FIXED_PART) throw new PduError(`an A-ASSOCIATE PDU of ${body.length} bytes is too short`);
+  const contexts: Context[] = [];
+  let user: UserInformation = { maximumLength: 0, implementationClassUID: '', implementationVersionName: '' };
+  for (const { type, value } of items(body.subarray(FIXED_PART))) {
+    if (type === contextType) contexts.push(decodeContext(value));
+    else if (type === ITEM.userInformation) user = decodeUser(value);
+  }
+  return { calledAETitle: aeTitle(body, 4), callingAETitle: aeTitle(body, 20), contexts, ...user };
+}
+
+/** Leading and trailing spaces mean nothing (PS3.8 table 9-11). */
+function aeTitle(body: Buffer, at: number): string {
+  return body.toString('latin1', at, at + AE_TITLE).replace(/^ +|[ \0]+$/g, '');
+}
+
+function* items(bytes: Buffer): Iterable<{ type: number; value: Buffer }> {
+  for (let at = 0; at < bytes.length; ) {
+    if (at + 4 > bytes.length) throw new PduError('an item of a PDU is cut off');
+    const end = at + 4 + bytes.readUInt16BE(at + 2);
+    if (end > bytes.length) throw new PduError('an item of a PDU says that it is longer than the PDU');
+    yield { type: bytes[at]!, value: bytes.subarray(at + 4, end) };
+    at = end;
+  }
+}
+
+function decodeProposed(value: Buffer): ProposedContext {
+  let abstractSyntax = '';
+  const transferSyntaxes: string[] = [];
+  for (const sub of items(contextItems(value))) {
+    if (sub.type === ITEM.abstractSyntax) abstractSyntax = uid(sub.value);
+    else if (sub.type === ITEM.transferSyntax) transferSyntaxes.push(uid(sub.value));
+  }
+  return { id: value[0]!, abstractSyntax, transferSyntaxes };
+}
+
+function decodeAnswered(value: Buffer): AnsweredContext {
+  let transferSyntax = '';
+  for (const sub of items(contextItems(value))) if (sub.type === ITEM.transferSyntax) transferSyntax = uid(sub.value);
+  return { id: value[0]!, result: value[2]!, transferSyntax };
+}
+
+function contextItems(value: Buffer): Buffer {
+  if (value.length < 4) throw new PduError('a presentation context is cut off');
+  return value.subarray(4);
+}
+
+/** Some peers pad UIDs, which PS3.8 does not have. */
+function uid(value: Buffer): string {
+  return value.toString('latin1').replace(/[ \0]+$/, '');
+}
+
+function decodeUser(value: Buffer): UserInformation {
+  let maximumLength = 0;
+  let implementationClassUID = '';
+  let implementationVersionName = '';
+  for (const { type, value: own } of items(value)) {
+    if (type === ITEM.maximumLength && own.length >= 4) maximumLength = own.readUInt32BE(0);
+    else if (type === ITEM.implementationClassUID) implementationClassUID = uid(own);
+    else if (type === ITEM.implementationVersionName) implementationVersionName = uid(own);
+  }
+  return { maximumLength, implementationClassUID, implementationVersionName };
+}
+
+/** One presentation data value (PS3.8 9.3.5.1) as a P-DATA-TF PDU of its own: a message fragment with its header. */
+export function encodeData(contextId: number, isCommand: boolean, isLast: boolean, fragment: Buffer): Buffer {
+  const head = Buffer.alloc(PDV_HEADER);
+  head.writeUInt32BE(fragment.length + 2, 0);
+  head[4] = contextId;
+  head[5] = (isCommand ? 1 : 0) | (isLast ? 2 : 0);
+  return withHeader(PDU.data, Buffer.concat([head, fragment]));
+}
+
+/** Bytes in front of a fragment: its length, the context, the message control header. */
+export const PDV_HEADER = 6;
+
+/** A fragment of a message. */
+export interface DataValue {
+  readonly contextId: number;
+  readonly isCommand: boolean;
+  readonly isLast: boolean;
+  /** A view, not a copy. */
+  readonly fragment: Buffer;
+}
+
+/** The presentation data values of a P-DATA-TF. Throws PduError. */
+export function decodeData(body: Buffer): DataValue[] {
+  const values: DataValue[] = [];
+  for (let at = 0; at < body.length; ) {
+    if (at + PDV_HEADER > body.length) throw new PduError('a presentation data value is cut off');
+    const length = body.readUInt32BE(at);
+    const end = at + 4 + length;
+    if (length < 2 || end > body.length) throw new PduError('a presentation data value does not fit into its PDU');
+    const control = body[at + 5]!;
+    values.push({
+      contextId: body[at + 4]!,
+      isCommand: (control & 1) !== 0,
+      isLast: (control & 2) !== 0,
+      fragment: body.subarray(at + PDV_HEADER, end),
+    });
+    at = end;
+  }
+  return values;
+}

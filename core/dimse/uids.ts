@@ -1,0 +1,10 @@
+// UIDs that DIMSE itself needs (PS3.4, PS3.6 A), and who ditag is to its peers (PS3.7 D.3.3.2).
+export const APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1';
+export const VERIFICATION = '1.2.840.10008.1.1';
+export const IMPLICIT_VR_LITTLE_ENDIAN = '1.2.840.10008.1.2';
+export const EXPLICIT_VR_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
+
+/** Made of a random UUID, as PS3.5 B.2 has it: it needs no registered root. */
+export const IMPLEMENTATION_CLASS_UID = '2.25.133020230261470885219358794203789941894';
+/** At most 16 characters. */
+export const IMPLEMENTATION_VERSION_NAME = 'DITAG';

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { freePort, isHere } from '../../scripts/parts/parts.ts';
+import { startDcmtk } from '../dcmtk.ts';
+import { runDitag, temporaryFolder } from './run-ditag.ts';
+
+const SETTINGS = ['DEFAULT', 'archive_path = /mnt/archive', '# ours', '[PACS]', 'note = kept'];
+
+test('the PACS that answers is kept for later commands, one that does not is not', async (t) => {
+  const port = await startDcmtk(t, 'storescp', (on, folder) => ['--output-directory', folder, String(on)]);
+  if (port === undefined) return;
+  const home = temporaryFolder(t);
+  const config = path.join(home, 'config.ini');
+  const before = `${SETTINGS.join('\n').replace('DEFAULT', '[DEFAULT]')}\n`;
+  fs.writeFileSync(config, before);
+  const echo = (...args: string[]) => runDitag(['--config-file', config, 'echo', ...args], { home });
+  const nobody = String(await freePort());
+
+  const unknown = await echo();
+  assert.equal(unknown.code, 2);
+  assert.match(
+    unknown.stderr,
+    /^It is not known which PACS: give --destination, or set destination under \[PACS\] in /,
+  );
+  const refused = await echo('--destination', '127.0.0.1', '--port', nobody, '--pacs-aetitle', 'ARCHIVE');
+  assert.deepEqual([refused.code, refused.stdout], [1, '']);
+  assert.match(refused.stderr, /^127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\): .*\n$/);
+  assert.equal(fs.readFileSync(config, 'utf8'), before);
+
+  const answered = await echo('--destination', '127.0.0.1', '--port', String(port), '--pacs-aetitle', 'ARCHIVE');
+  assert.deepEqual(answered, {
+    code: 0,
+    signal: null,
+    stdout: `ARCHIVE at 127.0.0.1:${port} answers DITAG.\n`,
+    stderr: '',
+  });
+  const after = fs.readFileSync(config, 'utf8');
+  for (const line of ['# ours', 'note = kept', 'destination = 127.0.0.1', `port = ${port}`, 'aetitle = ARCHIVE'])
+    assert.ok(after.includes(`${line}\n`), `${line} in ${after}`);
+  assert.equal((await echo()).code, 0);
+  assert.match((await echo('--myaet', 'OTHER')).stdout, /answers OTHER\.\n$/);
+});
+
+test('values that cannot be right are refused before anything is sent', async (t) => {
+  const home = temporaryFolder(t);
+  const whole = ['echo', '--destination', 'localhost', '--port', '104', '--pacs-aetitle', 'ARCHIVE'];
+  const wrong: readonly (readonly [option: string, value: string])[] = [
+    ['--port', '0'],
+    ['--port', '65536'],
+    ['--port', '1e3'],
+    ['--pacs-aetitle', 'A TITLE THAT IS TOO LONG'],
+    ['--myaet', 'A\\B'],
+    ['--myaet', ' '],
+  ];
+  for (const [option, value] of wrong) {
+    const { code, stderr } = await runDitag([...whole, option, value], { home });
+    assert.equal(code, 2);
+    assert.ok(stderr.startsWith(`${option} "${value}" is not valid: `), stderr);
+  }
+  assert.ok(!fs.existsSync(path.join(home, '.ditag')));
+});
+
+test('over TLS: with the right certificates, with none of ditag, and with one that is not trusted', async (t) => {
+  const home = temporaryFolder(t);
+  const made = makeCertificates(home);
+  if (!isHere(t, made, 'there is no openssl (Debian package openssl)')) return;
+  const file = (name: string) => path.join(home, name);
+  const port = await startDcmtk(t, 'storescp', (on, folder) => [
+    ...[
+      '--output-directory',
+      folder,
+      '+tls',
+      file('server.key'),
+      file('server.pem'),
+      '--add-cert-file',
+      file('ca.pem'),
+    ],
+    String(on),
+  ]);
+  if (port === undefined) return;
+  const echo = (...settings: string[]) => {
+    const config = file(`config-${settings.length}.ini`);
+    fs.writeFileSync(config, ['[PACS]', 'tls = yes', ...settings, ''].join('\n'));
+    const args = ['--destination', 'localhost', '--port', String(port), '--pacs-aetitle', 'ARCHIVE'];
+    return runDitag(['--config-file', config, 'echo', ...args], { home });
+  };
+  const own = ['tls_cert = client.pem', 'tls_key = client.key'];
+  assert.deepEqual(await echo('tls_ca = ca.pem', ...own), {
+    code: 0,
+    signal: null,
+    stdout: `ARCHIVE at localhost:${port} answers DITAG.\n`,
+    stderr: '',
+  });
+  const untrusted = await echo(...own);
+  assert.equal(untrusted.code, 1);
+  assert.match(untrusted.stderr, /^localhost:\d+ and ditag do not agree on TLS \([A-Z_]+\): see the tls settings/);
+  // In TLS 1.3 the peer may refuse a certificate only after the connection stands.
+  const nameless = await echo('tls_ca = ca.pem');
+  assert.equal(nameless.code, 1);
+  assert.match(nameless.stderr, /TLS|ended the association: the connection was lost/);
+  const missing = await echo('tls_ca = nothing.pem', '# with');
+  assert.deepEqual([missing.code, missing.stderr.startsWith('Cannot read ')], [2, true]);
+});
+
+/** A CA, and certificates of it for `localhost` and for ditag; false where there is no openssl. */
+function makeCertificates(folder: string): boolean {
+  const openssl = (...args: string[]) => spawnSync('openssl', args, { cwd: folder, stdio: 'ignore' }).status === 0;
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  const signed = (name: string, subject: string, ...more: string[]) =>
+    openssl(
+      ...['req', '-x509', ...key, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`, '-out', `${name}.pem`],
+      ...['-subj', subject, '-addext', 'basicConstraints=critical,CA:FALSE', ...more],
+    );
+  return (
+    openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca') &&
+    signed('server', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost') &&
+    signed('client', '/CN=ditag')
+  );
+}
