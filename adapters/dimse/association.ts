@@ -1,7 +1,6 @@
 // An association as its requestor has it (PS3.8 7, 9.2): the state table of core/dimse driven by a socket and by timers.
 // Whatever goes wrong ends this association and nothing else, with one DitagError for everyone who waits for it.
-import net from 'node:net';
-import tls from 'node:tls';
+import type net from 'node:net';
 import { type CommandSet, decodeCommand, encodeCommand } from '../../core/dimse/command-set.ts';
 import {
   type Abort,
@@ -20,24 +19,7 @@ import { abortText, rejectionText } from '../../core/dimse/reasons.ts';
 import { type Event, type State, transition } from '../../core/dimse/state-table.ts';
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '../../core/dimse/uids.ts';
 import { type DitagError, ditagError } from '../../core/errors/errors.ts';
-
-/** Whom to associate with, and as whom. */
-export interface Peer {
-  readonly host: string;
-  readonly port: number;
-  readonly calledAETitle: string;
-  readonly callingAETitle: string;
-  /** Undefined: without TLS. */
-  readonly tls?: TlsMaterial | undefined;
-}
-
-/** For TLS 1.2 or newer (PS3.15 B.9, B.10), in PEM; who has a certificate of its own is known by it to the peer. */
-export interface TlsMaterial {
-  /** Certificates that are trusted; undefined: the system's. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
+import { connect, nameOf, type Peer } from './connection.ts';
 
 /** How long is waited, in milliseconds. */
 export interface Patience {
@@ -239,51 +221,31 @@ export class Association {
   }
 
   private connect(): void {
-    const { host, port, tls: material } = this.peer;
-    const socket =
-      material === undefined
-        ? net.connect({ host, port })
-        : tls.connect({ ...material, host, port, minVersion: 'TLSv1.2' });
+    const socket = connect(this.peer, this.patience.connect, {
+      connected: () => this.on('connected'),
+      failed: (error) => {
+        if (this.state !== 4) return;
+        this.fail(error);
+        this.on('ask-abort');
+      },
+    });
     this.socket = socket;
-    // Nagle's algorithm would cost up to 44 ms a message.
-    socket.setNoDelay(true);
-    socket.setTimeout(this.patience.connect, () => {
-      if (this.state === 4) this.unreachable('no connection within the time');
-    });
-    let isOnline = false;
-    socket.once('connect', () => (isOnline = true));
-    socket.once(material === undefined ? 'connect' : 'secureConnect', () => {
-      socket.setTimeout(0);
-      this.on('connected');
-    });
     socket.on('data', (bytes: Buffer) => this.take(bytes));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code ?? error.message;
-      if (this.state === 4 && isOnline) this.notConnected(ditagError('tls-failed', { peer: this.name, reason }));
-      else if (this.state === 4) this.unreachable(reason);
-    });
     socket.on('close', () => {
       clearTimeout(this.artim);
       if (this.state !== 1) this.on('closed');
     });
   }
 
-  private unreachable(reason: string): void {
-    this.notConnected(ditagError('pacs-unreachable', { peer: this.name, reason }));
-  }
-
-  private notConnected(error: DitagError): void {
-    this.fail(error);
-    this.on('ask-abort');
-  }
-
   private take(bytes: Buffer): void {
     try {
-      for (const pdu of this.reader.take(bytes)) this.on(eventOf(pdu), pdu);
+      for (const pdu of this.reader.take(bytes)) this.on(EVENTS[pdu.type] ?? 'pdu-unknown', pdu);
     } catch (error) {
       if (!(error instanceof PduError)) throw error;
       this.fail(this.notDicom(error.message));
-      this.abort();
+      // What was to be the last PDU has ended the association, readable or not.
+      if (this.state === 1) this.close();
+      else this.abort();
     }
   }
 
@@ -344,28 +306,17 @@ export class Association {
   }
 
   private get name(): string {
-    return `${this.peer.host}:${this.peer.port}`;
+    return nameOf(this.peer);
   }
 }
 
-/** The event that a PDU is. */
-function eventOf({ type }: RawPdu): Event {
-  switch (type) {
-    case PDU.associateRequest:
-      return 'pdu-request';
-    case PDU.associateAccept:
-      return 'pdu-accept';
-    case PDU.associateReject:
-      return 'pdu-reject';
-    case PDU.data:
-      return 'pdu-data';
-    case PDU.releaseRequest:
-      return 'pdu-release';
-    case PDU.releaseResponse:
-      return 'pdu-released';
-    case PDU.abort:
-      return 'pdu-abort';
-    default:
-      return 'pdu-unknown';
-  }
-}
+/** The events that PDUs are, by type. */
+const EVENTS: Readonly<Record<number, Event>> = {
+  [PDU.associateRequest]: 'pdu-request',
+  [PDU.associateAccept]: 'pdu-accept',
+  [PDU.associateReject]: 'pdu-reject',
+  [PDU.data]: 'pdu-data',
+  [PDU.releaseRequest]: 'pdu-release',
+  [PDU.releaseResponse]: 'pdu-released',
+  [PDU.abort]: 'pdu-abort',
+};

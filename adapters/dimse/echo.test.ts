@@ -7,7 +7,7 @@ import { COMMAND, encodeCommand, NO_DATA_SET } from '../../core/dimse/command-se
 import { encodeData, encodePdu } from '../../core/dimse/pdu.ts';
 import { freePort } from '../../scripts/parts/parts.ts';
 import { startDcmtk } from '../../test/dcmtk.ts';
-import type { Peer } from './association.ts';
+import type { Peer } from './connection.ts';
 import { echo } from './echo.ts';
 
 const QUICK = { connect: 500, answer: 500 };
@@ -136,6 +136,18 @@ test('what goes wrong is said in one sentence', async (t) => {
   await t.test('nobody there', async () => {
     await assert.rejects(echo(peerAt(await freePort()), QUICK), { code: 'pacs-unreachable', message: /ECONNREFUSED/ });
   });
+});
+
+test('an abort and a refusal that are cut off end the connection too', async (t) => {
+  for (const type of [3, 7]) {
+    const closed = Promise.withResolvers<void>();
+    const { peer } = await scripted(t, (socket) => {
+      socket.on('close', () => closed.resolve());
+      inTurn(Buffer.from([type, 0, 0, 0, 0, 1, 0]))(socket);
+    });
+    await assert.rejects(echo(peer, QUICK), { code: 'not-dicom', message: /a PDU ends after 1 bytes/ });
+    await closed.promise;
+  }
 });
 
 test('a context that is refused is told as such', async (t) => {

@@ -3,7 +3,8 @@ import { COMMAND, NO_DATA_SET } from '../../core/dimse/command-set.ts';
 import { contextText, statusText } from '../../core/dimse/reasons.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION } from '../../core/dimse/uids.ts';
 import { ditagError } from '../../core/errors/errors.ts';
-import { Association, type Patience, type Peer } from './association.ts';
+import { Association, type Patience } from './association.ts';
+import { nameOf, type Peer } from './connection.ts';
 
 const CONTEXT = {
   id: 1,
@@ -14,7 +15,7 @@ const CONTEXT = {
 /** Resolves when the peer has answered with success. Throws what `Association.open` throws, and `no-echo`. */
 export async function echo(peer: Peer, patience?: Patience): Promise<void> {
   const association = await Association.open(peer, [CONTEXT], patience);
-  const name = `${peer.host}:${peer.port}`;
+  const name = nameOf(peer);
   try {
     const context = association.context(CONTEXT.id);
     if (context?.result !== 0) {

@@ -33,30 +33,35 @@ export class NatsFailedMessages implements FailedMessages {
 
   async list(): Promise<readonly FailedMessage[]> {
     const failed: FailedMessage[] = [];
-    const { state } = await this.cluster.manager.streams.info(FAILED, { subjects_filter: 'ditag.failed.>' });
-    for (const subject of Object.keys(state.subjects ?? {})) {
-      const stored = await this.cluster.manager.streams.getMessage(FAILED, { last_by_subj: subject });
-      if (stored === null) continue;
-      const [origin, sequence] = subject.split('.').slice(2) as [FailedOrigin, string];
+    for await (const { origin, sequence, from, stored } of this.kept('ditag.failed.>')) {
+      const scan = origin === 'jobs' ? scanOfJob(from) : undefined;
       const at = stored.time.toISOString();
-      const scan = origin === 'jobs' ? scanOfJob(stored.header.get(SUBJECT)) : undefined;
       failed.push({ id: `${origin}-${sequence}`, origin, at, reason: stored.header.get(REASON), scan });
     }
     return failed.sort((a, b) => (a.at < b.at ? -1 : 1));
   }
 
   async records(archive: string): Promise<number> {
-    const { state } = await this.cluster.manager.streams.info(FAILED, { subjects_filter: 'ditag.failed.records.>' });
     let count = 0;
-    for (const subject of Object.keys(state.subjects ?? {})) {
-      const stored = await this.cluster.manager.streams.getMessage(FAILED, { last_by_subj: subject });
-      const record = stored?.header.get(SUBJECT) ?? '';
-      if (!isRecordOf(archive, record)) continue;
-      const last = await this.cluster.manager.direct.getMessage(RECORDS, { last_by_subj: record });
+    for await (const { sequence, from } of this.kept('ditag.failed.records.>')) {
+      if (!isRecordOf(archive, from)) continue;
+      const last = await this.cluster.manager.direct.getMessage(RECORDS, { last_by_subj: from });
       // One that was replaced since is not missed any more.
-      if (last?.seq === Number(subject.split('.').at(-1))) count++;
+      if (last?.seq === sequence) count++;
     }
     return count;
+  }
+
+  /** What is kept under a filter; `from` is the subject that it came from. */
+  private async *kept(subjects_filter: string) {
+    const { streams } = this.cluster.manager;
+    const { state } = await streams.info(FAILED, { subjects_filter });
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      const stored = await streams.getMessage(FAILED, { last_by_subj: subject });
+      if (stored === null) continue;
+      const [origin, sequence] = subject.split('.').slice(2) as [FailedOrigin, string];
+      yield { origin, sequence: Number(sequence), from: stored.header.get(SUBJECT), stored };
+    }
   }
 
   async retry(id: string): Promise<'tried-again' | 'replaced' | undefined> {

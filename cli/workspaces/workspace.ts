@@ -2,7 +2,7 @@
 // this interface.
 
 import type { ScanState } from '../../core/jobs/scan-state.ts';
-import type { ScanTally } from '../../core/jobs/scan-tally.ts';
+import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
@@ -33,19 +33,9 @@ export interface IndexOptions {
 }
 
 /** What a run did. */
-export interface IndexOutcome {
+export interface IndexOutcome extends ScanChanges {
   readonly archive: string;
   readonly report: PublishReport;
-  readonly opened: number;
-  readonly unchanged: number;
-  /** Files that could not be read: what was known of them is kept until the next run. */
-  readonly unread: number;
-  /** Messages of the scan that could not be read: what they asked for was not done. */
-  readonly unreadWork: number;
-  /** Records that the index of a cluster refuses: what they hold is not in it. */
-  readonly refusedRecords: number;
-  readonly vanished: number;
-  readonly appeared: number;
   /** Folders that could not be listed, or of which something could not be kept, with the reason: what is known of them was kept. */
   readonly unreadable: readonly { readonly folder: string; readonly reason: string }[];
   /** Seconds of the whole run. */

@@ -26,6 +26,14 @@ export interface ScanTally {
   readonly kept: readonly KeptFolder[];
 }
 
+/** What a scan has done, as its end tells it. */
+export type ScanChanges = Omit<ScanTally, 'files' | 'instances' | 'changedChunks' | 'kept'>;
+
+export function scanChanges(tally: ScanTally): ScanChanges {
+  const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared } = tally;
+  return { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared };
+}
+
 const OF_CHUNKS = ['files', 'instances', 'opened', 'unchanged', 'unread', 'vanished', 'appeared'] as const;
 
 /** A tally that grows. */

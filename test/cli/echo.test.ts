@@ -42,6 +42,10 @@ test('the PACS that answers is kept for later commands, one that does not is not
     assert.ok(after.includes(`${line}\n`), `${line} in ${after}`);
   assert.equal((await echo()).code, 0);
   assert.match((await echo('--myaet', 'OTHER')).stdout, /answers OTHER\.\n$/);
+  // The environment comes before the configuration.
+  const under = ['env', 'DITAG_PACS_MYAET=FOURTH', 'DITAG_PACS_AETITLE=THIRD'];
+  const { stdout } = await runDitag(['--config-file', config, 'echo'], { home, under });
+  assert.match(stdout, /^THIRD at .* answers FOURTH\.\n$/);
 });
 
 test('values that cannot be right are refused before anything is sent', async (t) => {

@@ -12,7 +12,7 @@ import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
-import { type ScanTally, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
+import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { expandHome } from '../../configuration/configuration.ts';
@@ -54,18 +54,11 @@ export class ClusterWorkspace implements Workspace {
       const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
       options.onStart({ archive: archive.name, resumed: false, knownFiles });
       const { state, tally } = await this.watch(cluster, scan, options);
-      const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared } = tally;
       const seconds = (performance.now() - began) / 1000;
       return {
         archive: archive.name,
         report: state.report!,
-        opened,
-        unchanged,
-        unread,
-        unreadWork,
-        refusedRecords,
-        vanished,
-        appeared,
+        ...scanChanges(tally),
         unreadable: unlistedFolders(tally),
         seconds,
       };

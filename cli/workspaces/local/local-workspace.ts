@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
-import { TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
+import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
@@ -98,11 +98,7 @@ export class LocalWorkspace implements Workspace {
     }
     saveIndexSettings(configuration, append ? undefined : archive);
     const seconds = (performance.now() - start) / 1000;
-    const { opened, unchanged, unread, vanished, appeared } = tally;
-    const unreadable = unlistedFolders(tally);
-    const { unreadWork, refusedRecords } = tally;
-    const found = { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared };
-    return { archive, report, ...found, unreadable, seconds };
+    return { archive, report, ...scanChanges(tally), unreadable: unlistedFolders(tally), seconds };
   }
 }
 

@@ -1,0 +1,58 @@
+// The connection under an association (PS3.8 9.1), with or without TLS: whom to reach, and why they cannot be reached.
+import net from 'node:net';
+import tls from 'node:tls';
+import { type DitagError, ditagError } from '../../core/errors/errors.ts';
+
+/** Whom to associate with, and as whom. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+  readonly calledAETitle: string;
+  readonly callingAETitle: string;
+  /** Undefined: without TLS. */
+  readonly tls?: TlsMaterial | undefined;
+}
+
+/** For TLS 1.2 or newer (PS3.15 B.9, B.10), in PEM; who has a certificate of its own is known by it to the peer. */
+export interface TlsMaterial {
+  /** Certificates that are trusted; undefined: the system's. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** What becomes of a connection that is being opened. */
+interface Outcome {
+  connected(): void;
+  /** `pacs-unreachable` or `tls-failed`. Also called for what happens later, which the socket's close tells. */
+  failed(error: DitagError): void;
+}
+
+/** Opens a connection; after so many milliseconds without one it has failed. */
+export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net.Socket {
+  const { host, port, tls: material } = peer;
+  const socket =
+    material === undefined
+      ? net.connect({ host, port })
+      : tls.connect({ ...material, host, port, minVersion: 'TLSv1.2' });
+  // Nagle's algorithm would cost up to 44 ms a message.
+  socket.setNoDelay(true);
+  const fail = (code: 'pacs-unreachable' | 'tls-failed', reason: string) =>
+    outcome.failed(ditagError(code, { peer: nameOf(peer), reason }));
+  socket.setTimeout(milliseconds, () => fail('pacs-unreachable', 'no connection within the time'));
+  let isOnline = false;
+  socket.once('connect', () => (isOnline = true));
+  socket.once(material === undefined ? 'connect' : 'secureConnect', () => {
+    socket.setTimeout(0);
+    outcome.connected();
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    fail(isOnline ? 'tls-failed' : 'pacs-unreachable', error.code ?? error.message),
+  );
+  return socket;
+}
+
+/** A peer in messages. */
+export function nameOf({ host, port }: Peer): string {
+  return `${host}:${port}`;
+}
