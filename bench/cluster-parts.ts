@@ -96,7 +96,7 @@ export class BenchCluster implements AsyncDisposable {
   /** Starts everything but scanners. */
   static async start(state: StateFolder | string, archives: ReadonlyMap<string, string>): Promise<BenchCluster> {
     const stateFolder = typeof state === 'string' ? state : state.path;
-    return new BenchCluster(await startCluster({ stateFolder, archives, scanners: 0, heapMB }));
+    return new BenchCluster(await startCluster({ stateFolder, archives, scanners: 0, heapMB, isLasting: true }));
   }
 
   async addScanner(variables: Readonly<Record<string, string>> = {}): Promise<void> {

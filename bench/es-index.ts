@@ -35,7 +35,7 @@ async function measure(options: BenchOptions, one: Way): Promise<void> {
   const series = scaled(options, 140_000, 2_000);
   const shape: SyntheticShape = { series, fullHeaders: one.fullHeaders, meanFiles: 20.8, seed: 9 };
   using state = new StateFolder(options, 'es-index');
-  await using node = await startElasticsearch({ stateFolder: state.folder('elasticsearch'), heapMB });
+  await using node = await startElasticsearch({ stateFolder: state.folder('elasticsearch'), heapMB, isLasting: true });
   const client = elasticsearchClient({ node: node.url });
   const generation: Generation = { prefix: 'ditag', generation: 1 };
   await ensureIndices(client, generation);

@@ -31,7 +31,7 @@ const archives = new Map(
   }),
 );
 
-const cluster = await startCluster({ stateFolder, archives, scanners });
+const cluster = await startCluster({ stateFolder, archives, scanners, isLasting: true });
 process.stdout.write(`${JSON.stringify(cluster.addresses)}\n`);
 let stopping = false;
 async function stop(): Promise<void> {

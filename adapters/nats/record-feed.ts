@@ -59,9 +59,10 @@ export class NatsRecordFeed implements RecordFeed {
 
   async isPast(position: number): Promise<boolean> {
     const consumer = await this.consumer();
-    const { ack_floor, num_pending, num_ack_pending } = await consumer.info();
-    // Where nothing waits, what was replaced before it was delivered may lie between the floor and the position.
-    return ack_floor.stream_seq >= position || (num_pending === 0 && num_ack_pending === 0);
+    const { ack_floor, delivered, num_ack_pending } = await consumer.info();
+    // What was replaced after it was delivered may hold the floor down. That nothing is pending would say too little: the
+    // server confirms an entry before it counts it as one that a consumer has to deliver.
+    return ack_floor.stream_seq >= position || (delivered.stream_seq >= position && num_ack_pending === 0);
   }
 
   async waiting(): Promise<number> {

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Further variables of every service. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly heapMB?: number;
+  /** Of Elasticsearch: see `ElasticsearchOptions`. */
+  readonly isLasting?: boolean;
   /** Further lines of the NATS server's configuration. */
   readonly natsConfig?: string;
 }
@@ -123,7 +125,7 @@ export class RunningCluster implements AsyncDisposable {
     const { port } = this.elasticsearch;
     await this.elasticsearch.kill();
     const stateFolder = join(this.options.stateFolder, 'elasticsearch');
-    this.elasticsearch = await startElasticsearch({ stateFolder, port, heapMB: this.options.heapMB ?? 512 });
+    this.elasticsearch = await startElasticsearch({ stateFolder, port, ...javaOptions(this.options) });
   }
 
   async stop(): Promise<void> {
@@ -145,7 +147,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   };
   const [nats, elasticsearch] = await Promise.all([
     startNatsServer({ stateFolder: folder('nats'), ...configured(options.natsConfig) }),
-    startElasticsearch({ stateFolder: folder('elasticsearch'), heapMB: options.heapMB ?? 512 }),
+    startElasticsearch({ stateFolder: folder('elasticsearch'), ...javaOptions(options) }),
   ]);
   const cluster = new RunningCluster(options, nats, elasticsearch, await freePort());
   try {
@@ -156,6 +158,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     await cluster.stop();
     throw error;
   }
+}
+
+function javaOptions({ heapMB = 512, isLasting = false }: ClusterOptions) {
+  return { heapMB, isLasting };
 }
 
 function configured(config: string | undefined): { config?: string } {

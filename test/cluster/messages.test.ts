@@ -77,8 +77,8 @@ describe('messages of a cluster', () => {
       assert.ok(records.size >= 40 && Math.min(...records.values()) >= TIMES);
     } finally {
       await services.stop();
+      for (const name of ['indexer', 'scanner'] as const) await running.start(name);
     }
-    for (const name of ['indexer', 'scanner'] as const) await running.start(name);
   });
 
   scenario('messages of a newer ditag wait, and nothing else does', async () => {

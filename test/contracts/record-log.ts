@@ -135,6 +135,14 @@ export function recordLogContract(name: string, make: () => Promise<LogUnderTest
     assert.equal(await one.isPast(await log.end()), true);
   });
 
+  contract('what the feed has not heard of yet is not past, though nothing waits', async ({ log, feed }) => {
+    const first = (await log.write(chunkEntry('a', 0, 0, 'x'), 0))!;
+    const one = feed();
+    await takeEntries(one, 1);
+    assert.equal(await one.waiting(), 0);
+    assert.deepEqual([await one.isPast(first), await one.isPast(first + 1)], [true, false]);
+  });
+
   contract('what is not done waits, and comes again', async ({ log, feed }) => {
     for (let i = 0; i < 3; i++) await log.write(chunkEntry(`f${i}`, 0, 0, 'x'), 0);
     const one = feed();

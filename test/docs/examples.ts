@@ -47,14 +47,18 @@ export function makeDitagCommand(home: string): void {
   fs.writeFileSync(path.join(home, 'bin/ditag'), shim, { mode: 0o755 });
 }
 
-/** Runs an example in a folder. @param variables further environment variables */
+/** What is told of work that lasts: how often, the machine decides. */
+const PROGRESS = /^\w+: \d+%, .* left\n/gm;
+
+/** Runs an example in a folder; what it tells has no progress in it. @param variables further environment variables */
 export function runExample(text: string, home: string, folder: string, variables: Record<string, string> = {}) {
   const PATH = `${home}/bin:${process.env['PATH']}`;
-  return spawnSync('bash', ['-euo', 'pipefail', '-c', text], {
+  const ended = spawnSync('bash', ['-euo', 'pipefail', '-c', text], {
     cwd: folder,
     env: { ...process.env, HOME: home, PATH, NODE_NO_WARNINGS: '1', ...variables },
     encoding: 'utf8',
   });
+  return { ...ended, stderr: ended.stderr.replaceAll(PROGRESS, '') };
 }
 
 export function compare(actual: string, expected: string): void {
