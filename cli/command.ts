@@ -8,6 +8,7 @@ export type ExitCode = 0 | 1 | 2 | 130;
 export interface CommandContext {
   readonly workspace: Workspace;
   readonly pacs: Pacs;
+  readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   /** Aborts on the first Ctrl-C or SIGTERM. A command that never asks for it is ended by them, as any program. */

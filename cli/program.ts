@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext, ExitCode } from './command.ts';
 import type { IndexArchiveOptions } from './commands/index-archive.ts';
 import type { QueryOptions } from './commands/query.ts';
+import type { SendOptions } from './commands/send.ts';
 import type { StatsOptions } from './commands/stats.ts';
 import { type Configuration, readConfiguration } from './configuration/configuration.ts';
 import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.ts';
@@ -23,6 +24,7 @@ export async function main(argv: string[]): Promise<ExitCode> {
     const context: CommandContext = {
       workspace: await workspaceOf(configuration),
       pacs: new Pacs(configuration),
+      stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
       get signal() {
@@ -113,6 +115,14 @@ function withGlobalOptions(command: Command): Command {
     .option('--local', 'work on this machine, even where a cluster is configured');
 }
 
+function withPacsOptions(command: Command): Command {
+  return command
+    .option('--destination <host>', "the PACS (default: the configuration's)")
+    .option('--port <n>', 'its port')
+    .option('--pacs-aetitle <aet>', 'its AE title')
+    .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)');
+}
+
 function commands(run: Run): Command {
   const program = withGlobalOptions(new Command('ditag'))
     .description('Indexes DICOM archives in place and finds series by date, regular expression and any tag.')
@@ -174,14 +184,24 @@ function commands(run: Run): Command {
       .option('--project-name <name>', "ask a project's index"),
     async (options, context) => (await import('./commands/stats.ts')).stats(options, context),
   );
+  add<SendOptions>(
+    withPacsOptions(new Command('send').description('send the series of a list to the PACS (C-STORE)'))
+      .option('--input <csv>', 'the list, as `ditag query` prints it; - is stdin (the default)')
+      .option('--threads <n>', 'associations at a time (default: 4)')
+      .option('--results <file>', 'write what became of each instance, as CSV')
+      .option('--retry <file>', 'results of an earlier run: what was stored then is not sent again')
+      .option('--quiet', 'print nothing but errors'),
+    async (options, context) => (await import('./commands/send.ts')).send(options, context),
+  );
   add<PacsOptions>(
-    new Command('echo')
-      .description('ask the PACS whether it answers (C-ECHO), and keep its settings if it does')
-      .option('--destination <host>', "the PACS (default: the configuration's)")
-      .option('--port <n>', 'its port')
-      .option('--pacs-aetitle <aet>', 'its AE title')
-      .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)'),
+    withPacsOptions(
+      new Command('echo').description('ask the PACS whether it answers (C-ECHO), and keep its settings if it does'),
+    ),
     async (options, context) => (await import('./commands/echo.ts')).echo(options, context),
+  );
+  add<object>(
+    new Command('gateway').description('take instances of the peers in the configuration, and index them'),
+    async (_, context) => (await import('./commands/gateway.ts')).gateway(context),
   );
   const jobs = withGlobalOptions(new Command('jobs')).description("the cluster's scans").exitOverride();
   program.addCommand(jobs);

@@ -1,322 +1,438 @@
-// An association as its requestor has it (PS3.8 7, 9.2): the state table of core/dimse driven by a socket and by timers.
-// Whatever goes wrong ends this association and nothing else, with one DitagError for everyone who waits for it.
+// DIMSE messages over an association (PS3.7 6.3, PS3.8 annex E): commands with their data sets, out and in, and which
+// answer belongs to which request. The same for the requestor and the acceptor; data sets go by as they come.
+import { Buffer } from 'node:buffer';
 import type net from 'node:net';
-import { type CommandSet, decodeCommand, encodeCommand } from '../../core/dimse/command-set.ts';
 import {
-  type Abort,
+  COMMAND,
+  type CommandSet,
+  decodeCommand,
+  encodeCommand,
+  isResponse,
+  NO_DATA_SET,
+} from '../../core/dimse/command-set.ts';
+import {
   type AnsweredContext,
+  type AssociateAccept,
   type AssociateReject,
   type AssociateRequest,
-  decodeData,
-  decodePdu,
-  encodeData,
-  encodePdu,
-  PDU,
+  dataHeader,
+  PDV_HEADER,
   PduError,
+  type ProposedContext,
+  type Role,
 } from '../../core/dimse/pdu.ts';
-import { PduReader, type RawPdu } from '../../core/dimse/pdu-reader.ts';
-import { abortText, rejectionText } from '../../core/dimse/reasons.ts';
-import { type Event, type State, transition } from '../../core/dimse/state-table.ts';
+import type { DataPiece } from '../../core/dimse/pdu-reader.ts';
+import { isPending } from '../../core/dimse/reasons.ts';
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '../../core/dimse/uids.ts';
 import { type DitagError, ditagError } from '../../core/errors/errors.ts';
-import { connect, nameOf, type Peer } from './connection.ts';
+import type { Peer } from './connection.ts';
+import { type LayerUser, MAXIMUM_LENGTH, UpperLayer } from './upper-layer.ts';
 
 /** How long is waited, in milliseconds. */
 export interface Patience {
   /** For the connection. */
   readonly connect: number;
-  /** For the next answer of the peer. */
+  /** For the next answer of the peer, or until it takes the next bytes. */
   readonly answer: number;
 }
 
-const PATIENCE: Patience = { connect: 10_000, answer: 30_000 };
-/** The longest P-DATA-TF that is taken. */
-const MAXIMUM_LENGTH = 128 * 1024;
+const PATIENCE: Patience = { connect: 10_000, answer: 60_000 };
 /** A whole command set is shorter than this, whatever its peer: PS3.7 knows no long elements in it. */
 const MOST_COMMAND = 64 * 1024;
-/** The ARTIM timer of PS3.8 9.1.5: how long the peer may take to close the connection (milliseconds). */
-const ARTIM = 5_000;
+/** The same of an identifier, the data set of an answer. */
+const MOST_IDENTIFIER = 1024 * 1024;
+/** What a P-DATA-TF of ours has at most, in bytes without its header, where the peer takes any. */
+const MOST_SENT = 128 * 1024;
+const EMPTY = Buffer.alloc(0);
 
-interface Waiter<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
+/** What takes the data set of a message, as its bytes come. */
+export interface DataTaker {
+  /** False: no more for now, until `drained`. */
+  write(bytes: Buffer): boolean;
+  drained(): Promise<void>;
+  end(): void;
+  /** The association has ended before the data set did. */
+  lost(): void;
 }
 
-export class Association {
-  private readonly peer: Peer;
-  private readonly patience: Patience;
-  private readonly request: AssociateRequest;
-  private readonly reader = new PduReader(MAXIMUM_LENGTH);
-  private state: State = 1;
-  private socket: net.Socket | undefined;
-  private artim: NodeJS.Timeout | undefined;
-  /** Why it has ended. */
-  private failure: DitagError | undefined;
-  private opening: Waiter<undefined> | undefined;
-  private answering: Waiter<CommandSet> | undefined;
-  private releasing: Waiter<undefined> | undefined;
-  private command: Buffer[] = [];
-  private answered: ReadonlyMap<number, AnsweredContext> = new Map();
+/** Takes a request of the peer. Gives what takes its data set; where it gives nothing the data set is read and dropped. */
+export type RequestTaker = (contextId: number, command: CommandSet) => DataTaker | undefined;
 
-  private constructor(peer: Peer, contexts: AssociateRequest['contexts'], patience: Patience) {
-    this.peer = peer;
+/** What an acceptor makes of a request for an association. */
+export interface Acceptor {
+  decide(request: AssociateRequest): AssociateAccept | AssociateReject;
+  /** It has been accepted: who takes its requests. */
+  begin(association: Association): RequestTaker;
+  /** It is over. */
+  ended(failure: DitagError | undefined): void;
+}
+
+/** A presentation context in which both will speak. */
+export interface AgreedContext {
+  readonly id: number;
+  readonly abstractSyntax: string;
+  readonly transferSyntax: string;
+}
+
+interface Waiting {
+  readonly messageId: number;
+  readonly timer: NodeJS.Timeout;
+  readonly onPending: ((command: CommandSet, identifier: Buffer) => void) | undefined;
+  resolve(command: CommandSet): void;
+  reject(error: Error): void;
+}
+
+/** A data set in pieces. */
+export type DataSource = Iterable<Buffer> | AsyncIterable<Buffer>;
+
+export class Association {
+  /** What the peer made of each context that was proposed; of an acceptor those that it has accepted. */
+  answered: ReadonlyMap<number, AnsweredContext> = new Map();
+  /** By id, the contexts on which both agree. */
+  contexts: ReadonlyMap<number, AgreedContext> = new Map();
+  private readonly layer: UpperLayer;
+  private readonly patience: Patience;
+  private takeRequest: RequestTaker | undefined;
+  /** The longest P-DATA-TF that the peer takes. */
+  private most = MOST_SENT;
+  private failure: DitagError | undefined;
+  private hasEnded = false;
+  private waiting: Waiting | undefined;
+  private opening: { resolve(): void; reject(error: Error): void } | undefined;
+  private releasing: (() => void) | undefined;
+  private lastMessageId = 0;
+  private sending: Promise<void> | undefined;
+  /** Of the message that comes: its command set so far, then who takes its data set. */
+  private commandPieces: Buffer[] = [];
+  private commandLength = 0;
+  private incoming: { contextId: number; taker: DataTaker | undefined } | undefined;
+
+  private constructor(makeLayer: (user: LayerUser) => UpperLayer, patience: Patience, acceptor?: Acceptor) {
     this.patience = patience;
-    this.request = {
-      pdu: 'associate-request',
-      calledAETitle: peer.calledAETitle,
-      callingAETitle: peer.callingAETitle,
-      contexts,
-      maximumLength: MAXIMUM_LENGTH,
-      implementationClassUID: IMPLEMENTATION_CLASS_UID,
-      implementationVersionName: IMPLEMENTATION_VERSION_NAME,
-    };
+    this.layer = makeLayer({
+      asked: (request) => this.asked(request, acceptor!),
+      accepted: (answer) => this.accepted(answer),
+      data: (piece) => this.take(piece),
+      ended: (failure) => {
+        this.end(failure);
+        acceptor?.ended(failure);
+      },
+    });
   }
 
   /**
    * Connects and negotiates. Throws `pacs-unreachable`, `pacs-silent`, `association-rejected`, `association-aborted`,
-   * `not-dicom`.
+   * `not-dicom`, `tls-failed`.
    */
   static async open(
     peer: Peer,
-    contexts: AssociateRequest['contexts'],
+    proposal: { readonly contexts: readonly ProposedContext[]; readonly roles?: readonly Role[] },
     patience: Patience = PATIENCE,
+    takeRequest?: RequestTaker,
   ): Promise<Association> {
-    const association = new Association(peer, contexts, patience);
-    await association.within(patience.answer, (waiter) => {
-      association.opening = waiter;
-      association.on('ask-associate');
-    });
+    const request: AssociateRequest = { pdu: 'associate-request', ...titles(peer), ...proposal, ...OURS };
+    const association = new Association((user) => UpperLayer.open(peer, request, patience.connect, user), patience);
+    association.takeRequest = takeRequest;
+    const proposed = new Map(proposal.contexts.map((context) => [context.id, context]));
+    const timer = association.timer(patience.connect + patience.answer);
+    try {
+      if (association.failure !== undefined) throw association.failure;
+      await new Promise<void>((resolve, reject) => (association.opening = { resolve, reject }));
+    } finally {
+      clearTimeout(timer);
+    }
+    association.contexts = agreed(proposed, association.answered);
     return association;
   }
 
-  /** What the peer made of a proposed context; undefined where it said nothing of it. */
-  context(id: number): AnsweredContext | undefined {
-    return this.answered.get(id);
+  /** Takes a connection that a peer has opened. */
+  static accept(socket: net.Socket, name: string, acceptor: Acceptor, patience: Patience = PATIENCE): Association {
+    return new Association((user) => UpperLayer.take(socket, name, user), patience, acceptor);
   }
 
-  /** Sends a command without a data set and gives the peer's answer to it. Throws what `open` throws. */
-  async ask(contextId: number, command: CommandSet): Promise<CommandSet> {
-    const answer = await this.within(this.patience.answer, (waiter: Waiter<CommandSet>) => {
-      this.answering = waiter;
-      this.on('ask-data', { contextId, command: encodeCommand(command) });
-    });
-    if (answer.MessageIDBeingRespondedTo !== command.MessageID) {
-      this.abort();
-      throw this.notDicom('it answered another message than the one that was sent');
-    }
-    return answer;
+  /** Who the peer is, in messages. */
+  get name(): string {
+    return this.layer.name;
   }
 
-  /** Ends it as PS3.8 has it: nothing that was sent is lost. */
-  async release(): Promise<void> {
-    if (this.state !== 6) return;
-    await this.within(this.patience.answer, (waiter: Waiter<undefined>) => {
-      this.releasing = waiter;
-      this.on('ask-release');
-    });
+  /** When the peer was heard last, and since when a PDU of it has been on its way (performance.now()). */
+  get heardAt(): number {
+    return this.layer.isPaused ? performance.now() : this.layer.heardAt;
   }
 
-  /** Ends it at once. */
-  abort(): void {
-    if (this.state !== 1 && this.state !== 13) this.on('ask-abort');
+  get pduSince(): number | undefined {
+    return this.layer.isPaused ? undefined : this.layer.pduSince;
   }
 
-  /** Waits for what `begin` has begun; the peer's silence ends the association. */
-  private async within<T>(milliseconds: number, begin: (waiter: Waiter<T>) => void): Promise<T> {
+  /** Resolves when the connection is closed. */
+  get closed(): Promise<void> {
+    return this.layer.closed;
+  }
+
+  get isOpen(): boolean {
+    return !this.hasEnded;
+  }
+
+  /** A number for the next request. */
+  nextMessageId(): number {
+    this.lastMessageId = (this.lastMessageId % 65_535) + 1;
+    return this.lastMessageId;
+  }
+
+  /**
+   * Sends a request and gives the final answer to it; answers before that go to `onPending`, with their data set. One at a
+   * time. Throws what `open` throws; where the data set cannot be read to its end, the association is aborted and that is
+   * thrown.
+   */
+  async request(
+    contextId: number,
+    command: CommandSet,
+    dataSet?: DataSource,
+    onPending?: (command: CommandSet, identifier: Buffer) => void,
+  ): Promise<CommandSet> {
     if (this.failure !== undefined) throw this.failure;
-    let timer: NodeJS.Timeout | undefined;
+    const timer = this.timer(this.patience.answer);
+    const answer = new Promise<CommandSet>((resolve, reject) => {
+      this.waiting = { messageId: command.MessageID!, timer, onPending, resolve, reject };
+    });
+    // It is waited for only when all is sent; until then nobody else sees that it failed.
+    answer.catch(() => {});
     try {
-      return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(() => {
-          this.fail(ditagError('pacs-silent', { peer: this.name, seconds: String(Math.ceil(milliseconds / 1000)) }));
-          this.abort();
-        }, milliseconds);
-        begin({ resolve, reject });
+      await this.send(contextId, command, dataSet);
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+      this.waiting = undefined;
+    }
+  }
+
+  /** Sends a message. Throws what `request` throws. */
+  async send(contextId: number, command: CommandSet, dataSet?: DataSource): Promise<void> {
+    while (this.sending !== undefined) await this.sending;
+    const turn = Promise.withResolvers<void>();
+    this.sending = turn.promise;
+    try {
+      await this.sendAll(contextId, command, dataSet);
+    } catch (error) {
+      // Half a message has no end: nothing can follow it.
+      this.abort();
+      throw error;
+    } finally {
+      this.sending = undefined;
+      turn.resolve();
+    }
+  }
+
+  /** Has the peer cancel what it was asked for (PS3.7 9.3.2.3); its answer still comes. */
+  async cancel(contextId: number, messageId: number): Promise<void> {
+    await this.send(contextId, {
+      CommandField: COMMAND.cancelRequest,
+      MessageIDBeingRespondedTo: messageId,
+      CommandDataSetType: NO_DATA_SET,
+    });
+  }
+
+  /** Ends it as PS3.8 has it: nothing that was sent is lost. Throws what `open` throws. */
+  async release(): Promise<void> {
+    const timer = this.timer(this.patience.answer);
+    try {
+      await new Promise<void>((resolve) => {
+        this.releasing = resolve;
+        if (!this.layer.release()) resolve();
       });
     } finally {
       clearTimeout(timer);
     }
+    if (this.failure !== undefined) throw this.failure;
   }
 
-  /** One event of PS3.8 table 9-10, and the action that it brings. */
-  private on(event: Event, detail?: RawPdu | { contextId: number; command: Buffer }): void {
-    const found = transition(this.state, event);
-    if (found === undefined) throw new Error(`PS3.8 has nothing for ${event} in Sta${this.state}`);
-    const { action, next } = found;
-    // Only AR-8 is left open for a requestor.
-    this.state = next ?? 9;
-    switch (action) {
-      case 'AE-1':
-        this.connect();
-        break;
-      case 'AE-2':
-        this.send(encodePdu(this.request));
-        break;
-      case 'AE-3':
-        this.accepted(detail as RawPdu);
-        break;
-      case 'AE-4':
-        this.rejected(decodePdu(PDU.associateReject, (detail as RawPdu).body) as AssociateReject);
-        this.close();
-        break;
-      case 'DT-1': {
-        const { contextId, command } = detail as { contextId: number; command: Buffer };
-        this.send(encodeData(contextId, true, true, command));
-        break;
+  /** Ends it at once. @param failure what those who wait are told */
+  abort(failure?: DitagError): void {
+    this.layer.abort(failure);
+  }
+
+  private timer(milliseconds: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const seconds = String(Math.ceil(milliseconds / 1000));
+      this.abort(ditagError('pacs-silent', { peer: this.name, seconds }));
+    }, milliseconds);
+  }
+
+  private async sendAll(contextId: number, command: CommandSet, dataSet: DataSource | undefined): Promise<void> {
+    let out: Buffer[] = [];
+    this.fragment(out, contextId, true, encodeCommand(command), true);
+    if (dataSet !== undefined) {
+      let held: Buffer | undefined;
+      for await (const piece of dataSet) {
+        if (piece.length === 0) continue;
+        if (held !== undefined) {
+          this.fragment(out, contextId, false, held, false);
+          await this.flush(out);
+          out = [];
+        }
+        held = piece;
       }
-      case 'DT-2':
-      case 'AR-6':
-        this.takeData((detail as RawPdu).body);
-        break;
-      case 'AR-1':
-        this.send(encodePdu({ pdu: 'release-request' }));
-        break;
-      case 'AR-2':
-        // The peer wants no more: what waits for it has failed.
-        this.fail(ditagError('association-aborted', { peer: this.name, reason: 'it asked for the release' }));
-        this.on('answer-release');
-        break;
-      case 'AR-8':
-        this.on('answer-release');
-        break;
-      case 'AR-9':
-        this.send(encodePdu({ pdu: 'release-response' }));
-        break;
-      case 'AR-4':
-        this.send(encodePdu({ pdu: 'release-response' }));
-        this.startArtim();
-        break;
-      case 'AR-3':
-        this.releasing?.resolve(undefined);
-        this.close();
-        break;
-      case 'AA-1':
-        this.send(encodePdu({ pdu: 'abort', source: 0, reason: 0 }));
-        this.startArtim();
-        break;
-      case 'AA-2':
-        this.close();
-        break;
-      case 'AA-3':
-        this.aborted(decodePdu(PDU.abort, (detail as RawPdu).body) as Abort);
-        this.close();
-        break;
-      case 'AA-4':
-        this.fail(ditagError('association-aborted', { peer: this.name, reason: 'the connection was lost' }));
-        break;
-      case 'AA-7':
-      case 'AA-8':
-        this.send(encodePdu({ pdu: 'abort', source: 2, reason: 2 }));
-        this.fail(this.notDicom('it sent a PDU that does not belong there'));
-        this.startArtim();
-        break;
-      case 'AR-5':
-        clearTimeout(this.artim);
-        break;
-      case 'AA-6':
-        break;
-      default:
-        throw new Error(`${action} is not a requestor's`);
+      this.fragment(out, contextId, false, held ?? EMPTY, true);
+    }
+    await this.flush(out);
+  }
+
+  private fragment(out: Buffer[], contextId: number, isCommand: boolean, bytes: Buffer, isLast: boolean): void {
+    // An even number of bytes, as some peers insist.
+    const most = (this.most - PDV_HEADER) & ~1;
+    for (let at = 0; at < bytes.length || (at === 0 && isLast); at += most) {
+      const part = bytes.subarray(at, at + most);
+      out.push(dataHeader(contextId, isCommand, isLast && at + most >= bytes.length, part.length), part);
     }
   }
 
-  private connect(): void {
-    const socket = connect(this.peer, this.patience.connect, {
-      connected: () => this.on('connected'),
-      failed: (error) => {
-        if (this.state !== 4) return;
-        this.fail(error);
-        this.on('ask-abort');
-      },
-    });
-    this.socket = socket;
-    socket.on('data', (bytes: Buffer) => this.take(bytes));
-    socket.on('close', () => {
-      clearTimeout(this.artim);
-      if (this.state !== 1) this.on('closed');
-    });
+  private async flush(buffers: readonly Buffer[]): Promise<void> {
+    if (this.layer.send(buffers)) return;
+    await this.layer.drained();
+    this.waiting?.timer.refresh();
+    if (this.failure !== undefined) throw this.failure;
   }
 
-  private take(bytes: Buffer): void {
-    try {
-      for (const pdu of this.reader.take(bytes)) this.on(EVENTS[pdu.type] ?? 'pdu-unknown', pdu);
-    } catch (error) {
-      if (!(error instanceof PduError)) throw error;
-      this.fail(this.notDicom(error.message));
-      // What was to be the last PDU has ended the association, readable or not.
-      if (this.state === 1) this.close();
-      else this.abort();
+  private asked(request: AssociateRequest, acceptor: Acceptor): void {
+    const decision = acceptor.decide(request);
+    if (decision.pdu === 'associate-reject') {
+      this.layer.reject(decision);
+      return;
+    }
+    this.answered = new Map(decision.contexts.map((context) => [context.id, context]));
+    this.contexts = agreed(new Map(request.contexts.map((context) => [context.id, context])), this.answered);
+    this.use(request.maximumLength);
+    this.takeRequest = acceptor.begin(this);
+    this.layer.accept(decision);
+  }
+
+  private accepted(answer: AssociateAccept): void {
+    this.answered = new Map(answer.contexts.map((context) => [context.id, context]));
+    this.use(answer.maximumLength);
+    this.opening?.resolve();
+  }
+
+  private use(maximumLength: number): void {
+    if (maximumLength > 0 && maximumLength < PDV_HEADER + 2)
+      throw new PduError(`it takes PDUs of at most ${maximumLength} bytes, into which nothing fits`);
+    this.most = maximumLength === 0 ? MOST_SENT : Math.min(maximumLength, MOST_SENT);
+  }
+
+  private take(piece: DataPiece): void {
+    if (piece.isCommand) this.takeCommand(piece);
+    else this.takeData(piece);
+  }
+
+  private takeCommand({ contextId, bytes, isEnd }: DataPiece): void {
+    if (this.incoming !== undefined) throw new PduError('it sent a command set where a data set has not ended');
+    this.commandLength += bytes.length;
+    if (this.commandLength > MOST_COMMAND)
+      throw new PduError(`it sent a command set of more than ${MOST_COMMAND} bytes`);
+    this.commandPieces.push(bytes);
+    if (!isEnd) return;
+    const pieces = this.commandPieces;
+    this.commandPieces = [];
+    this.commandLength = 0;
+    const command = decodeCommand(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    if (!this.contexts.has(contextId) && !this.answered.has(contextId))
+      throw new PduError('it sent a message in a presentation context that was not agreed on');
+    const hasDataSet = (command.CommandDataSetType ?? NO_DATA_SET) !== NO_DATA_SET;
+    if (isResponse(command)) this.takeResponse(contextId, command, hasDataSet);
+    else {
+      if (this.takeRequest === undefined) throw new PduError('it sent a request where only answers belong');
+      const taker = this.takeRequest(contextId, command);
+      if (hasDataSet) this.incoming = { contextId, taker };
     }
   }
 
-  private accepted({ type, body }: RawPdu): void {
-    const pdu = decodePdu(type, body);
-    if (pdu.pdu !== 'associate-accept') return;
-    this.answered = new Map(pdu.contexts.map((context) => [context.id, context]));
-    this.opening?.resolve(undefined);
+  private takeResponse(contextId: number, command: CommandSet, hasDataSet: boolean): void {
+    const { waiting } = this;
+    if (waiting === undefined) throw new PduError('it answered where nothing was asked');
+    if (command.MessageIDBeingRespondedTo !== waiting.messageId)
+      throw new PduError('it answered another message than the one that was sent');
+    waiting.timer.refresh();
+    const done = (identifier: Buffer) => {
+      if (isPending(command.Status)) waiting.onPending?.(command, identifier);
+      else waiting.resolve(command);
+    };
+    if (hasDataSet) this.incoming = { contextId, taker: collector(done) };
+    else done(EMPTY);
   }
 
-  private rejected(pdu: AssociateReject): void {
-    const { calledAETitle: called, callingAETitle: calling } = this.peer;
-    this.fail(ditagError('association-rejected', { peer: this.name, reason: rejectionText(pdu), called, calling }));
-  }
-
-  private aborted(pdu: Abort): void {
-    this.fail(ditagError('association-aborted', { peer: this.name, reason: abortText(pdu) }));
-  }
-
-  private takeData(body: Buffer): void {
-    for (const { isCommand, isLast, fragment } of decodeData(body)) {
-      if (!isCommand) throw new PduError('it sent a data set where none belongs');
-      this.command.push(fragment);
-      const length = this.command.reduce((sum, part) => sum + part.length, 0);
-      if (length > MOST_COMMAND) throw new PduError(`it sent a command set of more than ${MOST_COMMAND} bytes`);
-      if (!isLast) continue;
-      const command = decodeCommand(Buffer.concat(this.command));
-      this.command = [];
-      this.answering?.resolve(command);
-      this.answering = undefined;
+  private takeData({ contextId, bytes, isEnd }: DataPiece): void {
+    const { incoming } = this;
+    if (incoming === undefined) throw new PduError('it sent a data set where none belongs');
+    if (contextId !== incoming.contextId)
+      throw new PduError('it sent a data set in another presentation context than its command');
+    const { taker } = incoming;
+    this.waiting?.timer.refresh();
+    if (isEnd) this.incoming = undefined;
+    if (taker === undefined) return;
+    if (bytes.length > 0 && !taker.write(bytes)) {
+      this.layer.pause();
+      void taker.drained().then(() => this.layer.resume());
     }
+    if (isEnd) taker.end();
   }
 
-  private send(bytes: Buffer): void {
-    this.socket!.write(bytes);
-  }
-
-  private startArtim(): void {
-    // What was sent goes out before the connection is closed.
-    this.socket!.end();
-    this.artim = setTimeout(() => {
-      if (this.state === 13) this.on('timeout');
-    }, ARTIM);
-    this.artim.unref();
-  }
-
-  private close(): void {
-    this.socket?.destroy();
-  }
-
-  private fail(error: DitagError): void {
-    this.failure ??= error;
-    for (const waiter of [this.opening, this.answering, this.releasing]) waiter?.reject(this.failure);
-  }
-
-  private notDicom(reason: string): DitagError {
-    return ditagError('not-dicom', { peer: this.name, reason });
-  }
-
-  private get name(): string {
-    return nameOf(this.peer);
+  private end(failure: DitagError | undefined): void {
+    this.hasEnded = true;
+    this.failure = failure;
+    const over = failure ?? ditagError('association-aborted', { peer: this.name, reason: 'it has ended' });
+    this.waiting?.reject(over);
+    this.opening?.reject(over);
+    this.releasing?.();
+    this.incoming?.taker?.lost();
+    this.incoming = undefined;
   }
 }
 
-/** The events that PDUs are, by type. */
-const EVENTS: Readonly<Record<number, Event>> = {
-  [PDU.associateRequest]: 'pdu-request',
-  [PDU.associateAccept]: 'pdu-accept',
-  [PDU.associateReject]: 'pdu-reject',
-  [PDU.data]: 'pdu-data',
-  [PDU.releaseRequest]: 'pdu-release',
-  [PDU.releaseResponse]: 'pdu-released',
-  [PDU.abort]: 'pdu-abort',
+const OURS = {
+  maximumLength: MAXIMUM_LENGTH,
+  implementationClassUID: IMPLEMENTATION_CLASS_UID,
+  implementationVersionName: IMPLEMENTATION_VERSION_NAME,
 };
+
+function titles({ calledAETitle, callingAETitle }: Peer) {
+  return { calledAETitle, callingAETitle };
+}
+
+function agreed(
+  proposed: ReadonlyMap<number, ProposedContext>,
+  answered: ReadonlyMap<number, AnsweredContext>,
+): Map<number, AgreedContext> {
+  const contexts = new Map<number, AgreedContext>();
+  for (const { id, result, transferSyntax } of answered.values()) {
+    const known = proposed.get(id);
+    if (known !== undefined && result === 0)
+      contexts.set(id, { id, abstractSyntax: known.abstractSyntax, transferSyntax });
+  }
+  return contexts;
+}
+
+/** Takes an identifier whole. */
+function collector(done: (identifier: Buffer) => void): DataTaker {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  return {
+    write: (bytes) => {
+      length += bytes.length;
+      if (length > MOST_IDENTIFIER) throw new PduError(`it sent an identifier of more than ${MOST_IDENTIFIER} bytes`);
+      pieces.push(bytes);
+      return true;
+    },
+    drained: () => Promise.resolve(),
+    end: () => done(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)),
+    lost: () => {},
+  };
+}
+
+/** What an acceptor says of itself. */
+export function acceptance(
+  { calledAETitle, callingAETitle }: AssociateRequest,
+  contexts: readonly AnsweredContext[],
+  roles?: readonly Role[],
+): AssociateAccept {
+  const answer: AssociateAccept = { pdu: 'associate-accept', calledAETitle, callingAETitle, contexts, ...OURS };
+  return roles === undefined || roles.length === 0 ? answer : { ...answer, roles };
+}

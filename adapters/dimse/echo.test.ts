@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { COMMAND, encodeCommand, NO_DATA_SET } from '../../core/dimse/command-set.ts';
+import { COMMAND, encodeCommand, responseTo } from '../../core/dimse/command-set.ts';
 import { encodeData, encodePdu } from '../../core/dimse/pdu.ts';
 import { freePort } from '../../scripts/parts/parts.ts';
 import { startDcmtk } from '../../test/dcmtk.ts';
@@ -79,12 +79,8 @@ const ACCEPT = encodePdu({
 });
 
 function answer(Status: number, MessageIDBeingRespondedTo = 1): Buffer {
-  const command = {
-    CommandField: COMMAND.echoResponse,
-    MessageIDBeingRespondedTo,
-    CommandDataSetType: NO_DATA_SET,
-    Status,
-  };
+  const request = { CommandField: COMMAND.echoRequest, MessageID: MessageIDBeingRespondedTo };
+  const command = { ...responseTo(request), Status };
   return encodeData(1, true, true, encodeCommand(command));
 }
 

@@ -12,7 +12,7 @@ export interface StoredFolder {
 }
 
 /** The `_id` of a chunk's document. */
-export function chunkId({ archive, folder, chunk }: ChunkEntry): string {
+export function chunkId({ archive, folder, chunk }: Pick<ChunkEntry, 'archive' | 'folder' | 'chunk'>): string {
   return documentId(JSON.stringify([archive.name, folder, chunk.bits, chunk.index]));
 }
 

@@ -3,7 +3,13 @@
 import { Buffer } from 'node:buffer';
 import type { Client } from '@elastic/elasticsearch';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
-import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type {
+  IndexStatistics,
+  InstanceIndex,
+  RowBatch,
+  SeriesFile,
+  SkippedFile,
+} from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
@@ -11,6 +17,7 @@ import { fullHeader, HEADER_FIELDS, headerText } from './header-fields.ts';
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
 import { selectSeries } from './selection.ts';
 import { lineOfRow } from './series-document.ts';
+import { seriesFiles } from './series-files.ts';
 import { type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
 import { skippedFiles } from './skipped-files.ts';
 import { indexStatistics } from './statistics.ts';
@@ -77,6 +84,10 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
 
   async *skippedFiles(): AsyncIterable<SkippedFile> {
     yield* skippedFiles(this.client, await this.indices());
+  }
+
+  async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
+    yield* seriesFiles(this.client, await this.indices(), series);
   }
 
   async close(): Promise<void> {

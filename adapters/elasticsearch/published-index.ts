@@ -1,13 +1,12 @@
 // The port PublishedIndex over Elasticsearch: what the end of a scan asks of the index.
-import type { Client, estypes } from '@elastic/elasticsearch';
+import type { Client } from '@elastic/elasticsearch';
 import { DitagError } from '../../core/errors/errors.ts';
+import { filesBySeries } from '../../core/instance/series-files.ts';
 import type { ArchiveTotals, ChunkInstances, PublishedIndex } from '../../core/ports/published-index.ts';
-import { recordOfFolder } from './folder-document.ts';
+import { FolderReader } from './folder-reader.ts';
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames } from './indices.ts';
+import { chunksWith } from './series-files.ts';
 import { type Aggregate, archiveStatistics, countDistinct } from './statistics.ts';
-
-/** Chunks that are read at once. */
-const PAGE = 100;
 
 export class ElasticsearchPublishedIndex implements PublishedIndex {
   private readonly client: Client;
@@ -27,32 +26,20 @@ export class ElasticsearchPublishedIndex implements PublishedIndex {
   async instances(archive: string, series: readonly string[]): Promise<readonly ChunkInstances[]> {
     const names = await this.names();
     if (names === undefined) return [];
-    const filter = [{ term: { archive } }, { terms: { series: [...series] } }, { term: { gone: false } }];
     const wanted = new Set(series);
     const found: ChunkInstances[] = [];
-    let after: estypes.SortResults | undefined;
-    for (;;) {
-      const { hits } = await this.client.search<{ path: string; bits: number; index: number; record: string }>({
-        index: names.folders,
-        size: PAGE,
-        query: { bool: { filter } },
-        sort: [{ path: 'asc' }, { index: 'asc' }],
-        _source: ['path', 'bits', 'index', 'record'],
-        track_total_hits: false,
-        ...(after === undefined ? {} : { search_after: after }),
-      });
-      for (const { _source } of hits.hits) {
-        const { path: folder, bits, index, record } = _source!;
-        const { kinds, series: all, files } = recordOfFolder({ record })!;
-        for (const SeriesInstanceUID of all.filter((uid) => wanted.has(uid))) {
-          const own = files.filter((file) => all[kinds[file.kind]!.series] === SeriesInstanceUID);
-          const SOPInstanceUIDs = own.map((file) => file.SOPInstanceUID);
-          found.push({ SeriesInstanceUID, folder, chunk: { bits, index }, SOPInstanceUIDs });
+    const reader = await FolderReader.open(this.client, names.folders);
+    try {
+      for await (const { folder, chunk, record } of reader.chunks(chunksWith([archive, wanted]))) {
+        for (const [SeriesInstanceUID, files] of filesBySeries(record, wanted)) {
+          const SOPInstanceUIDs = files.map((file) => file.SOPInstanceUID);
+          found.push({ SeriesInstanceUID, folder, chunk, SOPInstanceUIDs });
         }
       }
-      if (hits.hits.length < PAGE) return found;
-      after = hits.hits.at(-1)!.sort;
+    } finally {
+      await reader.close();
     }
+    return found;
   }
 
   async totals(archive: string): Promise<ArchiveTotals> {

@@ -1,4 +1,4 @@
-// The two adapters of InstanceIndex tell the same of the same scan: counts, skipped files, rows.
+// The two adapters of InstanceIndex tell the same of the same scan: counts, skipped files, rows, files of series.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -6,17 +6,14 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import { Issue } from '../../core/dicom/issues.ts';
-import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
-import { partsOfRecord } from '../../core/instance/series-fold.ts';
 import { SKIP_REASONS, type SkipReason } from '../../core/instance/skipped.ts';
-import type { ChunkEvent } from '../../core/jobs/jobs.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { ChunkEntry, LoggedEntry } from '../../core/ports/record-log.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { startElasticsearch } from '../../scripts/parts/elasticsearch-node.ts';
 import { MissingPart } from '../../scripts/parts/parts.ts';
-import { SqliteIndexWriter } from '../sqlite/index-writer.ts';
 import { SqliteInstanceIndex } from '../sqlite/instance-index.ts';
+import { putArchive } from '../sqlite/test-index.ts';
 import { ElasticsearchInstanceIndex } from './instance-index.ts';
 import { chunkEntry, elasticsearchNode, testIndex } from './test-index.ts';
 
@@ -48,41 +45,14 @@ function scanned(): (LoggedEntry & { readonly entry: ChunkEntry })[] {
   });
 }
 
-function chunkEvent({ folder, chunk, record, headers }: ChunkEntry): ChunkEvent {
-  const decoded = decodeFolderRecord(record!);
-  const files = decoded.files.length;
-  const skipped: Record<string, number> = {};
-  for (const { kind } of decoded.files) {
-    const reason = decoded.kinds[kind]!.skipped;
-    if (reason !== '') skipped[reason] = (skipped[reason] ?? 0) + 1;
-  }
-  const instances = files - Object.values(skipped).reduce((sum, n) => sum + n, 0);
-  const tally = {
-    files,
-    instances,
-    skipped,
-    opened: files,
-    unchanged: 0,
-    unread: 0,
-    vanished: 0,
-    appeared: files,
-    lost: 0,
-  };
-  return {
-    event: 'chunk',
-    folder,
-    chunk,
-    record: record!,
-    staged: false,
-    parts: partsOfRecord(decoded),
-    headers,
-    tally,
-  };
-}
-
 async function everything(index: InstanceIndex) {
   const skipped: string[] = [];
   for await (const file of index.skippedFiles()) skipped.push(JSON.stringify(file));
+  const series: string[] = [];
+  for await (const { more } of index.search(await makeQuery({ columns: 'SeriesInstanceUID' })))
+    series.push(...more!.map(([uid]) => uid!));
+  const files: unknown[] = [];
+  for await (const batch of index.instancesOf(series)) files.push(...batch);
   const answers: unknown[] = [];
   for (const text of QUERIES) {
     const query = await makeQuery(text);
@@ -99,6 +69,7 @@ async function everything(index: InstanceIndex) {
     statistics,
     archives: archives.map(({ indexedAt: _, ...archive }) => archive),
     skipped: skipped.sort(),
+    files,
     answers,
   };
 }
@@ -118,13 +89,8 @@ if (node !== undefined) {
     const database = path.join(folder, 'dicom.db');
     const entries = scanned();
     for (const name of ['/first', '/second']) {
-      const ports = { readHeader: () => undefined, progress: () => undefined };
-      const writer = new SqliteIndexWriter(database, name, { append: name === '/second', config: 'config.ini', ports });
-      await writer.stage(
-        entries.filter(({ entry }) => entry.archive.name === name).map(({ entry }) => chunkEvent(entry)),
-      );
-      await writer.publish({ append: name === '/second', acceptDeletions: false });
-      await writer.close();
+      const chunks = entries.map(({ entry }) => entry).filter(({ archive }) => archive.name === name);
+      await putArchive(database, { archive: name, append: name === '/second', chunks });
     }
     const { writer, prefix, client } = await testIndex(node);
     assert.deepEqual(await writer.put(entries), []);

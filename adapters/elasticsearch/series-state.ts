@@ -190,6 +190,13 @@ export function placeOf({ archive, folder, chunk }: ChunkEntry): string {
   return `${archive.number}.${chunk.bits}.${chunk.index}#${documentId(folder)}`;
 }
 
+/** The chunk of a place and the number of its archive; undefined where the place does not tell the folder. */
+export function chunkOfPlace(place: string) {
+  const [, number, bits, index, folder] = /^(\d+)\.(\d+)\.(\d+)\/(.*)$/s.exec(place) ?? [];
+  if (folder === undefined) return undefined;
+  return { number: Number(number), folder, chunk: { bits: Number(bits), index: Number(index) } };
+}
+
 function isHashed({ place, folder }: LivingPiece): boolean {
   return folderOfPlace(place) !== folder;
 }

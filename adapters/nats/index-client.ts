@@ -3,7 +3,13 @@ import { Buffer } from 'node:buffer';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type {
+  IndexStatistics,
+  InstanceIndex,
+  RowBatch,
+  SeriesFile,
+  SkippedFile,
+} from '../../core/ports/instance-index.ts';
 import type { ArchiveTotals, ChunkInstances, PublishedIndex } from '../../core/ports/published-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
@@ -20,6 +26,8 @@ import { ASK, OPEN } from './index-server.ts';
 
 /** A pattern may have to be tested against millions of values before the first row (milliseconds). */
 const PATIENCE = 120_000;
+/** Series of which the files are asked for at once: their UIDs have to fit into a message. */
+const SERIES_AT_ONCE = 1000;
 
 export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
   private readonly connection: NatsConnection;
@@ -57,6 +65,25 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
 
   async *skippedFiles(): AsyncIterable<SkippedFile> {
     for await (const { page } of this.pages({ open: 'skipped' })) yield* page.files ?? [];
+  }
+
+  async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
+    for (let at = 0; at < series.length; at += SERIES_AT_ONCE) {
+      yield* this.filesOf(series.slice(at, at + SERIES_AT_ONCE));
+    }
+  }
+
+  private async *filesOf(series: string[]): AsyncIterable<readonly SeriesFile[]> {
+    let begun: SeriesFile[] = [];
+    for await (const { page } of this.pages({ open: 'files', series })) {
+      const batches = page.batches ?? [];
+      for (const [i, { SeriesInstanceUID, archive, files }] of batches.entries()) {
+        for (const file of files) begun.push({ SeriesInstanceUID, archive, ...file });
+        if (page.continues && i === batches.length - 1) break;
+        yield begun;
+        begun = [];
+      }
+    }
   }
 
   async totals(archive: string): Promise<ArchiveTotals> {

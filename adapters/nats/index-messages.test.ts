@@ -2,13 +2,18 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { InstanceIndex, RowBatch, SeriesFile, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
+import { temporaryFolder } from '../../test/cli/run-ditag.ts';
+import { instanceIndexContract } from '../../test/contracts/instance-index.ts';
 import { natsHere } from '../../test/contracts/nats-here.ts';
+import { scannedIndex } from '../sqlite/test-index.ts';
+import type { Cluster } from './connection.ts';
 import { NatsInstanceIndex } from './index-client.ts';
 import { NatsIndexServer } from './index-server.ts';
 
@@ -19,29 +24,46 @@ const MB = 1024 * 1024;
 interface Made {
   readonly search?: () => AsyncIterable<RowBatch>;
   readonly skipped?: () => AsyncIterable<SkippedFile>;
+  readonly files?: (series: readonly string[]) => AsyncIterable<readonly SeriesFile[]>;
 }
 
 /** Undefined where there is no server to be had: the test is skipped then. */
 async function indexOver(
   context: TestContext,
-  { search, skipped }: Made,
+  { search, skipped, files }: Made,
 ): Promise<{ index: NatsInstanceIndex; failures: unknown[] } | undefined> {
   const open = await partOrSkip(context, () => Promise.all([nats.open(), nats.open()]));
   if (open === undefined) return undefined;
   const [serving, asking] = open;
-  const made = { search, skippedFiles: skipped } as unknown as InstanceIndex;
+  const made = { search, skippedFiles: skipped, instancesOf: files } as unknown as InstanceIndex;
   const failures: unknown[] = [];
-  const server = new NatsIndexServer(
-    serving.connection,
-    made,
-    {} as PublishedIndex,
-    (error) => void failures.push(error),
-  );
-  server.start();
-  await serving.connection.flush();
+  const server = await serve(serving, made, (error) => void failures.push(error));
   context.after(() => server.stop());
   return { index: new NatsInstanceIndex(asking.connection, 'nats://test', async () => {}), failures };
 }
+
+async function serve(
+  { connection }: Cluster,
+  index: InstanceIndex,
+  onFailure: (error: unknown) => void,
+): Promise<NatsIndexServer> {
+  const server = new NatsIndexServer(connection, index, {} as PublishedIndex, onFailure);
+  server.start();
+  await connection.flush();
+  return server;
+}
+
+instanceIndexContract('nats', async (scans) => {
+  const [serving, asking] = await Promise.all([nats.open(), nats.open()]);
+  const behind = await scannedIndex(path.join(temporaryFolder({ after }), 'dicom.db'), scans);
+  const server = await serve(serving, behind, (error) => {
+    throw error;
+  });
+  return new NatsInstanceIndex(asking.connection, 'nats://test', async () => {
+    await server.stop();
+    await behind.close();
+  });
+});
 
 const query = (text: QueryText = {}) => makeQuery(text);
 
@@ -110,6 +132,53 @@ test('skipped files with long names pass it too', async (t) => {
   const found: SkippedFile[] = [];
   for await (const file of served.index.skippedFiles()) found.push(file);
   assert.deepEqual(found, files);
+});
+
+test('files of series pass it too, small series together and huge ones in batches as they were', async (t) => {
+  const batch = (uid: string, count: number, length: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      SeriesInstanceUID: uid,
+      SOPInstanceUID: `${uid}.${i}`,
+      SOPClassUID: '1.2',
+      archive: 'a',
+      path: `${i}/${randomBytes(length).toString('latin1')}`,
+      size: 2 ** 40 + i,
+      mtime: i % 2 === 0 ? -1 : 1_577_880_000_000_000 + i,
+    }));
+  const sizes = [1, 5000, 5000, 300, 1, 1, 2000];
+  const batches = sizes.map((count, i) => batch(`1.${i}`, count, i === 3 ? 2000 : 20));
+  async function* files() {
+    yield* batches;
+  }
+  const served = await indexOver(t, { files });
+  if (served === undefined) return;
+  const found: (readonly SeriesFile[])[] = [];
+  for await (const one of served.index.instancesOf(['1'])) found.push(one);
+  assert.deepEqual(
+    found.map(({ length }) => length),
+    sizes,
+  );
+  assert.deepEqual(found, batches);
+  assert.deepEqual(served.failures, []);
+});
+
+test('series are asked for so many at a time that their UIDs pass', async (t) => {
+  const asked: number[] = [];
+  async function* files(series: readonly string[]) {
+    asked.push(series.length);
+    for (const SeriesInstanceUID of series.slice(0, 1))
+      yield [{ SeriesInstanceUID, SOPInstanceUID: '1', SOPClassUID: '2', archive: 'a', path: 'f', size: 1, mtime: 1 }];
+  }
+  const served = await indexOver(t, { files });
+  if (served === undefined) return;
+  const series = Array.from({ length: 40_000 }, () => randomBytes(32).toString('hex'));
+  let found = 0;
+  for await (const _ of served.index.instancesOf(series)) found++;
+  assert.equal(found, asked.length);
+  assert.equal(
+    asked.reduce((sum, n) => sum + n, 0),
+    series.length,
+  );
 });
 
 test('a reader that stops early ends the answer where it is made', async (t) => {

@@ -2,7 +2,7 @@
 // pages of one answer come from the one that began it.
 import { Buffer } from 'node:buffer';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import type { InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { InstanceIndex, RowBatch, SeriesFile, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type OpenMessage,
   type PageMessage,
   type PageRequest,
+  type SeriesFilesMessage,
 } from '../../core/wire/index-messages.ts';
 import { queryOfMessage } from '../../core/wire/query-message.ts';
 
@@ -114,11 +115,22 @@ export class NatsIndexServer {
   private async open(message: Msg): Promise<Uint8Array> {
     const { description: asked } = decodeMessage<OpenMessage>(checks.open, message.data);
     if (this.streams.size >= MOST_STREAMS) throw new Error('too many answers are open');
-    const pages = asked.open === 'search' ? await this.rowPages(asked) : filePages(this.index.skippedFiles());
+    const pages = await this.pagesOf(asked);
     const id = `${this.nextStream++}`;
     const iterator = pages[Symbol.asyncIterator]();
     this.streams.set(id, { pages: iterator, ahead: iterator.next(), number: -1, sent: undefined, timer: undefined });
     return this.next(id, 0);
+  }
+
+  private async pagesOf(asked: OpenMessage): Promise<AsyncIterable<Page>> {
+    switch (asked.open) {
+      case 'search':
+        return this.rowPages(asked);
+      case 'skipped':
+        return skippedPages(this.index.skippedFiles());
+      case 'files':
+        return filePages(this.index.instancesOf(asked.series));
+    }
   }
 
   private async page(message: Msg): Promise<Uint8Array> {
@@ -191,16 +203,46 @@ async function* rowPages(batches: AsyncIterable<RowBatch>, most: number): AsyncI
   }
 }
 
-async function* filePages(files: AsyncIterable<SkippedFile>): AsyncIterable<Page> {
+async function* skippedPages(files: AsyncIterable<SkippedFile>): AsyncIterable<Page> {
   let page: SkippedFile[] = [];
   let bytes = 0;
   for await (const file of files) {
     page.push(file);
-    bytes += Buffer.byteLength(JSON.stringify(file), 'utf8');
+    bytes += bytesOf(file);
     if (page.length < FILES_A_PAGE && bytes < FILES_BYTES) continue;
     yield { continues: false, rows: 0, files: page };
     page = [];
     bytes = 0;
   }
   if (page.length > 0) yield { continues: false, rows: 0, files: page };
+}
+
+/** A page holds batches of several series where they are small. */
+async function* filePages(batches: AsyncIterable<readonly SeriesFile[]>): AsyncIterable<Page> {
+  let page: SeriesFilesMessage[] = [];
+  let room = FILES_BYTES;
+  for await (const batch of batches) {
+    const { SeriesInstanceUID, archive } = batch[0]!;
+    for (let at = 0; at < batch.length; ) {
+      const files: SeriesFilesMessage['files'] = [];
+      const part = { SeriesInstanceUID, archive, files };
+      room -= bytesOf(part);
+      for (; at < batch.length && (room > 0 || files.length === 0); at++) {
+        const { SOPInstanceUID, SOPClassUID, path, size, mtime } = batch[at]!;
+        const file = { SOPInstanceUID, SOPClassUID, path, size, mtime };
+        files.push(file);
+        room -= bytesOf(file);
+      }
+      page.push(part);
+      if (room > 0) continue;
+      yield { continues: at < batch.length, rows: 0, batches: page };
+      page = [];
+      room = FILES_BYTES;
+    }
+  }
+  if (page.length > 0) yield { continues: false, rows: 0, batches: page };
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value), 'utf8');
 }

@@ -1,17 +1,26 @@
 // The port InstanceIndex over an index file. Each call sees one state of the index, however long it takes and
-// whatever `ditag index` does meanwhile.
+// whatever `ditag index` does meanwhile; calls that overlap share it.
 import type { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type {
+  IndexStatistics,
+  InstanceIndex,
+  RowBatch,
+  SeriesFile,
+  SkippedFile,
+} from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { openForReading } from './open-database.ts';
 import { searchRows, selectPages } from './search.ts';
+import { seriesFiles } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
 
 export class SqliteInstanceIndex implements InstanceIndex {
   private readonly database: DatabaseSync;
   private readonly path: string;
+  /** Answers that are being read. */
+  private readers = 0;
 
   /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages */
   constructor(path: string, config: string) {
@@ -48,18 +57,22 @@ export class SqliteInstanceIndex implements InstanceIndex {
     yield* this.reading(() => skippedFiles(this.database));
   }
 
+  async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
+    yield* this.reading(() => seriesFiles(this.database, series));
+  }
+
   async close(): Promise<void> {
     this.database.close();
   }
 
   private *reading<T>(read: () => Iterable<T>): Iterable<T> {
-    this.database.exec('BEGIN');
     try {
+      if (this.readers++ === 0) this.database.exec('BEGIN');
       yield* read();
     } catch (error) {
       throw explained(error, this.path);
     } finally {
-      this.endReading();
+      if (--this.readers === 0) this.endReading();
     }
   }
 

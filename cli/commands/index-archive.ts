@@ -5,8 +5,9 @@ import { shownPath } from '../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../core/instance/skipped.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
+import { threadCount } from '../options.ts';
 import { fileOutput, type Output } from '../output.ts';
-import { progressReporter } from '../reporters/index-progress.ts';
+import { progressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { IndexOutcome } from '../workspaces/workspace.ts';
 
@@ -47,7 +48,10 @@ export async function indexArchive(
         const known = knownFiles > 0 ? `, ${grouped(knownFiles)} files known` : '';
         stderr.write(`Indexing ${archive}${known}${resumed ? ', going on where the last run was interrupted' : ''}\n`);
       },
-      onProgress: (at) => progress.update(at),
+      onProgress: ({ step, done, files, instances }) => {
+        const text = `${grouped(files)} files, ${grouped(instances)} instances`;
+        progress.update({ step, done, text, unit: 'files', amount: files });
+      },
       signal,
     });
   } catch (error) {
@@ -85,15 +89,6 @@ async function rebuild(
   if (quiet !== true)
     stderr.write(`Built the index anew from ${grouped(entries)} entries in ${seconds.toFixed(1)} s.\n`);
   return 0;
-}
-
-function threadCount(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const threads = Number(text);
-  if (!/^\d+$/.test(text) || threads < 1 || threads > 64) {
-    throw ditagError('bad-option', { option: '--threads', value: text, allowed: 'give a whole number from 1 to 64' });
-  }
-  return threads;
 }
 
 async function listSkipped(output: Output, workspace: CommandContext['workspace'], archive: string): Promise<void> {

@@ -174,7 +174,7 @@ function listFolders(folder: string): string[] {
     .sort();
 }
 
-function readIni(file: string): IniFile {
+export function readIni(file: string): IniFile {
   if (!fs.existsSync(file)) return new IniFile('');
   try {
     return new IniFile(fs.readFileSync(file, 'utf8').replace(/^\ufeff/, ''));

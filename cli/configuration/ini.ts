@@ -61,6 +61,11 @@ export class IniFile {
     });
   }
 
+  /** The names of the sections, in their order. */
+  sections(): string[] {
+    return [...new Set(this.lines.map(({ section }) => section))].filter((section) => section !== '');
+  }
+
   /** The value of a key, from its section or from DEFAULT; undefined where neither has it. */
   get(section: string, key: string): string | undefined {
     return this.resolve(section, key.toLowerCase(), 0);

@@ -1,6 +1,7 @@
 // The PACS of the command line: which one, from options, environment and configuration, and what is asked of it. In
 // either mode commands talk to it from here.
 import fs from 'node:fs';
+import type { Peer } from '../../adapters/dimse/connection.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { type Configuration, type PacsSettings, savePacsSettings } from '../configuration/configuration.ts';
 
@@ -40,10 +41,13 @@ export class Pacs {
   /** Asks for a C-ECHO, and keeps the settings for later commands once it was answered. Throws what `echo` throws. */
   async echo(settings: PacsSettings): Promise<void> {
     const { echo } = await import('../../adapters/dimse/echo.ts');
-    const { destination: host, port, aetitle, myaet } = settings;
-    const tls = this.tls();
-    await echo({ host, port: Number(port), calledAETitle: aetitle, callingAETitle: myaet, tls });
+    await echo(this.peer(settings));
     savePacsSettings(this.configuration, settings);
+  }
+
+  /** Whom to associate with. Throws `cannot-read`. */
+  peer({ destination: host, port, aetitle, myaet }: PacsSettings): Peer {
+    return { host, port: Number(port), calledAETitle: aetitle, callingAETitle: myaet, tls: this.tls() };
   }
 
   private tls() {

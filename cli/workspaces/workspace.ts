@@ -1,6 +1,8 @@
 // What commands work on, whichever mode they run in: the index on this machine, or a cluster's. Commands know only
 // this interface.
 
+import type { Peer } from '../../adapters/dimse/connection.ts';
+import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
@@ -42,6 +44,34 @@ export interface IndexOutcome extends ScanChanges {
   readonly seconds: number;
 }
 
+export interface SendOptions {
+  readonly series: readonly string[];
+  readonly peer: Peer;
+  /** Associations at a time. */
+  readonly threads: number;
+  /** Instances that are not to be sent: they have no outcome. */
+  readonly skip: (SOPInstanceUID: string) => boolean;
+  /** Called with the outcome of every instance, as it is known. */
+  readonly onResult: (result: SendResult) => void;
+  /** Called when all of a series is on its way. */
+  readonly onSeries: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** What a gateway tells: AE titles, addresses, counts and outcomes; never values of a data set. */
+export interface GatewayLog {
+  info(details: Readonly<Record<string, unknown>>, message: string): void;
+  warn(details: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface GatewayOptions {
+  readonly log: GatewayLog;
+  /** Called when peers can associate. */
+  readonly onReady: (where: { readonly aeTitle: string; readonly host: string; readonly port: number }) => void;
+  /** Ends it when the associations that stand have ended. */
+  readonly signal: AbortSignal;
+}
+
 export interface RebuildOptions {
   /** Called with the part that is done, 0 to 1. */
   readonly onProgress: (done: number) => void;
@@ -80,6 +110,10 @@ export interface Workspace {
   index(options: IndexOptions): Promise<IndexOutcome>;
   /** Builds the cluster's index anew from what is known, without reading a file. Throws `no-cluster`, `rebuild-running`. */
   rebuild(options: RebuildOptions): Promise<RebuildOutcome>;
+  /** Sends instances of series to a peer. Where `signal` aborts, what is under way is finished. Throws what is wrong with the index. */
+  send(options: SendOptions): Promise<void>;
+  /** Runs a DIMSE gateway as configured. Throws `no-gateway`, `bad-config`, `cannot-listen`, `cannot-write`. */
+  gateway(options: GatewayOptions): Promise<void>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;
   /** Throws `no-cluster` where everything is done on this machine. */

@@ -26,6 +26,7 @@ const HOLD_TEXT = 64 * 1024;
 const HOLD_SEQUENCE = 1024 * 1024;
 /** PS3.5 section 9.1. A longer one is marked, and one of more than twice this length is none. */
 const MAX_UID = 64;
+const FILE_META_GROUP = 0x0002;
 const MEDIA_STORAGE_DIRECTORY = '1.2.840.10008.1.3.10';
 const DEFLATED_EXPLICIT_LITTLE = '1.2.840.10008.1.2.1.99';
 const TAG = {
@@ -82,6 +83,20 @@ export class HeaderReader extends HeaderBytes {
     const { SOPClassUID, SOPInstanceUID, SeriesInstanceUID, directoryRecordSequence } = TAG;
     const identity = [SOPClassUID, SOPInstanceUID, SeriesInstanceUID, directoryRecordSequence];
     this.identityTags = Uint32Array.from(new Set([...identity, ...this.comparedTags, NO_TAG])).sort();
+  }
+
+  /** Where the data set starts in the file. */
+  get dataSetPosition(): number {
+    return this.deflatedStart;
+  }
+
+  /** The transfer syntax in which the data set really is, whatever is declared; undefined where that is none of DICOM's. */
+  get actualSyntax(): TransferSyntax | undefined {
+    const declared = transferSyntax(this.TransferSyntaxUID);
+    if (declared !== undefined && (this.issues & Issue.TransferSyntaxMismatch) === 0) return declared;
+    // Compressed pixel data are in no other syntax than the declared one, and the data set is not in that.
+    if (declared?.encapsulated === true) return undefined;
+    return transferSyntax(this.deflated ? DEFLATED_EXPLICIT_LITTLE : syntaxOf(this.encoding));
   }
 
   /** Starts on a file of `fileSize` bytes. Returns the first request, or undefined where there is nothing to read. */
@@ -149,7 +164,7 @@ export class HeaderReader extends HeaderBytes {
     const explicit = explicitVrFlags[(buffer[metaStart + 4]! << 8) | buffer[metaStart + 5]!] !== 0;
     const encoding = explicit ? EXPLICIT_LITTLE : IMPLICIT_LITTLE;
     const end = walker.walk(meta, encoding, holdAll, TAG.behindFileMeta);
-    let start = walker.position;
+    let start = this.endOfMeta(walker.position);
     this.TransferSyntaxUID = this.uid(meta, buffer, TAG.transferSyntaxUID);
     this.syntax = transferSyntax(this.TransferSyntaxUID);
     const deflated = this.syntax?.deflated === true;
@@ -165,6 +180,17 @@ export class HeaderReader extends HeaderBytes {
     if (end === 'garbage') this.issues |= Issue.StrayBytes;
     if (this.uid(meta, buffer, TAG.mediaStorageSOPClassUID) === MEDIA_STORAGE_DIRECTORY) return this.done('dicomdir');
     return this.beginDataSet(start);
+  }
+
+  /** Elements of group 0001, which has no place in a data set and is there all the same, are none of the file meta. */
+  private endOfMeta(walked: number): number {
+    const { meta } = this;
+    for (let i = 0; i < meta.count; i++) {
+      if (meta.tags[i]! >>> 16 === FILE_META_GROUP) continue;
+      meta.count = i;
+      return i === 0 ? this.metaStart : meta.ends[i - 1]!;
+    }
+    return walked;
   }
 
   /** Where the file meta ends by its group length, if that is at hand; else -1. */

@@ -9,23 +9,60 @@ const ELEMENTS = {
   CommandField: [0x0100, 'US'],
   MessageID: [0x0110, 'US'],
   MessageIDBeingRespondedTo: [0x0120, 'US'],
+  MoveDestination: [0x0600, 'AE'],
+  Priority: [0x0700, 'US'],
   CommandDataSetType: [0x0800, 'US'],
   Status: [0x0900, 'US'],
   ErrorComment: [0x0902, 'LO'],
-} as const satisfies Record<string, readonly [number, 'UI' | 'US' | 'LO']>;
+  AffectedSOPInstanceUID: [0x1000, 'UI'],
+  NumberOfRemainingSuboperations: [0x1020, 'US'],
+  NumberOfCompletedSuboperations: [0x1021, 'US'],
+  NumberOfFailedSuboperations: [0x1022, 'US'],
+  NumberOfWarningSuboperations: [0x1023, 'US'],
+  MoveOriginatorApplicationEntityTitle: [0x1030, 'AE'],
+  MoveOriginatorMessageID: [0x1031, 'US'],
+} as const satisfies Record<string, readonly [number, Vr]>;
 
+type Vr = 'UI' | 'US' | 'LO' | 'AE';
 type Keyword = keyof typeof ELEMENTS;
 type ValueOf<K extends Keyword> = (typeof ELEMENTS)[K][1] extends 'US' ? number : string;
 
 /** A command set; numbers for US, text without padding for the rest. */
 export type CommandSet = { readonly [K in Keyword]?: ValueOf<K> };
 
-/** CommandField (PS3.7 E.1). */
-export const COMMAND = { echoRequest: 0x0030, echoResponse: 0x8030 } as const;
-/** CommandDataSetType that says that no data set follows (PS3.7 E.1). */
-export const NO_DATA_SET = 0x0101;
+/** CommandField (PS3.7 E.1). A response is its request with the highest bit. */
+export const COMMAND = {
+  storeRequest: 0x0001,
+  getRequest: 0x0010,
+  findRequest: 0x0020,
+  moveRequest: 0x0021,
+  echoRequest: 0x0030,
+  cancelRequest: 0x0fff,
+} as const;
+const RESPONSE = 0x8000;
 
-const KEYWORDS: ReadonlyMap<number, { keyword: string; vr: 'UI' | 'US' | 'LO' }> = new Map(
+/** CommandDataSetType that says that no data set follows (PS3.7 E.1), and one of those that say that one does. */
+export const NO_DATA_SET = 0x0101;
+export const WITH_DATA_SET = 0x0001;
+/** Priority MEDIUM (PS3.7 E.1). */
+export const MEDIUM = 0x0000;
+
+export function isResponse({ CommandField = 0 }: CommandSet): boolean {
+  return (CommandField & RESPONSE) !== 0;
+}
+
+/** What a response has of its request. */
+export function responseTo(request: CommandSet): CommandSet {
+  const { AffectedSOPClassUID, CommandField = 0, MessageID = 0 } = request;
+  return {
+    ...(AffectedSOPClassUID === undefined ? {} : { AffectedSOPClassUID }),
+    CommandField: CommandField | RESPONSE,
+    MessageIDBeingRespondedTo: MessageID,
+    CommandDataSetType: NO_DATA_SET,
+  };
+}
+
+const KEYWORDS: ReadonlyMap<number, { keyword: string; vr: Vr }> = new Map(
   Object.entries(ELEMENTS).map(([keyword, [element, vr]]) => [element, { keyword, vr }]),
 );
 const HEADER = 8;
@@ -57,7 +94,7 @@ function shortValue(value: number): Buffer {
   return bytes;
 }
 
-function text(value: string, vr: 'UI' | 'LO'): Buffer {
+function text(value: string, vr: Vr): Buffer {
   const even = value.length % 2 === 0 ? value : value + (vr === 'UI' ? '\0' : ' ');
   return Buffer.from(even, 'latin1');
 }
@@ -75,7 +112,7 @@ export function decodeCommand(bytes: Buffer): CommandSet {
     if (value.length < length) throw new PduError('an element of a command set is longer than the set');
     at += HEADER + length;
     if (known === undefined) continue;
-    if (known.vr !== 'US') command[known.keyword] = value.toString('latin1').replace(/[ \0]+$/, '');
+    if (known.vr !== 'US') command[known.keyword] = value.toString('latin1').replace(/^ +|[ \0]+$/g, '');
     else if (value.length >= 2) command[known.keyword] = value.readUInt16LE(0);
     else throw new PduError(`${known.keyword} has no value`);
   }

@@ -7,14 +7,13 @@ import {
   type AssociateAccept,
   type AssociateRequest,
   type ControlPdu,
-  decodeData,
   decodePdu,
   encodeData,
   encodePdu,
   PDU,
   PduError,
 } from './pdu.ts';
-import { PduReader } from './pdu-reader.ts';
+import { isData, PduReader } from './pdu-reader.ts';
 import { transition } from './state-table.ts';
 
 const REQUEST: AssociateRequest = {
@@ -28,6 +27,7 @@ const REQUEST: AssociateRequest = {
   maximumLength: 16_384,
   implementationClassUID: '1.2.3.4',
   implementationVersionName: 'TEST',
+  roles: [{ SOPClassUID: '1.2.3', isScu: false, isScp: true }],
 };
 const ACCEPT: AssociateAccept = {
   ...REQUEST,
@@ -45,6 +45,7 @@ const ALL: readonly ControlPdu[] = [
   { pdu: 'release-response' },
   { pdu: 'abort', source: 2, reason: 6 },
 ];
+const EMPTY = Buffer.alloc(0);
 const ECHO: CommandSet = {
   AffectedSOPClassUID: '1.2.840.10008.1.1',
   CommandField: COMMAND.echoRequest,
@@ -54,20 +55,31 @@ const ECHO: CommandSet = {
 
 test('every PDU comes back as it went, however its bytes are cut', () => {
   const random = new Random(1);
-  const data = encodeData(1, true, true, encodeCommand(ECHO));
-  const bytes = Buffer.concat([...ALL.map(encodePdu), data]);
+  const command = encodeCommand(ECHO);
+  const data = [
+    encodeData(1, true, false, command.subarray(0, 20)),
+    encodeData(1, true, false, EMPTY),
+    encodeData(1, true, true, command.subarray(20)),
+  ];
+  const bytes = Buffer.concat([...ALL.map(encodePdu), ...data]);
   for (let round = 0; round < 200; round++) {
     const reader = new PduReader(1024);
     const found: (ControlPdu | CommandSet)[] = [];
+    let pieces: Buffer[] = [];
     for (let at = 0; at < bytes.length; ) {
       const end = at + 1 + random.below(round === 0 ? 1 : 100);
-      for (const { type, body } of reader.take(bytes.subarray(at, end))) {
-        if (type !== PDU.data) found.push(decodePdu(type, body));
-        else for (const { fragment } of decodeData(body)) found.push(decodeCommand(fragment));
+      for (const read of reader.take(bytes.subarray(at, end))) {
+        if (!isData(read)) found.push(decodePdu(read.type, read.body));
+        else {
+          pieces.push(read.bytes);
+          if (read.isEnd) found.push(decodeCommand(Buffer.concat(pieces)));
+          if (read.isEnd) pieces = [];
+        }
       }
       at = end;
     }
     assert.deepEqual(found, [...ALL, ECHO]);
+    assert.deepEqual([reader.isWithin, reader.count], [false, ALL.length + 3]);
   }
 });
 
@@ -109,9 +121,9 @@ test('bytes that are changed or cut are a PduError or other values, and nothing 
     for (let i = random.below(4); i >= 0; i--) bytes[random.below(bytes.length)] = random.below(256);
     const cut = random.chance(2) ? bytes.subarray(0, random.below(bytes.length)) : bytes;
     try {
-      for (const { type, body } of new PduReader(4096).take(cut)) {
-        if (type !== PDU.data) decodePdu(type, body);
-        else for (const { fragment } of decodeData(body)) decodeCommand(fragment);
+      for (const read of new PduReader(4096).take(cut)) {
+        if (!isData(read)) decodePdu(read.type, read.body);
+        else if (read.isEnd) decodeCommand(read.bytes);
       }
       // What stands in the PDU is decoded also where its header says something else.
       decodePdu(bytes[0]!, bytes.subarray(6));

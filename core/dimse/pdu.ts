@@ -42,6 +42,15 @@ export interface UserInformation {
   readonly maximumLength: number;
   readonly implementationClassUID: string;
   readonly implementationVersionName: string;
+  /** Who may be SCU and SCP of a SOP class, where that is not the requestor and the acceptor (PS3.7 D.3.3.4). */
+  readonly roles?: readonly Role[];
+}
+
+/** What the requestor of an association proposes to be, or the acceptor lets it be. */
+export interface Role {
+  readonly SOPClassUID: string;
+  readonly isScu: boolean;
+  readonly isScp: boolean;
 }
 
 interface AeTitles {
@@ -82,7 +91,7 @@ export interface Abort {
   readonly reason: number;
 }
 
-/** Every PDU but P-DATA-TF, which is not taken apart before it is whole: see pdu-reader.ts. */
+/** Every PDU but P-DATA-TF, whose fragments are handed on as they come: see pdu-reader.ts. */
 export type ControlPdu =
   | AssociateRequest
   | AssociateAccept
@@ -100,6 +109,7 @@ const ITEM = {
   userInformation: 0x50,
   maximumLength: 0x51,
   implementationClassUID: 0x52,
+  role: 0x54,
   implementationVersionName: 0x55,
 } as const;
 
@@ -143,12 +153,25 @@ function associate(type: number, pdu: AssociateRequest | AssociateAccept, contex
     ITEM.userInformation,
     item(ITEM.maximumLength, maximumLength),
     textItem(ITEM.implementationClassUID, pdu.implementationClassUID),
+    ...(pdu.roles ?? []).map(roleItem),
     textItem(ITEM.implementationVersionName, pdu.implementationVersionName),
   );
   return withHeader(
     type,
     Buffer.concat([fixed, textItem(ITEM.applicationContext, APPLICATION_CONTEXT), ...contexts, user]),
   );
+}
+
+function roleItem({ SOPClassUID, isScu, isScp }: Role): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(SOPClassUID.length);
+  return item(ITEM.role, length, Buffer.from(SOPClassUID, 'latin1'), Buffer.from([Number(isScu), Number(isScp)]));
+}
+
+function decodeRole(value: Buffer): Role {
+  const end = value.length < 2 ? 0 : 2 + value.readUInt16BE(0);
+  if (end === 0 || end + 2 > value.length) throw new PduError('a role selection is cut off');
+  return { SOPClassUID: uid(value.subarray(2, end)), isScu: value[end] === 1, isScp: value[end + 1] === 1 };
 }
 
 function proposedContext({ id, abstractSyntax, transferSyntaxes }: ProposedContext): Buffer {
@@ -263,51 +286,35 @@ function decodeUser(value: Buffer): UserInformation {
   let maximumLength = 0;
   let implementationClassUID = '';
   let implementationVersionName = '';
+  const roles: Role[] = [];
   for (const { type, value: own } of items(value)) {
     if (type === ITEM.maximumLength && own.length >= 4) maximumLength = own.readUInt32BE(0);
     else if (type === ITEM.implementationClassUID) implementationClassUID = uid(own);
     else if (type === ITEM.implementationVersionName) implementationVersionName = uid(own);
+    else if (type === ITEM.role) roles.push(decodeRole(own));
   }
-  return { maximumLength, implementationClassUID, implementationVersionName };
+  const user = { maximumLength, implementationClassUID, implementationVersionName };
+  return roles.length === 0 ? user : { ...user, roles };
 }
 
-/** One presentation data value (PS3.8 9.3.5.1) as a P-DATA-TF PDU of its own: a message fragment with its header. */
-export function encodeData(contextId: number, isCommand: boolean, isLast: boolean, fragment: Buffer): Buffer {
-  const head = Buffer.alloc(PDV_HEADER);
-  head.writeUInt32BE(fragment.length + 2, 0);
-  head[4] = contextId;
-  head[5] = (isCommand ? 1 : 0) | (isLast ? 2 : 0);
-  return withHeader(PDU.data, Buffer.concat([head, fragment]));
-}
-
-/** Bytes in front of a fragment: its length, the context, the message control header. */
+/** Bytes in front of a fragment: its length, the context, the message control header (PS3.8 9.3.5.1, annex E). */
 export const PDV_HEADER = 6;
+/** Bytes in front of a fragment that is a P-DATA-TF of its own. */
+const DATA_HEADER = PDU_HEADER + PDV_HEADER;
 
-/** A fragment of a message. */
-export interface DataValue {
-  readonly contextId: number;
-  readonly isCommand: boolean;
-  readonly isLast: boolean;
-  /** A view, not a copy. */
-  readonly fragment: Buffer;
+/** What stands in front of a fragment of `length` bytes that goes as a P-DATA-TF of its own. */
+export function dataHeader(contextId: number, isCommand: boolean, isLast: boolean, length: number): Buffer {
+  const header = Buffer.allocUnsafe(DATA_HEADER);
+  header[0] = PDU.data;
+  header[1] = 0;
+  header.writeUInt32BE(length + PDV_HEADER, 2);
+  header.writeUInt32BE(length + 2, PDU_HEADER);
+  header[10] = contextId;
+  header[11] = (isCommand ? 1 : 0) | (isLast ? 2 : 0);
+  return header;
 }
 
-/** The presentation data values of a P-DATA-TF. Throws PduError. */
-export function decodeData(body: Buffer): DataValue[] {
-  const values: DataValue[] = [];
-  for (let at = 0; at < body.length; ) {
-    if (at + PDV_HEADER > body.length) throw new PduError('a presentation data value is cut off');
-    const length = body.readUInt32BE(at);
-    const end = at + 4 + length;
-    if (length < 2 || end > body.length) throw new PduError('a presentation data value does not fit into its PDU');
-    const control = body[at + 5]!;
-    values.push({
-      contextId: body[at + 4]!,
-      isCommand: (control & 1) !== 0,
-      isLast: (control & 2) !== 0,
-      fragment: body.subarray(at + PDV_HEADER, end),
-    });
-    at = end;
-  }
-  return values;
+/** A fragment as a P-DATA-TF PDU. */
+export function encodeData(contextId: number, isCommand: boolean, isLast: boolean, fragment: Buffer): Buffer {
+  return Buffer.concat([dataHeader(contextId, isCommand, isLast, fragment.length), fragment]);
 }

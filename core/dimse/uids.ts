@@ -3,6 +3,7 @@ export const APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1';
 export const VERIFICATION = '1.2.840.10008.1.1';
 export const IMPLICIT_VR_LITTLE_ENDIAN = '1.2.840.10008.1.2';
 export const EXPLICIT_VR_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
+export const EXPLICIT_VR_BIG_ENDIAN = '1.2.840.10008.1.2.2';
 
 /** Made of a random UUID, as PS3.5 B.2 has it: it needs no registered root. */
 export const IMPLEMENTATION_CLASS_UID = '2.25.133020230261470885219358794203789941894';

@@ -200,6 +200,28 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'bad-series-list': {
+    message:
+      '{source} is not a list of series as `ditag query` prints it ({reason}): give a CSV with a column {column}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-input': {
+    message:
+      'There is no list of series: give one with --input FILE, or pipe it in, as in `ditag query … | ditag send`.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-gateway': {
+    message: 'A cluster has no DIMSE gateway yet: use --local where the archive is indexed on this machine.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'cannot-listen': {
+    message: 'Cannot listen on {host}:{port} ({reason}): choose another port, or end what listens there.',
+    exitCode: 2,
+    retry: 'later',
+  },
   'pacs-unreachable': {
     message: '{peer} cannot be reached ({reason}): check host and port, and whether the network lets you through.',
     exitCode: 1,

@@ -1,4 +1,4 @@
-// The reading side of the index: queries and statistics. Queries cross as our own values (core/query/query.ts), never
+// The reading side of the index: queries, statistics, files of series. Queries cross as our own values (core/query/query.ts), never
 // as an adapter's dialect; rows come in the one order of all answers: StudyDate (missing first), then
 // SeriesInstanceUID, byte by byte.
 import type { Query } from '../query/query.ts';
@@ -53,6 +53,20 @@ export interface SkippedFile {
   readonly reason: string;
 }
 
+/** A file that holds an instance of a series. */
+export interface SeriesFile {
+  readonly SeriesInstanceUID: string;
+  readonly SOPInstanceUID: string;
+  readonly SOPClassUID: string;
+  /** Name of the archive. On one machine its absolute path, as a byte path (core/instance/byte-path.ts). */
+  readonly archive: string;
+  /** Byte path relative to the archive's root. */
+  readonly path: string;
+  readonly size: number;
+  /** Microseconds since 1970; -1 where it was too fresh to be relied on. */
+  readonly mtime: number;
+}
+
 export interface InstanceIndex {
   /** The answer, batch by batch; nothing is computed ahead of what is taken. */
   search(query: Query): AsyncIterable<RowBatch>;
@@ -61,5 +75,11 @@ export interface InstanceIndex {
   statistics(): Promise<IndexStatistics>;
   /** Files that were looked at and not taken. */
   skippedFiles(): AsyncIterable<SkippedFile>;
+  /**
+   * The files of these series, series by series in the order given, those of one in path order; a batch holds files of
+   * one series, of a huge one at most some thousand. Of a series in several archives they are those of the archive
+   * that speaks. A series that is not in the index gives nothing. Nothing is computed far ahead of what is taken.
+   */
+  instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]>;
   close(): Promise<void>;
 }

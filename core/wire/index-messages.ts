@@ -21,6 +21,7 @@ export type AskMessage = Static<typeof AskMessage>;
 export const OpenMessage = Type.Union([
   Type.Object({ open: Type.Literal('search'), query: QueryMessage }),
   Type.Object({ open: Type.Literal('skipped') }),
+  Type.Object({ open: Type.Literal('files'), series: Type.Array(Type.String()) }),
 ]);
 export type OpenMessage = Static<typeof OpenMessage>;
 
@@ -31,7 +32,23 @@ export const PageRequest = Type.Union([
 ]);
 export type PageRequest = Static<typeof PageRequest>;
 
-/** A page: rows of a search as bytes, or skipped files. A batch may take several pages. */
+/** Files of one series. */
+export const SeriesFilesMessage = Type.Object({
+  SeriesInstanceUID: Type.String(),
+  archive: Type.String(),
+  files: Type.Array(
+    Type.Object({
+      SOPInstanceUID: Type.String(),
+      SOPClassUID: Type.String(),
+      path: Type.String(),
+      size: Type.Integer(),
+      mtime: Type.Integer(),
+    }),
+  ),
+});
+export type SeriesFilesMessage = Static<typeof SeriesFilesMessage>;
+
+/** A page: rows of a search as bytes, skipped files, or files of series. A batch may take several pages. */
 export const PageMessage = Type.Object({
   stream: Type.String(),
   /** Where further pages are asked for. */
@@ -39,12 +56,13 @@ export const PageMessage = Type.Object({
   page: Type.Integer({ minimum: 0 }),
   /** No page follows. */
   last: Type.Boolean(),
-  /** The batch goes on in the next page; its number of rows comes with its last one. */
+  /** The batch (of several the last) goes on in the next page; a number of rows comes with its last one. */
   continues: Type.Boolean(),
   rows: Type.Integer({ minimum: 0 }),
   /** The last bytes of the batch are its further columns, as JSON. */
   moreBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   files: Type.Optional(Type.Array(Type.Object({ archive: Type.String(), path: Type.String(), reason: Type.String() }))),
+  batches: Type.Optional(Type.Array(SeriesFilesMessage)),
 });
 export type PageMessage = Static<typeof PageMessage>;
 

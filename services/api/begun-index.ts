@@ -1,7 +1,13 @@
 // An index into which nothing was ever brought is no index yet, as on one machine: whoever asks it is told to index an
 // archive first, and not that nothing matches.
 import { ditagError } from '../../core/errors/errors.ts';
-import type { IndexStatistics, InstanceIndex, RowBatch, SkippedFile } from '../../core/ports/instance-index.ts';
+import type {
+  IndexStatistics,
+  InstanceIndex,
+  RowBatch,
+  SeriesFile,
+  SkippedFile,
+} from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 
 /** An index that throws `no-index` until it holds an archive. */
@@ -45,6 +51,15 @@ export class BegunIndex implements InstanceIndex {
       yield file;
     }
     if (files === 0) await this.refuseEmpty();
+  }
+
+  async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
+    let batches = 0;
+    for await (const batch of this.index.instancesOf(series)) {
+      batches++;
+      yield batch;
+    }
+    if (batches === 0) await this.refuseEmpty();
   }
 
   close(): Promise<void> {

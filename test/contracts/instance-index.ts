@@ -1,24 +1,26 @@
 // The contract of the port InstanceIndex: what every adapter answers, whatever it is made of. An adapter's test
-// calls `instanceIndexContract` with a way to make an index that holds given series.
+// calls `instanceIndexContract` with a way to make an index of given scans. Files of series: series-files.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { compareSeries, matches, type ReferenceSeries, textOfTarget } from '../../core/query/reference-matcher.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
+import { type HeaderOfSeries, type Scan, type ScanStep, scannedChunk, scanSteps } from './scans.ts';
+import { type Contract, seriesFilesContract } from './series-files.ts';
 
 /** A series to be indexed: its header and the number of its files. */
-export interface ContractSeries {
-  readonly SeriesInstanceUID: string;
-  readonly elements: readonly HeaderElement[];
+interface ContractSeries extends HeaderOfSeries {
   readonly instances: number;
 }
 
-/** Makes an index that holds exactly these series. */
-export type MakeIndex = (series: readonly ContractSeries[]) => Promise<InstanceIndex>;
+/** Makes an index that holds what there is after these scans. */
+export type MakeIndex = (scans: readonly ScanStep[]) => Promise<InstanceIndex>;
 
 const key = (keyword: string) => tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0');
 
@@ -72,6 +74,21 @@ function contractSeries(count: number): ContractSeries[] {
   });
 }
 
+/** A scan that finds each series in a folder of its own. */
+function scanOf(series: readonly ContractSeries[]): Scan {
+  const chunks = series.map((one, i) => {
+    const { SeriesInstanceUID, instances } = one;
+    const files = Array.from({ length: instances }, (_, n) => ({
+      name: `f${n}`,
+      SeriesInstanceUID,
+      SOPInstanceUID: `${SeriesInstanceUID}.${n}`,
+      SOPClassUID: '1.2',
+    }));
+    return scannedChunk(`s${i}`, files, WHOLE_FOLDER, [one]);
+  });
+  return { archive: '/archive', chunks };
+}
+
 /** Queries of every kind over these values. */
 export const QUERIES: readonly QueryText[] = [
   {},
@@ -110,80 +127,83 @@ export const QUERIES: readonly QueryText[] = [
 
 /** Runs the contract. `name` is the adapter's. */
 export function instanceIndexContract(name: string, make: MakeIndex): void {
-  test(`${name}: answers are those of the reference matcher, in its order`, async () => {
-    const series = contractSeries(600);
-    const reference: ReferenceSeries[] = series.map(({ SeriesInstanceUID, elements }) => ({
+  const contract: Contract = (title, scans, check) =>
+    void test(`${name}: ${title}`, async (t) => {
+      const index = await partOrSkip(t, () => make(scanSteps(scans)));
+      if (index === undefined) return;
+      try {
+        await check(index, scans);
+      } finally {
+        await index.close();
+      }
+    });
+
+  const six = contractSeries(600);
+  contract('answers are those of the reference matcher, in its order', [scanOf(six)], async (index) => {
+    const reference: ReferenceSeries[] = six.map(({ SeriesInstanceUID, elements }) => ({
       SeriesInstanceUID,
       elements,
       attributes: Object.fromEntries(
         INDEXED_ATTRIBUTES.map((k) => [k, elements.find((e) => e.key === key(k))?.text ?? '']),
       ),
     }));
-    const index = await make(series);
-    try {
-      for (const text of QUERIES) {
-        const query = await makeQuery(text);
-        const expected = reference.filter((one) => matches(query, one)).sort(compareSeries);
-        const lines: string[] = [];
-        const more: (readonly string[])[] = [];
-        for await (const batch of index.search(query)) {
-          lines.push(Buffer.from(batch.lines).toString());
-          more.push(...(batch.more ?? []));
-        }
-        const wanted = expected.map(({ SeriesInstanceUID, attributes: a }) =>
-          csvLine([
-            a.StudyDescription!,
-            a.SeriesDescription!,
-            a.PatientName!,
-            a.PatientID!,
-            a.StudyDate!,
-            SeriesInstanceUID,
-          ]),
-        );
-        assert.equal(lines.join(''), wanted.join(''), JSON.stringify(text));
-        assert.equal(await index.count(query), expected.length, JSON.stringify(text));
-        if (query.columns.length > 0) {
-          assert.deepEqual(
-            more,
-            expected.map((one) => query.columns.map((target) => textOfTarget(one, target))),
-          );
-        }
+    for (const text of QUERIES) {
+      const query = await makeQuery(text);
+      const expected = reference.filter((one) => matches(query, one)).sort(compareSeries);
+      const lines: string[] = [];
+      const more: (readonly string[])[] = [];
+      for await (const batch of index.search(query)) {
+        lines.push(Buffer.from(batch.lines).toString());
+        more.push(...(batch.more ?? []));
       }
-    } finally {
-      await index.close();
+      const wanted = expected.map(({ SeriesInstanceUID, attributes: a }) =>
+        csvLine([
+          a.StudyDescription!,
+          a.SeriesDescription!,
+          a.PatientName!,
+          a.PatientID!,
+          a.StudyDate!,
+          SeriesInstanceUID,
+        ]),
+      );
+      assert.equal(lines.join(''), wanted.join(''), JSON.stringify(text));
+      assert.equal(await index.count(query), expected.length, JSON.stringify(text));
+      if (query.columns.length > 0) {
+        assert.deepEqual(
+          more,
+          expected.map((one) => query.columns.map((target) => textOfTarget(one, target))),
+        );
+      }
     }
   });
 
-  test(`${name}: statistics are exact`, async () => {
-    const series = contractSeries(300);
-    const index = await make(series);
-    try {
-      const statistics = await index.statistics();
-      const values = (keyword: string) =>
-        series.map(({ elements }) => elements.find((e) => e.key === key(keyword))?.text ?? '');
-      const distinct = (keyword: string) => new Set(values(keyword).filter((value) => value !== '')).size;
-      assert.equal(statistics.series, series.length);
-      assert.equal(
-        statistics.instances,
-        series.reduce((sum, one) => sum + one.instances, 0),
-      );
-      assert.equal(statistics.studies, distinct('StudyInstanceUID'));
-      assert.equal(statistics.patients, distinct('PatientID'));
-      assert.equal(statistics.firstDate, 19820111);
-      assert.equal(statistics.lastDate, 20210101);
-      const modality = values('Modality');
-      for (const { value, series: n } of statistics.byModality)
-        assert.equal(n, modality.filter((one) => one === value).length);
-      assert.equal(
-        statistics.byModality.reduce((sum, { series: n }) => sum + n, 0),
-        series.length,
-      );
-      assert.equal(
-        statistics.byYear.reduce((sum, { series: n }) => sum + n, 0),
-        series.length,
-      );
-    } finally {
-      await index.close();
-    }
+  const series = contractSeries(300);
+  contract('statistics are exact', [scanOf(series)], async (index) => {
+    const statistics = await index.statistics();
+    const values = (keyword: string) =>
+      series.map(({ elements }) => elements.find((e) => e.key === key(keyword))?.text ?? '');
+    const distinct = (keyword: string) => new Set(values(keyword).filter((value) => value !== '')).size;
+    assert.equal(statistics.series, series.length);
+    assert.equal(
+      statistics.instances,
+      series.reduce((sum, one) => sum + one.instances, 0),
+    );
+    assert.equal(statistics.studies, distinct('StudyInstanceUID'));
+    assert.equal(statistics.patients, distinct('PatientID'));
+    assert.equal(statistics.firstDate, 19820111);
+    assert.equal(statistics.lastDate, 20210101);
+    const modality = values('Modality');
+    for (const { value, series: n } of statistics.byModality)
+      assert.equal(n, modality.filter((one) => one === value).length);
+    assert.equal(
+      statistics.byModality.reduce((sum, { series: n }) => sum + n, 0),
+      series.length,
+    );
+    assert.equal(
+      statistics.byYear.reduce((sum, { series: n }) => sum + n, 0),
+      series.length,
+    );
   });
+
+  seriesFilesContract(contract);
 }

@@ -122,12 +122,28 @@ async function indexRows(index: InstanceIndex, query: QueryText): Promise<string
   return rows;
 }
 
+/** The files of every series, without times: which of them are fresh depends on when the scan was. */
+async function filesOfSeries(index: InstanceIndex, nameOf: (archive: string) => string): Promise<string[]> {
+  const series: string[] = [];
+  for await (const { more } of index.search(await makeQuery({ columns: 'SeriesInstanceUID' })))
+    series.push(...more!.map(([uid]) => uid!));
+  const files: string[] = [];
+  for await (const batch of index.instancesOf(series)) {
+    for (const { SeriesInstanceUID, SOPInstanceUID, SOPClassUID, archive, path, size } of batch)
+      files.push(`${SeriesInstanceUID} ${nameOf(archive)}: ${path}: ${SOPInstanceUID} ${SOPClassUID} ${size}`);
+  }
+  return files;
+}
+
 /** Everything that an index answers, without times. @param nameOf names archives in the same way in both modes */
 export async function indexAnswers(index: InstanceIndex, nameOf = (archive: string) => archive) {
   const statistics = await index.statistics();
   const skipped: string[] = [];
   for await (const file of index.skippedFiles()) skipped.push(`${nameOf(file.archive)}: ${file.path}: ${file.reason}`);
   const rows = await indexRows(index, {});
+  const instances = await filesOfSeries(index, nameOf);
+  if (instances.length !== statistics.instances)
+    throw new Error(`${statistics.instances} instances counted, ${instances.length} there`);
   return {
     // One text: pages may be cut elsewhere.
     lines: rows.filter((row) => row.length === 1).join(''),
@@ -137,6 +153,7 @@ export async function indexAnswers(index: InstanceIndex, nameOf = (archive: stri
       archives: statistics.archives.map((archive) => ({ ...archive, name: nameOf(archive.name), indexedAt: '' })),
     }),
     skipped: skipped.sort(),
+    instances,
   };
 }
 

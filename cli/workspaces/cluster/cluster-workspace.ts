@@ -16,7 +16,16 @@ import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { expandHome } from '../../configuration/configuration.ts';
-import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
+import type {
+  GatewayOptions,
+  IndexOptions,
+  IndexOutcome,
+  Jobs,
+  RebuildOptions,
+  RebuildOutcome,
+  SendOptions,
+  Workspace,
+} from '../workspace.ts';
 import { retryFailed } from './retry-failed.ts';
 
 /** How often a scan is looked at (milliseconds). */
@@ -41,6 +50,14 @@ export class ClusterWorkspace implements Workspace {
       throw ditagError('unknown-project', { project, folder: 'the cluster', known: ': projects come later' });
     const cluster = await this.open();
     return new NatsInstanceIndex(cluster.connection, this.settings.url, () => cluster.close());
+  }
+
+  async send(_: SendOptions): Promise<void> {
+    throw ditagError('no-gateway', {});
+  }
+
+  async gateway(_: GatewayOptions): Promise<void> {
+    throw ditagError('no-gateway', {});
   }
 
   async index(options: IndexOptions): Promise<IndexOutcome> {

@@ -14,7 +14,16 @@ import {
   projectDatabase,
   saveIndexSettings,
 } from '../../configuration/configuration.ts';
-import type { IndexOptions, IndexOutcome, Jobs, RebuildOptions, RebuildOutcome, Workspace } from '../workspace.ts';
+import type {
+  GatewayOptions,
+  IndexOptions,
+  IndexOutcome,
+  Jobs,
+  RebuildOptions,
+  RebuildOutcome,
+  SendOptions,
+  Workspace,
+} from '../workspace.ts';
 
 /** Most file calls under way at a time, of all workers together; program.ts sizes the thread pool by it. */
 export const MOST_CALLS = 128;
@@ -31,6 +40,28 @@ export class LocalWorkspace implements Workspace {
     const { configuration } = this;
     const database = project === undefined ? configuration.databasePath : await projectDatabase(configuration, project);
     return new SqliteInstanceIndex(database, configuration.file);
+  }
+
+  async send({ peer, ...options }: SendOptions): Promise<void> {
+    const { sendInstances } = await import('../../../core/stages/send-instances.ts');
+    const { FilesystemInstanceFiles } = await import('../../../adapters/filesystem/instance-files.ts');
+    const { DimseStorePeer } = await import('../../../adapters/dimse/store-scu.ts');
+    const index = await this.openIndex(undefined);
+    try {
+      // On one machine an archive is called by its path.
+      const files = new FilesystemInstanceFiles((archive) => archive);
+      await sendInstances(options.series, { index, files, peer: new DimseStorePeer(peer) }, options);
+    } finally {
+      await index.close();
+    }
+  }
+
+  async gateway(options: GatewayOptions): Promise<void> {
+    const { runGateway } = await import('./local-gateway.ts');
+    await runGateway(this.configuration, options, async (archive, signal) => {
+      const quiet = { onStart: () => {}, onProgress: () => {}, threads: 1, acceptDeletions: false };
+      await this.index({ archive, append: true, signal, ...quiet });
+    });
   }
 
   async rebuild(_: RebuildOptions): Promise<RebuildOutcome> {

@@ -1,13 +1,24 @@
-// Progress of `ditag index` on stderr: a bar with rate and time left on a terminal, a line every few seconds
-// elsewhere, nothing when quiet.
+// Progress of long commands on stderr: a bar with rate and time left on a terminal, a line every few seconds elsewhere,
+// nothing when quiet.
 import { SingleBar } from 'cli-progress';
-import type { IndexProgress } from '../workspaces/workspace.ts';
 import { grouped } from './statistics-text.ts';
 
 const LINE_EVERY = 5000;
 
+/** Where a command stands. */
+export interface Progress {
+  readonly step: string;
+  /** Part of the step that is done, 0 to 1. */
+  readonly done: number;
+  /** What has been done so far, in words. */
+  readonly text: string;
+  /** Of what the rate is told, and how many of it there were so far. */
+  readonly unit: string;
+  readonly amount: number;
+}
+
 export interface ProgressReporter {
-  update(progress: IndexProgress): void;
+  update(progress: Progress): void;
   stop(): void;
 }
 
@@ -19,7 +30,7 @@ export function progressReporter(stream: NodeJS.WriteStream, quiet: boolean): Pr
 
 function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
   const bar = new SingleBar({
-    format: '{step} [{bar}] {percentage}% | {files} files, {instances} instances | {rate} files/s | {left} left',
+    format: '{step} [{bar}] {percentage}% | {text} | {rate} | {left} left',
     stream,
     hideCursor: true,
     clearOnComplete: true,
@@ -29,9 +40,9 @@ function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
   let started = false;
   return {
     update: (progress) => {
-      if (!started) bar.start(1000, 0, payload(progress, pace));
+      if (!started) bar.start(1000, 0, pace.of(progress));
       started = true;
-      bar.update(Math.round(progress.done * 1000), payload(progress, pace));
+      bar.update(Math.round(progress.done * 1000), pace.of(progress));
     },
     stop: () => {
       if (started) bar.stop();
@@ -47,37 +58,30 @@ function lineReporter(stream: NodeJS.WriteStream): ProgressReporter {
     update: (progress) => {
       if (Date.now() - last < LINE_EVERY) return;
       last = Date.now();
-      const { step, files, instances, rate, left } = payload(progress, pace);
-      stream.write(
-        `${step}: ${Math.round(progress.done * 100)}%, ${files} files, ${instances} instances, ${rate} files/s, ${left} left\n`,
-      );
+      const { step, text, rate, left } = pace.of(progress);
+      stream.write(`${step}: ${Math.round(progress.done * 100)}%, ${text}, ${rate}, ${left} left\n`);
     },
     stop: () => {},
   };
-}
-
-function payload(progress: IndexProgress, pace: Pace) {
-  const { files, instances, step } = progress;
-  return { step, files: grouped(files), instances: grouped(instances), ...pace.of(progress) };
 }
 
 /** Rate and time left, from the whole run of a step: parts of an archive differ too much for less. */
 class Pace {
   private step = '';
   private start = 0;
-  private filesAtStart = 0;
+  private atStart = 0;
 
-  of({ step, files, done }: IndexProgress): { rate: string; left: string } {
+  of({ step, text, unit, amount, done }: Progress): { step: string; text: string; rate: string; left: string } {
     const now = Date.now();
     if (step !== this.step) {
       this.step = step;
       this.start = now;
-      this.filesAtStart = files;
+      this.atStart = amount;
     }
     const seconds = (now - this.start) / 1000;
-    const rate = seconds === 0 ? 0 : Math.round((files - this.filesAtStart) / seconds);
+    const rate = seconds === 0 ? 0 : Math.round((amount - this.atStart) / seconds);
     const left = done <= 0 || seconds < 1 ? '?' : duration((seconds / done) * (1 - done));
-    return { rate: grouped(rate), left };
+    return { step, text, rate: `${grouped(rate)} ${unit}/s`, left };
   }
 }
 

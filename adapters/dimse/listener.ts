@@ -1,0 +1,132 @@
+// Takes the connections of peers (PS3.8 9.1), with or without TLS, and serves an association over each. What one of them
+// does costs no more than itself: there are limits for their number, for silence, for a PDU, and for all.
+import net from 'node:net';
+import tls from 'node:tls';
+import { ditagError } from '../../core/errors/errors.ts';
+import type { Scp } from '../../core/ports/scp.ts';
+import { Association } from './association.ts';
+import { ScpAssociation } from './scp-association.ts';
+
+/** Numbers of associations, and times in milliseconds. */
+export interface ListenerLimits {
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number;
+  /** A peer that says nothing for so long is not waited for. */
+  readonly idle: number;
+  /** So long a PDU may be on its way: a peer that sends byte by byte does not hold an association for ever. */
+  readonly pdu: number;
+  /** So long an association may last. */
+  readonly total: number;
+}
+
+export const LIMITS: ListenerLimits = { connections: 64, idle: 120_000, pdu: 60_000, total: 24 * 3_600_000 };
+
+/** For TLS 1.2 or newer (PS3.15 B.9, B.10), in PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Whom peers' certificates have to be signed by; undefined: peers need none. */
+  readonly ca?: string;
+}
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0: one that the system picks. */
+  readonly port: number;
+  readonly tls?: ServerTls | undefined;
+  readonly limits?: Partial<ListenerLimits>;
+}
+
+const LOOK_EVERY = 1_000;
+/** When the listener ends, associations have so long to end by themselves (milliseconds). */
+const GRACE = 5_000;
+
+export class DimseListener {
+  private readonly scp: Scp;
+  private readonly limits: ListenerLimits;
+  private readonly server: net.Server;
+  private readonly open = new Map<Association, number>();
+  private timer: NodeJS.Timeout | undefined;
+  /** Connections that were closed because there were too many. */
+  refused = 0;
+
+  private constructor(scp: Scp, { tls: material, limits }: ListenerOptions) {
+    this.scp = scp;
+    this.limits = { ...LIMITS, ...limits };
+    this.server =
+      material === undefined
+        ? net.createServer({ noDelay: true })
+        : tls.createServer({
+            ...material,
+            minVersion: 'TLSv1.2',
+            requestCert: material.ca !== undefined,
+            rejectUnauthorized: material.ca !== undefined,
+            handshakeTimeout: 10_000,
+          });
+    this.server.maxConnections = this.limits.connections;
+    this.server.on('drop', () => this.refused++);
+    this.server.on(material === undefined ? 'connection' : 'secureConnection', (socket: net.Socket) =>
+      this.take(socket),
+    );
+    // A peer whose TLS fails has no association to end.
+    this.server.on('tlsClientError', (_, socket) => socket.destroy());
+  }
+
+  /** Begins to listen. Throws `cannot-listen`. */
+  static async open(scp: Scp, options: ListenerOptions): Promise<DimseListener> {
+    const listener = new DimseListener(scp, options);
+    const { host, port } = options;
+    await new Promise<void>((resolve, reject) => {
+      listener.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(ditagError('cannot-listen', { host, port, reason: error.code ?? error.message }, error)),
+      );
+      listener.server.listen({ host, port }, () => resolve());
+    });
+    listener.timer = setInterval(() => listener.look(), LOOK_EVERY);
+    return listener;
+  }
+
+  get port(): number {
+    return (this.server.address() as net.AddressInfo).port;
+  }
+
+  /** Associations that stand. */
+  get associations(): number {
+    return this.open.size;
+  }
+
+  /** Takes no more connections; associations may end by themselves for a while. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    const timer = setTimeout(() => {
+      for (const association of this.open.keys()) association.abort();
+    }, GRACE);
+    await closed;
+    clearTimeout(timer);
+    clearInterval(this.timer);
+  }
+
+  private take(socket: net.Socket): void {
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    const association = Association.accept(socket, address, new ScpAssociation(this.scp, address));
+    this.open.set(association, performance.now());
+    void association.closed.then(() => this.open.delete(association));
+  }
+
+  private look(): void {
+    const now = performance.now();
+    const { idle, pdu, total } = this.limits;
+    for (const [association, began] of this.open) {
+      const { heardAt, pduSince, name } = association;
+      const reason =
+        now - heardAt > idle
+          ? `nothing was heard of it for ${idle / 1000} s`
+          : pduSince !== undefined && now - pduSince > pdu
+            ? `a PDU took longer than ${pdu / 1000} s`
+            : now - began > total
+              ? `it lasted longer than ${total / 1000} s`
+              : undefined;
+      if (reason !== undefined) association.abort(ditagError('association-aborted', { peer: name, reason }));
+    }
+  }
+}

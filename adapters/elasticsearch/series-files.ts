@@ -1,0 +1,118 @@
+// The files of series, from the records of the folder chunks that have them. Many series are asked for together, and
+// what comes is put in the order asked for: so many at once that their files are no more than can be held.
+import type { Client } from '@elastic/elasticsearch';
+import { fileBatches, filesBySeries, seriesFile } from '../../core/instance/series-files.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import { chunkId } from './folder-document.ts';
+import { FolderReader } from './folder-reader.ts';
+import type { IndexNames } from './indices.ts';
+import { LONGEST_LISTED_UID } from './mappings.ts';
+import { allOf, anyOf, type Filter, SeriesReader } from './series-reader.ts';
+import { chunkOfPlace } from './series-state.ts';
+
+/** Series of one request. */
+const MOST_SERIES = 100;
+/** Files of the series whose chunks are read together; a series with more is read alone. */
+const MOST_FILES = 50_000;
+
+/** What the document of a series says of it. */
+interface KnownSeries {
+  readonly SeriesInstanceUID: string;
+  /** The one that speaks. */
+  readonly archive: string;
+  readonly instances: number;
+  /** Where its UID is too long to be found in the documents of chunks: the chunks that have it. */
+  readonly places: readonly string[];
+}
+
+/** The files of series, one after the other. */
+export async function* seriesFiles(
+  client: Client,
+  names: IndexNames,
+  series: readonly string[],
+): AsyncIterable<readonly SeriesFile[]> {
+  const [documents, folders] = await Promise.all([
+    SeriesReader.open(client, names.series),
+    FolderReader.open(client, names.folders),
+  ]);
+  try {
+    for (let at = 0; at < series.length; at += MOST_SERIES) {
+      const known = await knownSeries(documents, series.slice(at, at + MOST_SERIES));
+      for (const group of groupsOf(known)) {
+        const files = await filesOf(folders, group);
+        for (const { SeriesInstanceUID } of group) yield* fileBatches(files.get(SeriesInstanceUID)!);
+      }
+    }
+  } finally {
+    await Promise.all([documents.close(), folders.close()]);
+  }
+}
+
+/** Those of the series that are in the index, in the order given. */
+async function knownSeries(documents: SeriesReader, asked: readonly string[]): Promise<KnownSeries[]> {
+  const found = new Map<string, KnownSeries>();
+  const filter = { terms: { SeriesInstanceUID: [...asked] } };
+  // A page that is not full is the last.
+  const size = asked.length + 1;
+  const docValues = ['archive', 'instances', ...(asked.some(isUnlisted) ? ['places'] : [])];
+  const pages = documents.pages({ filter, docValues }, { first: size, others: size });
+  for await (const page of pages) {
+    for (const { SeriesInstanceUID, fields } of page) {
+      const instances = Number(fields['instances']![0]);
+      const places = isUnlisted(SeriesInstanceUID) ? fields['places']! : [];
+      found.set(SeriesInstanceUID, { SeriesInstanceUID, archive: fields['archive']![0]!, instances, places });
+    }
+  }
+  return asked.map((uid) => found.get(uid)).filter((one) => one !== undefined);
+}
+
+function* groupsOf(known: readonly KnownSeries[]): Iterable<KnownSeries[]> {
+  let group: KnownSeries[] = [];
+  let files = 0;
+  for (const one of known) {
+    if (group.length > 0 && files + one.instances > MOST_FILES) {
+      yield group;
+      group = [];
+      files = 0;
+    }
+    group.push(one);
+    files += one.instances;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function filesOf(folders: FolderReader, group: readonly KnownSeries[]): Promise<Map<string, SeriesFile[]>> {
+  const files = new Map(group.map(({ SeriesInstanceUID }) => [SeriesInstanceUID, [] as SeriesFile[]]));
+  const wanted = new Map<string, Set<string>>();
+  for (const { archive, SeriesInstanceUID } of group)
+    wanted.set(archive, (wanted.get(archive) ?? new Set()).add(SeriesInstanceUID));
+  const filters = [...wanted].map(chunksWith);
+  const unlisted = group.flatMap(chunksOfPlaces);
+  if (unlisted.length > 0) filters.push({ ids: { values: unlisted } });
+  for await (const chunk of folders.chunks(anyOf(filters))) {
+    const { record } = chunk;
+    for (const [uid, own] of filesBySeries(record, wanted.get(chunk.archive)!)) {
+      const list = files.get(uid)!;
+      for (const file of own) list.push(seriesFile(chunk, record, file));
+    }
+  }
+  return files;
+}
+
+/** Chunks of an archive that have any of the series. */
+export function chunksWith([archive, series]: readonly [archive: string, series: Iterable<string>]): Filter {
+  return allOf([{ term: { archive } }, { terms: { series: [...series] } }]);
+}
+
+function isUnlisted(uid: string): boolean {
+  return uid.length > LONGEST_LISTED_UID;
+}
+
+/** Ids of the chunks of the archive that speaks: that with the least number. */
+function chunksOfPlaces({ archive: name, places }: KnownSeries): string[] {
+  const chunks = places.map(chunkOfPlace).filter((chunk) => chunk !== undefined);
+  const least = Math.min(...chunks.map(({ number }) => number));
+  return chunks
+    .filter(({ number }) => number === least)
+    .map(({ number, folder, chunk }) => chunkId({ archive: { name, number }, folder, chunk }));
+}

@@ -1,0 +1,68 @@
+// The calls of node:fs that the instance store makes, as promises, and what it does with the bytes of open files. A file
+// is its descriptor.
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { StoreError } from '../../core/ports/instance-store.ts';
+
+export const PRIVATE_FILE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+/** Bytes. */
+const COMPARED_AT_A_TIME = 128 * 1024;
+
+/** The result of one call of node:fs. */
+export function call<T = void>(make: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    make((error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+}
+
+export function read(file: number, buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+  return call((done) => fs.read(file, buffer, offset, length, position, done));
+}
+
+export async function writeAll(file: number, pieces: readonly Buffer[], bytes: number): Promise<void> {
+  let rest = pieces;
+  for (let left = bytes; left > 0; ) {
+    let written = await call<number>((done) => fs.writev(file, rest, done));
+    left -= written;
+    if (left === 0) return;
+    // A disk that is nearly full takes a part.
+    let whole = 0;
+    while (written >= rest[whole]!.length) written -= rest[whole++]!.length;
+    rest = [rest[whole]!.subarray(written), ...rest.slice(whole + 1)];
+  }
+}
+
+export async function digestFrom(file: number, start: number, end: number): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(COMPARED_AT_A_TIME);
+  for (let at = start; at < end; ) {
+    const count = await read(file, buffer, 0, Math.min(buffer.length, end - at), at);
+    if (count === 0) throw new StoreError('failed', 'The file became shorter.');
+    hash.update(buffer.subarray(0, count));
+    at += count;
+  }
+  return hash.digest('hex');
+}
+
+export async function haveSameBytes(
+  a: number,
+  startA: number,
+  b: number,
+  startB: number,
+  length: number,
+): Promise<boolean> {
+  const [bytesA, bytesB] = [Buffer.allocUnsafe(COMPARED_AT_A_TIME), Buffer.allocUnsafe(COMPARED_AT_A_TIME)];
+  for (let at = 0; at < length; ) {
+    const wanted = Math.min(COMPARED_AT_A_TIME, length - at);
+    const [countA, countB] = await Promise.all([
+      read(a, bytesA, 0, wanted, startA + at),
+      read(b, bytesB, 0, wanted, startB + at),
+    ]);
+    const count = Math.min(countA, countB);
+    if (count === 0 || bytesA.compare(bytesB, 0, count, 0, count) !== 0) return false;
+    at += count;
+  }
+  return true;
+}

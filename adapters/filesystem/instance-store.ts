@@ -1,0 +1,74 @@
+// The port InstanceStore in a folder that holds two: `instances`, an archive of what is committed and of nothing else
+// (names: instance-store-names.ts), and `incoming` for what is on its way (own-folder.ts). Several processes may share
+// one store.
+import fs from 'node:fs';
+import { resolve } from 'node:path';
+import { ditagError } from '../../core/errors/errors.ts';
+import { failureCode } from '../../core/ports/archive-files.ts';
+import type { ArrivingInstance, IncomingFile, InstanceStore } from '../../core/ports/instance-store.ts';
+import { Incoming, type Surroundings } from './incoming-file.ts';
+import { IdentityReader } from './incoming-file-identity.ts';
+import { PRIVATE_FOLDER } from './instance-store-calls.ts';
+import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
+import { StoreFolders, syncFolderNow } from './store-folders.ts';
+
+export interface InstanceStoreOptions {
+  /** False: neither files nor folders are synced. For measuring only. */
+  readonly sync: boolean;
+}
+
+export class FilesystemInstanceStore implements InstanceStore {
+  private readonly around: Surroundings;
+  private readonly own: OwnFolder;
+  private readonly open = new Set<Incoming>();
+  private count = 0;
+
+  private constructor(around: Surroundings, own: OwnFolder) {
+    this.around = around;
+    this.own = own;
+  }
+
+  /** Opens the store in `folder`, which is made if need be, and removes what dead processes left in `incoming`. Throws `cannot-write`. */
+  static open(folder: string, { sync }: InstanceStoreOptions): FilesystemInstanceStore {
+    const [archive, incoming] = [resolve(folder, 'instances'), resolve(folder, 'incoming')];
+    try {
+      for (const path of [archive, incoming]) fs.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
+      // An archive whose own name is lost takes all with it.
+      if (sync) syncFolderNow(resolve(folder));
+      assertCanBeLinked(incoming, archive);
+      const folders = new StoreFolders(archive, sync);
+      const identities = new IdentityReader();
+      return new FilesystemInstanceStore({ sync, folders, identities }, takeOwnFolder(incoming));
+    } catch (error) {
+      throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
+    }
+  }
+
+  /** Absolute path of the archive of what is committed. */
+  get archive(): string {
+    return this.around.folders.archive;
+  }
+
+  begin(arriving: ArrivingInstance): IncomingFile {
+    const file = new Incoming(this.around, `${this.own.path}/${this.count++}`, arriving, () => this.open.delete(file));
+    this.open.add(file);
+    return file;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.open].map((file) => file.discard()));
+    this.own.remove();
+  }
+}
+
+/**
+ * Throws where one of the two is mounted by itself, or the archive cannot be written. Tried with a folder, which never
+ * gets a second name: EPERM says that all else was in order, and nothing came into the archive.
+ */
+function assertCanBeLinked(incoming: string, archive: string): void {
+  try {
+    fs.linkSync(incoming, `${archive}/incoming`);
+  } catch (error) {
+    if (failureCode(error) !== 'EPERM') throw error;
+  }
+}

@@ -1,0 +1,95 @@
+// The folders of the store's archive: made when they are needed, and synced once for all that wait for it.
+import fs from 'node:fs';
+import { failureCode } from '../../core/ports/archive-files.ts';
+import { call, PRIVATE_FOLDER } from './instance-store-calls.ts';
+
+/** Folders that are remembered as made. */
+const MOST_FOLDERS = 4096;
+
+export class StoreFolders {
+  /** Absolute path. */
+  readonly archive: string;
+  private readonly syncs: boolean;
+  private readonly made = new Map<string, Promise<void>>();
+  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly next = new Map<string, Promise<void>>();
+
+  constructor(archive: string, syncs: boolean) {
+    this.archive = archive;
+    this.syncs = syncs;
+  }
+
+  /** Makes the folder of a series in that of its study. Their names are synced then, whoever made them. */
+  make(study: string, folder: string): Promise<void> {
+    let made = this.made.get(folder);
+    if (made === undefined) {
+      if (this.made.size >= MOST_FOLDERS) this.made.clear();
+      made = this.makeAndSync(study, folder);
+      this.made.set(folder, made);
+      made.catch(() => this.made.delete(folder));
+    }
+    return made;
+  }
+
+  forget(folder: string): void {
+    this.made.delete(folder);
+  }
+
+  /** Resolves when a sync of the folder that began after this call has ended. */
+  sync(folder: string): Promise<void> {
+    if (!this.syncs) return Promise.resolve();
+    const before = this.underWay.get(folder);
+    if (before === undefined) return this.startSync(folder);
+    let next = this.next.get(folder);
+    if (next === undefined) {
+      next = before
+        .catch(() => {})
+        .then(() => {
+          this.next.delete(folder);
+          return this.startSync(folder);
+        });
+      this.next.set(folder, next);
+    }
+    return next;
+  }
+
+  private async makeAndSync(study: string, folder: string): Promise<void> {
+    await makeFolder(`${this.archive}/${study}`);
+    await makeFolder(`${this.archive}/${folder}`);
+    await Promise.all([this.sync(''), this.sync(study)]);
+  }
+
+  private startSync(folder: string): Promise<void> {
+    const sync = syncFolder(`${this.archive}/${folder}`).finally(() => {
+      if (this.underWay.get(folder) === sync) this.underWay.delete(folder);
+    });
+    this.underWay.set(folder, sync);
+    return sync;
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await call((done) => fs.mkdir(path, PRIVATE_FOLDER, done));
+  } catch (error) {
+    if (failureCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await call<number>((done) => fs.open(path, fs.constants.O_RDONLY, done));
+  try {
+    await call((done) => fs.fsync(folder, done));
+  } finally {
+    await call((done) => fs.close(folder, done));
+  }
+}
+
+export function syncFolderNow(path: string): void {
+  const folder = fs.openSync(path, fs.constants.O_RDONLY);
+  try {
+    fs.fsyncSync(folder);
+  } finally {
+    fs.closeSync(folder);
+  }
+}

@@ -1,0 +1,106 @@
+// The files of series, from the records of the folder rows that have them. A record is decoded for several of the
+// series at once, since those that are asked for together often lie together.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { typedPath } from '../../core/instance/byte-path.ts';
+import { nameHash } from '../../core/instance/folder-chunks.ts';
+import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
+import { fileBatches, filesBySeries, type RecordPlace, seriesFile } from '../../core/instance/series-files.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import { FolderTree } from './folder-tree.ts';
+
+/** Series for which a record is decoded at once. */
+const TOGETHER = 100;
+/** Files that are kept for series whose turn comes later. */
+const MOST_KEPT = 50_000;
+
+/** The files of series, one after the other. */
+export function* seriesFiles(database: DatabaseSync, series: readonly string[]): Iterable<readonly SeriesFile[]> {
+  const reader = new SeriesFileReader(database);
+  for (let at = 0; at < series.length; at += TOGETHER) yield* reader.filesOf(series.slice(at, at + TOGETHER));
+}
+
+/** A folder row that has files of a series. */
+interface PartRow {
+  readonly id: number;
+  readonly parent: number;
+  readonly bits: number;
+}
+
+class SeriesFileReader {
+  private readonly database: DatabaseSync;
+  private readonly sql: Record<'find' | 'parts' | 'record', StatementSync>;
+  private readonly trees = new Map<number, FolderTree>();
+  /** Files of later series in records that were decoded already, by `keptKey`. */
+  private readonly kept = new Map<string, readonly SeriesFile[]>();
+  private keptFiles = 0;
+
+  constructor(database: DatabaseSync) {
+    this.database = database;
+    const sql = (text: string) => database.prepare(text);
+    this.sql = {
+      // Of a series in several archives one row is not hidden: that of the archive which speaks.
+      find: sql(
+        'SELECT s.id, s.archive, a.name FROM series s JOIN archive a ON a.id = s.archive WHERE s.hash = ? AND s.uid = ? AND s.hidden = 0 AND s.slot >= 0',
+      ),
+      parts: sql('SELECT f.id, f.parent, f.bits FROM part p JOIN folder f ON f.id = p.folder WHERE p.series = ?'),
+      record: sql('SELECT record FROM folder WHERE id = ?'),
+    };
+  }
+
+  *filesOf(group: readonly string[]): Iterable<readonly SeriesFile[]> {
+    for (const [i, uid] of group.entries()) {
+      const row = this.sql.find.get(nameHash(uid), uid) as { id: number; archive: number; name: string } | undefined;
+      if (row === undefined) continue;
+      const tree = this.treeOf(row.archive);
+      const archive = typedPath(row.name);
+      const files: SeriesFile[] = [];
+      for (const { id, parent, bits } of this.sql.parts.all(row.id) as unknown as PartRow[]) {
+        const place = { archive, folder: tree.pathOf(bits === 0 ? id : parent) };
+        const own = this.taken(id, uid) ?? this.read(id, place, group.slice(i));
+        for (const file of own) files.push(file);
+      }
+      yield* fileBatches(files);
+    }
+    this.kept.clear();
+    this.keptFiles = 0;
+  }
+
+  private treeOf(archive: number): FolderTree {
+    let tree = this.trees.get(archive);
+    if (tree === undefined) {
+      tree = new FolderTree(this.database, archive, false);
+      this.trees.set(archive, tree);
+    }
+    return tree;
+  }
+
+  private taken(id: number, uid: string): readonly SeriesFile[] | undefined {
+    const key = keptKey(id, uid);
+    const files = this.kept.get(key);
+    if (files === undefined) return undefined;
+    this.kept.delete(key);
+    this.keptFiles -= files.length;
+    return files;
+  }
+
+  /** The files of the first series; those of the others are kept, as long as there is room. */
+  private read(id: number, place: RecordPlace, series: readonly string[]): readonly SeriesFile[] {
+    const record = decodeFolderRecord((this.sql.record.get(id) as { record: Uint8Array }).record);
+    let first: readonly SeriesFile[] = [];
+    for (const [uid, entries] of filesBySeries(record, new Set(series))) {
+      const isFirst = uid === series[0];
+      if (!isFirst && (this.kept.has(keptKey(id, uid)) || this.keptFiles + entries.length > MOST_KEPT)) continue;
+      const files = entries.map((entry) => seriesFile(place, record, entry));
+      if (isFirst) first = files;
+      else {
+        this.kept.set(keptKey(id, uid), files);
+        this.keptFiles += files.length;
+      }
+    }
+    return first;
+  }
+}
+
+function keptKey(folder: number, uid: string): string {
+  return `${folder} ${uid}`;
+}

@@ -1,0 +1,173 @@
+// `ditag send`: sends the series of a list to the PACS, and says what became of every instance.
+import fs from 'node:fs';
+import path from 'node:path';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { shownPath } from '../../core/instance/byte-path.ts';
+import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
+import { csvLine } from '../../core/query/csv.ts';
+import { BadList, type Chunks, readColumns, readSeriesList } from '../../core/query/series-list.ts';
+import type { CommandContext, ExitCode } from '../command.ts';
+import { threadCount } from '../options.ts';
+import { progressReporter } from '../reporters/progress.ts';
+import { SendCounts } from '../reporters/send-summary.ts';
+import { grouped } from '../reporters/statistics-text.ts';
+import type { PacsOptions } from '../workspaces/pacs.ts';
+
+export interface SendOptions extends PacsOptions {
+  readonly input?: string;
+  readonly threads?: string;
+  readonly results?: string;
+  readonly retry?: string;
+  readonly quiet?: boolean;
+}
+
+const THREADS = 4;
+const RESULT_COLUMNS = [
+  'SeriesInstanceUID',
+  'SOPInstanceUID',
+  'SOPClassUID',
+  'outcome',
+  'status',
+  'reason',
+  'bytes',
+  'archive',
+  'path',
+] as const;
+
+export async function send(options: SendOptions, context: CommandContext): Promise<ExitCode> {
+  const { workspace, pacs, stdin, stderr } = context;
+  const quiet = options.quiet === true;
+  const threads = threadCount(options.threads) ?? THREADS;
+  const settings = pacs.settings(options);
+  const earlier = options.retry === undefined ? undefined : await readEarlier(options.retry);
+  const series = await listOf(options, earlier, stdin);
+  const { signal } = context;
+  using results = options.results === undefined ? undefined : new ResultsFile(options.results, options.retry);
+  try {
+    await pacs.echo(settings);
+  } catch (error) {
+    // It may take instances all the same.
+    if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
+    stderr.write(`${error.message} Its settings are not kept.\n`);
+  }
+  const progress = progressReporter(stderr, quiet);
+  const counts = new SendCounts();
+  let begun = 0;
+  try {
+    await workspace.send({
+      series,
+      peer: pacs.peer(settings),
+      threads,
+      skip: (SOPInstanceUID) => earlier?.sent.has(SOPInstanceUID) === true,
+      onSeries: () => begun++,
+      onResult: (result) => {
+        counts.add(result);
+        results?.add(result);
+        const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
+        progress.update({ step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent });
+      },
+      signal,
+    });
+  } finally {
+    progress.stop();
+  }
+  const { aetitle, destination, port } = settings;
+  if (!quiet) stderr.write(counts.summary(series.length, `${aetitle} at ${destination}:${port}`));
+  stderr.write(counts.reasons());
+  if (signal.aborted) {
+    const again = options.results === undefined ? '' : `; --retry ${options.results} leaves out what was stored`;
+    stderr.write(`Interrupted: the rest was not sent. Run the same command again${again}.\n`);
+    return 130;
+  }
+  return counts.notSent === 0 ? 0 : 1;
+}
+
+/** The results of an earlier run. */
+interface Earlier {
+  /** Series of which something was not stored. */
+  readonly series: readonly string[];
+  /** Instances that were stored. */
+  readonly sent: ReadonlySet<string>;
+}
+
+async function readEarlier(file: string): Promise<Earlier> {
+  const series = new Set<string>();
+  const sent = new Set<string>();
+  await reading(file, () =>
+    readColumns(
+      fs.createReadStream(file),
+      ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'],
+      ([SeriesInstanceUID, SOPInstanceUID, outcome]) => {
+        if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
+        // A copy says nothing of the file that was to be sent.
+        else if (outcome !== 'copy') sent.add(SOPInstanceUID!);
+      },
+    ),
+  );
+  return { series: [...series], sent };
+}
+
+/** The list of --input or stdin; with --retry alone, the series of which something was not stored. */
+async function listOf(
+  { input }: SendOptions,
+  earlier: Earlier | undefined,
+  stdin: NodeJS.ReadStream,
+): Promise<readonly string[]> {
+  if (input === undefined && earlier !== undefined) return earlier.series;
+  if (input !== undefined && input !== '-') return reading(input, () => readSeriesList(fs.createReadStream(input)));
+  if (stdin.isTTY) throw ditagError('no-input', {});
+  return reading('standard input', () => readSeriesList(stdin as Chunks));
+}
+
+async function reading<T>(source: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof BadList) {
+      throw ditagError('bad-series-list', { source, reason: error.message, column: error.column }, error);
+    }
+    throw ditagError('cannot-read', { path: source, reason: (error as Error).message }, error);
+  }
+}
+
+/** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */
+class ResultsFile implements Disposable {
+  private readonly file: string;
+  private readonly handle: number;
+
+  constructor(file: string, retry: string | undefined) {
+    this.file = file;
+    if (retry !== undefined && path.resolve(retry) === path.resolve(file)) {
+      const allowed = 'name another file than --retry has, which is still needed';
+      throw ditagError('bad-option', { option: '--results', value: file, allowed });
+    }
+    this.handle = this.writing(() => fs.openSync(file, 'w', 0o600));
+    this.write(csvLine(RESULT_COLUMNS));
+  }
+
+  add({ SeriesInstanceUID, file, outcome, status, reason, bytes }: SendResult): void {
+    const statusNumber = status === undefined ? '' : `${status.toString(16).toUpperCase().padStart(4, '0')}H`;
+    const { SOPInstanceUID = '', SOPClassUID = '', archive = '', path: own = '' } = file ?? {};
+    const size = bytes === 0 ? '' : String(bytes);
+    const places = [shownPath(archive), shownPath(own)];
+    this.write(
+      csvLine([SeriesInstanceUID, SOPInstanceUID, SOPClassUID, outcome, statusNumber, reason, size, ...places]),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.handle);
+  }
+
+  private write(text: string): void {
+    this.writing(() => fs.writeSync(this.handle, text));
+  }
+
+  private writing<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw ditagError('cannot-write', { path: this.file, reason: (error as Error).message }, error);
+    }
+  }
+}

@@ -1,0 +1,321 @@
+// The stage that sends instances to a peer: over several associations at a time, each instance with exactly one outcome,
+// whatever happens to peer, associations and files. What may pass is tried again, with pauses that grow.
+import type { Buffer } from 'node:buffer';
+import { allUids } from '../dicom/dictionary.ts';
+import { ReEncodeError, reEncode } from '../dicom/re-encode.ts';
+import { isTemporary, isWarning, statusText } from '../dimse/reasons.ts';
+import { DitagError } from '../errors/errors.ts';
+import type { SendOutcome, SendResult } from '../instance/send-outcome.ts';
+import type { InstanceFiles } from '../ports/instance-files.ts';
+import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
+import type { StoreAssociation, StoreContext, StorePeer } from '../ports/store-peer.ts';
+import { type OutgoingInstance, openOutgoing, Unsendable } from './outgoing-instance.ts';
+import { chooseSyntax, isProposed, StoreContexts } from './store-contexts.ts';
+
+export interface SendPorts {
+  readonly index: Pick<InstanceIndex, 'instancesOf'>;
+  readonly files: InstanceFiles;
+  readonly peer: StorePeer;
+}
+
+export interface SendOptions {
+  /** Associations at a time. */
+  readonly threads: number;
+  /** Instances that are not to be sent: they have no outcome. */
+  readonly skip?: (SOPInstanceUID: string) => boolean;
+  /** Called with every outcome, as it is known. */
+  readonly onResult: (result: SendResult) => void;
+  /** Called when all instances of a series have been given to an association. */
+  readonly onSeries?: () => void;
+  /** Ends it when what is under way is done. */
+  readonly signal: AbortSignal;
+  /** Pauses before something is tried again (milliseconds); as many attempts more. */
+  readonly pauses?: readonly number[];
+}
+
+const PAUSES = [1_000, 2_000, 4_000, 8_000, 16_000];
+/** An instance over which so many associations more were lost is left: it may be what the peer cannot bear. */
+const MOST_LOSSES = 2;
+/** Series whose files are looked up together. */
+const SERIES_AT_ONCE = 100;
+
+/** Files of one instance: the first is sent, the next one where that is gone. */
+type Copies = readonly SeriesFile[];
+
+/** Sends all instances of these series. Resolves when each has its outcome, or `signal` has aborted. */
+export async function sendInstances(series: readonly string[], ports: SendPorts, options: SendOptions): Promise<void> {
+  await new Sending(series, ports, options).run();
+}
+
+class Sending {
+  private readonly ports: SendPorts;
+  private readonly options: SendOptions;
+  private readonly instances: AsyncIterator<Copies>;
+  private readonly contexts = new StoreContexts();
+  /** Given back by those who have lost their association. */
+  private readonly returned: OutgoingInstance[] = [];
+  private taking: Promise<unknown> = Promise.resolve();
+  /** Senders that have an association, or may still get one. */
+  private senders = 0;
+  /** Why a sender got no association any more, however often it tried. */
+  private lost: DitagError | undefined;
+  /** The peer took no further association. */
+  private wasFull = false;
+
+  constructor(series: readonly string[], ports: SendPorts, options: SendOptions) {
+    this.ports = ports;
+    this.options = options;
+    this.instances = instancesToSend(series, ports, options)[Symbol.asyncIterator]();
+  }
+
+  async run(): Promise<void> {
+    const { threads } = this.options;
+    this.senders = threads;
+    await Promise.all(Array.from({ length: threads }, () => this.send()));
+    // The peer had room for fewer: what was given back goes when the others have made room.
+    while (this.returned.length > 0 && this.wasFull && this.lost === undefined) {
+      this.senders = 1;
+      await this.send();
+    }
+    for (let next = await this.next(); next !== undefined; next = await this.next()) await this.giveUp(next);
+  }
+
+  /** One association at a time, until nothing is left. The next file is opened while one is on its way. */
+  private async send(): Promise<void> {
+    const sender = new Sender(this.ports.peer, this.contexts, this.options);
+    let ahead = this.next();
+    try {
+      for (let instance = await ahead; instance !== undefined; instance = await ahead) {
+        ahead = this.next();
+        ahead.catch(() => {});
+        const loss = await this.sendOne(instance, sender);
+        if (loss === undefined) continue;
+        if (loss.isFull) this.wasFull = true;
+        else this.lost = loss.why;
+        // The others go on with it, while there are others.
+        this.returned.push(instance);
+        const opened = await ahead;
+        if (opened !== undefined) this.returned.push(opened);
+        return;
+      }
+    } finally {
+      this.senders--;
+      await sender.end();
+    }
+  }
+
+  /** Gives why there is no association for it; undefined where it has its outcome. */
+  private async sendOne(instance: OutgoingInstance, sender: Sender): Promise<NoAssociation | undefined> {
+    try {
+      const outcome = await sender.store(instance, this.senders > 1);
+      this.tell(instance, outcome);
+    } catch (error) {
+      if (error instanceof NoAssociation) return error;
+      throw error;
+    }
+    await instance.close();
+    return undefined;
+  }
+
+  private async giveUp(instance: OutgoingInstance): Promise<void> {
+    await instance.close();
+    // Without a reason it was interrupted: then it has no outcome.
+    if (this.lost !== undefined)
+      this.tell(instance, { outcome: 'failed', status: undefined, reason: this.lost.message });
+  }
+
+  private tell({ file, bytes }: OutgoingInstance, outcome: Outcome): void {
+    const isSent = outcome.outcome === 'stored' || outcome.outcome === 'warning';
+    this.options.onResult({ SeriesInstanceUID: file.SeriesInstanceUID, file, ...outcome, bytes: isSent ? bytes : 0 });
+  }
+
+  /** The next file that can be opened; the others have their outcome. */
+  private next(): Promise<OutgoingInstance | undefined> {
+    const next = this.taking.then(async () => {
+      const { signal, onResult } = this.options;
+      for (;;) {
+        const returned = this.returned.pop();
+        if (returned !== undefined) return returned;
+        if (signal.aborted) return undefined;
+        const { value: copies, done } = await this.instances.next();
+        if (done === true) return undefined;
+        for (const [n, file] of copies.entries()) {
+          const base = { SeriesInstanceUID: file.SeriesInstanceUID, file, status: undefined, bytes: 0 };
+          try {
+            const opened = await openOutgoing(file, this.ports.files);
+            this.contexts.need(file.SOPClassUID, opened.transferSyntax);
+            const reason = 'the same instance stands in another file, which was sent';
+            for (const copy of copies.slice(n + 1)) onResult({ ...base, file: copy, outcome: 'copy', reason });
+            return opened;
+          } catch (error) {
+            if (!(error instanceof Unsendable)) throw error;
+            onResult({ ...base, outcome: error.outcome, reason: error.message });
+          }
+        }
+      }
+    });
+    this.taking = next.catch(() => {});
+    return next;
+  }
+}
+
+type Outcome = Pick<SendResult, 'outcome' | 'status' | 'reason'>;
+
+/** No association is to be had. */
+class NoAssociation extends Error {
+  readonly why: DitagError;
+  /** The peer takes no further one, beside those that others have. */
+  readonly isFull: boolean;
+
+  constructor(why: DitagError, isFull: boolean) {
+    super(why.message);
+    this.why = why;
+    this.isFull = isFull;
+  }
+}
+
+/** Sends over one association at a time. */
+class Sender {
+  private readonly peer: StorePeer;
+  private readonly contexts: StoreContexts;
+  private readonly pauses: readonly number[];
+  private readonly signal: AbortSignal;
+  private association: StoreAssociation | undefined;
+  private proposal: readonly StoreContext[] = [];
+
+  constructor(peer: StorePeer, contexts: StoreContexts, { pauses = PAUSES, signal }: SendOptions) {
+    this.peer = peer;
+    this.contexts = contexts;
+    this.pauses = pauses;
+    this.signal = signal;
+  }
+
+  /** Sends one instance. Throws NoAssociation. @param hasOthers whether others send to the same peer */
+  async store(instance: OutgoingInstance, hasOthers: boolean): Promise<Outcome> {
+    for (let attempt = 0; ; attempt++) {
+      const association = await this.associate(instance, hasOthers);
+      try {
+        const outcome = await storeOver(association, instance);
+        const isLast = attempt >= this.pauses.length || this.signal.aborted;
+        if (outcome.status === undefined || !isTemporary(outcome.status) || isLast) return outcome;
+      } catch (error) {
+        association.abort();
+        this.association = undefined;
+        const reason = (error as Error).message;
+        if (error instanceof Unsendable) return { outcome: error.outcome, status: undefined, reason };
+        if (error instanceof ReEncodeError)
+          return { outcome: 'failed', status: undefined, reason: `it cannot be re-encoded: ${reason}` };
+        if (!(error instanceof DitagError)) throw error;
+        const isLast = attempt >= Math.min(MOST_LOSSES, this.pauses.length) || this.signal.aborted;
+        if (isLast) return { outcome: 'failed', status: undefined, reason };
+      }
+      await pause(this.pauses[attempt]!, this.signal);
+    }
+  }
+
+  async end(): Promise<void> {
+    // All that was sent has been answered: how the association ends changes nothing.
+    await this.association?.release().catch(() => {});
+  }
+
+  private async associate({ file, transferSyntax }: OutgoingInstance, hasOthers: boolean): Promise<StoreAssociation> {
+    const { association } = this;
+    if (association?.isOpen === true && isProposed(this.proposal, file.SOPClassUID, transferSyntax)) return association;
+    await this.end();
+    this.association = undefined;
+    for (let attempt = 0; ; attempt++) {
+      this.contexts.need(file.SOPClassUID, transferSyntax);
+      this.proposal = this.contexts.proposal();
+      try {
+        this.association = await this.peer.open(this.proposal);
+        return this.association;
+      } catch (error) {
+        if (!(error instanceof DitagError)) throw error;
+        // A peer that takes no further association takes instances over those that it has.
+        const isFull = hasOthers && error.code === 'association-rejected';
+        if (isFull || attempt >= this.pauses.length || this.signal.aborted) throw new NoAssociation(error, isFull);
+        await pause(this.pauses[attempt]!, this.signal);
+      }
+    }
+  }
+}
+
+async function storeOver(association: StoreAssociation, instance: OutgoingInstance): Promise<Outcome> {
+  const { file, transferSyntax: own } = instance;
+  const { SOPClassUID, SOPInstanceUID } = file;
+  const accepted = association.accepted(SOPClassUID);
+  const chosen = chooseSyntax(own, accepted);
+  if (chosen === undefined)
+    return { outcome: 'refused', status: undefined, reason: refusal(SOPClassUID, own.name, accepted) };
+  const dataSet = instance.dataSet();
+  const sent = chosen === own ? dataSet : reEncode(iterate(dataSet), own, chosen);
+  const status = await association.store({ SOPClassUID, SOPInstanceUID, transferSyntax: chosen.uid }, sent);
+  return { outcome: outcomeOf(status), status, reason: status === 0 ? '' : statusText(status) };
+}
+
+function outcomeOf(status: number): SendOutcome {
+  if (status === 0) return 'stored';
+  return isWarning(status) ? 'warning' : 'refused';
+}
+
+function refusal(SOPClassUID: string, syntax: string, accepted: readonly string[]): string {
+  const name = allUids().get(SOPClassUID)?.name ?? `SOP class ${SOPClassUID}`;
+  if (accepted.length === 0) return `the peer does not take ${name} in ${syntax}`;
+  return `the peer does not take ${name} in ${syntax}, and ditag does not decompress`;
+}
+
+async function* iterate(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  yield* pieces;
+}
+
+/** The instances of these series, each with all its files. A series that has none is told. */
+async function* instancesToSend(
+  series: readonly string[],
+  { index }: SendPorts,
+  { skip, onResult, onSeries, signal }: SendOptions,
+): AsyncIterable<Copies> {
+  for (let at = 0; at < series.length && !signal.aborted; at += SERIES_AT_ONCE) {
+    const asked = series.slice(at, at + SERIES_AT_ONCE);
+    for await (const { SeriesInstanceUID, copies } of bySeries(asked, index)) {
+      if (copies.size === 0) {
+        const reason = 'the series is not in the index';
+        onResult({ SeriesInstanceUID, file: undefined, outcome: 'not-indexed', status: undefined, reason, bytes: 0 });
+      }
+      for (const [SOPInstanceUID, files] of copies) if (skip?.(SOPInstanceUID) !== true) yield files;
+      onSeries?.();
+    }
+  }
+}
+
+async function* bySeries(asked: readonly string[], index: SendPorts['index']) {
+  let copies = new Map<string, SeriesFile[]>();
+  let next = 0;
+  for await (const files of index.instancesOf(asked)) {
+    for (const file of files) {
+      for (; asked[next] !== file.SeriesInstanceUID; next++) {
+        yield { SeriesInstanceUID: asked[next]!, copies };
+        copies = new Map();
+      }
+      const known = copies.get(file.SOPInstanceUID);
+      if (known === undefined) copies.set(file.SOPInstanceUID, [file]);
+      else known.push(file);
+    }
+  }
+  for (; next < asked.length; next++) {
+    yield { SeriesInstanceUID: asked[next]!, copies };
+    copies = new Map();
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
+  });
+}

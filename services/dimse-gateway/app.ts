@@ -1,0 +1,151 @@
+// The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, and sees to it that they come
+// into the index. The same in a cluster and on one machine.
+import { statusText } from '../../core/dimse/reasons.ts';
+import {
+  type InstanceStore,
+  type StoredInstance,
+  StoreError,
+  type StoreFailure,
+} from '../../core/ports/instance-store.ts';
+import type { AdmittedPeer, Caller, PeerRight, Receiving, Refusal, Scp } from '../../core/ports/scp.ts';
+
+/** A peer of the configuration. */
+export interface GatewayPeer {
+  readonly aeTitle: string;
+  /** Addresses from which it may call; undefined: any. */
+  readonly addresses: ReadonlySet<string> | undefined;
+  readonly rights: ReadonlySet<PeerRight>;
+  /** Associations at a time. */
+  readonly associations: number;
+}
+
+export interface GatewayOptions {
+  /** Own AE title; a peer that calls another one is refused. */
+  readonly aeTitle: string;
+  /** By AE title. Who is not among them is refused. */
+  readonly peers: ReadonlyMap<string, GatewayPeer>;
+  /** Associations of all peers at a time. */
+  readonly associations: number;
+}
+
+export interface GatewayPorts {
+  readonly store: InstanceStore;
+  /** Is told of each instance that was stored. */
+  readonly received: (instance: StoredInstance) => void;
+  readonly log: GatewayLog;
+}
+
+/** What the gateway tells: AE titles, addresses, counts and outcomes; never values of a data set. */
+export interface GatewayLog {
+  info(details: Readonly<Record<string, unknown>>, message: string): void;
+  warn(details: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** Statuses of PS3.4 table B.2-1 and PS3.7 annex C. */
+const STATUS: Readonly<Record<StoreFailure, number>> = { identity: 0xa900, 'no-space': 0xa700, failed: 0x0110 };
+const SUCCESS = 0x0000;
+
+export class Gateway implements Scp {
+  private readonly ports: GatewayPorts;
+  private readonly options: GatewayOptions;
+  private readonly associations = new Map<string, number>();
+  private all = 0;
+  /** What was done since the start. */
+  readonly counts = { associations: 0, refused: 0, stored: 0, failed: 0, bytes: 0 };
+
+  constructor(ports: GatewayPorts, options: GatewayOptions) {
+    this.ports = ports;
+    this.options = options;
+  }
+
+  admit(caller: Caller): AdmittedPeer | Refusal {
+    const refusal = this.refusal(caller);
+    if (refusal !== undefined) {
+      this.counts.refused++;
+      this.ports.log.warn({ ...caller, refusal }, 'association refused');
+      return refusal;
+    }
+    const { aeTitle, rights } = this.options.peers.get(caller.callingAETitle)!;
+    this.counts.associations++;
+    this.all++;
+    this.associations.set(aeTitle, (this.associations.get(aeTitle) ?? 0) + 1);
+    return new Admitted(caller, rights, this.ports, this.counts, () => {
+      this.all--;
+      this.associations.set(aeTitle, this.associations.get(aeTitle)! - 1);
+    });
+  }
+
+  private refusal({ callingAETitle, calledAETitle, address }: Caller): Refusal | undefined {
+    const { aeTitle, peers, associations } = this.options;
+    const peer = peers.get(callingAETitle);
+    if (peer === undefined || peer.addresses?.has(address) === false) return 'calling-not-known';
+    if (calledAETitle !== aeTitle) return 'called-not-known';
+    const own = this.associations.get(callingAETitle) ?? 0;
+    return this.all >= associations || own >= peer.associations ? 'too-many' : undefined;
+  }
+}
+
+class Admitted implements AdmittedPeer {
+  readonly rights: ReadonlySet<PeerRight>;
+  private readonly caller: Caller;
+  private readonly ports: GatewayPorts;
+  private readonly counts: Gateway['counts'];
+  private readonly leave: () => void;
+  private readonly began = performance.now();
+  private readonly outcomes = new Map<string, number>();
+  private bytes = 0;
+
+  constructor(
+    caller: Caller,
+    rights: ReadonlySet<PeerRight>,
+    ports: GatewayPorts,
+    counts: Gateway['counts'],
+    leave: () => void,
+  ) {
+    this.caller = caller;
+    this.rights = rights;
+    this.ports = ports;
+    this.counts = counts;
+    this.leave = leave;
+  }
+
+  receive(arriving: Parameters<InstanceStore['begin']>[0]): Receiving {
+    const file = this.ports.store.begin(arriving);
+    return {
+      write: (bytes) => file.write(bytes),
+      drained: () => file.drained(),
+      lost: () => void file.discard(),
+      end: async () => {
+        try {
+          const stored = await file.commit();
+          this.count(stored.outcome);
+          this.bytes += stored.bytes;
+          this.counts.stored++;
+          this.counts.bytes += stored.bytes;
+          this.ports.received(stored);
+          return SUCCESS;
+        } catch (error) {
+          const status = STATUS[error instanceof StoreError ? error.reason : 'failed'];
+          const kind = error instanceof StoreError ? error.reason : 'unexpected';
+          this.counts.failed++;
+          this.count(statusText(status));
+          this.ports.log.warn({ callingAETitle: this.caller.callingAETitle, kind }, 'an instance was not stored');
+          return status;
+        }
+      },
+    };
+  }
+
+  /** The line of the audit: who, what, how many, and how it ended. */
+  ended(reason: string | undefined): void {
+    this.leave();
+    const seconds = Math.round(performance.now() - this.began) / 1000;
+    const received = Object.fromEntries(this.outcomes);
+    const end = reason === undefined ? { end: 'released' } : { end: 'aborted', reason };
+    this.ports.log.info({ ...this.caller, received, bytes: this.bytes, seconds, ...end }, 'association ended');
+  }
+
+  private count(outcome: string): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+  }
+}

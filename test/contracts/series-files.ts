@@ -1,0 +1,170 @@
+// The contract of InstanceIndex.instancesOf: which files it gives of which series, and in which order.
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import type { InstanceIndex, SeriesFile } from '../../core/ports/instance-index.ts';
+import { makeQuery } from '../../core/query/query.ts';
+import { archivesAfter, cutFolder, type Scan, type ScannedFile, scannedChunk } from './scans.ts';
+
+const MOST_OF_A_BATCH = 5000;
+const [CT, MR] = ['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.4'];
+
+let instances = 0;
+
+function file(name: string, SeriesInstanceUID: string, more: Partial<ScannedFile> = {}): ScannedFile {
+  const n = ++instances;
+  return {
+    name,
+    SeriesInstanceUID,
+    SOPInstanceUID: `1.9.${n}`,
+    SOPClassUID: n % 3 === 0 ? CT : MR,
+    size: 500_000 + n * 7,
+    mtime: 1_577_880_000_000_000 + n,
+    ...more,
+  };
+}
+
+const many = (count: number, uid: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => file(`IM${i}`, uid(i)));
+/** Files of two series that fill a folder. */
+const flat = many(12_100, (i) => (i % 40 === 0 ? 'flat.2' : 'flat.1'));
+const crowd = many(1100, (i) => `crowd.${i % 1050}`);
+
+const plain = scannedChunk('plain', [
+  file('a', 'plain.1'),
+  file('b', 'plain.2'),
+  { name: 'notes.txt' },
+  file('c', 'plain.1', { mtime: -1, size: 0 }),
+  file('1.9.77.dcm', 'plain.1', { SOPInstanceUID: '1.9.77' }),
+]);
+/** Names that come in another order as whole paths than component by component. */
+const spread = [
+  scannedChunk('', [file('b', 'spread'), file('z', 'spread')]),
+  scannedChunk('b', [file('a', 'spread'), file('d', 'spread')]),
+  scannedChunk('b/c', [file('x', 'spread')]),
+  scannedChunk('b-d', [file('y', 'spread')]),
+];
+const bytes = scannedChunk('f\xe4/\xc3\xa9', [file('IM\xff\x01', 'bytes'), file('\x80', 'bytes'), file('~', 'bytes')]);
+const folders = Array.from({ length: 300 }, (_, i) => scannedChunk(`many/${i}`, [file(`f${i % 7}`, 'folders')]));
+/** Longer than any UID may be. */
+const LONG = `1.${'2'.repeat(2000)}`;
+const long = [scannedChunk('long', [file('b', LONG)]), scannedChunk('long/er', [file('a', LONG), file('c', 'short')])];
+const rest = [plain, ...long, ...spread, bytes, ...folders, scannedChunk('crowd', crowd)];
+
+const FIRST: Scan = {
+  archive: '/first',
+  chunks: [...rest, ...cutFolder('flat', flat, 2), scannedChunk('both', [file('1', 'both'), file('2', 'both')])],
+};
+const SECOND: Scan = {
+  archive: '/second',
+  append: true,
+  chunks: [
+    scannedChunk('copy', [file('0', LONG), file('1', 'both'), file('2', 'plain.1'), file('3', 'second')]),
+    scannedChunk('more', [file('0', 'both')]),
+  ],
+};
+
+/** Files of a series come and go, folders are cut, and the archive that speaks is another one. */
+const CHANGED: Scan = {
+  archive: '/first',
+  append: true,
+  chunks: [
+    scannedChunk('plain', [file('a', 'plain.1'), file('b', 'plain.1'), file('new', 'plain.3')]),
+    scannedChunk('', []),
+    ...spread.slice(1),
+    bytes,
+    ...long,
+    ...cutFolder('crowd', crowd, 1),
+    ...cutFolder('flat', flat.slice(6000), 3),
+    scannedChunk('moved', [file('0', 'folders')]),
+  ],
+};
+
+function byComponents(a: string, b: string): number {
+  const [x, y] = [a, b].map((path) => path.split('/'));
+  for (let i = 0; i < Math.min(x!.length, y!.length); i++) if (x![i] !== y![i]) return x![i]! < y![i]! ? -1 : 1;
+  return x!.length - y!.length;
+}
+
+/** What the files of a series are after some scans. */
+function filesAfter(scans: readonly Scan[], uid: string): SeriesFile[] {
+  for (const [archive, chunks] of archivesAfter(scans)) {
+    const found = chunks.flatMap(({ folder, files }) =>
+      files
+        .filter((each) => uid !== '' && each.SeriesInstanceUID === uid)
+        .map(({ name, ...of }) => ({ ...of, archive, path: folder === '' ? name : `${folder}/${name}` })),
+    );
+    if (found.length > 0) return found.sort((a, b) => byComponents(a.path, b.path));
+  }
+  return [];
+}
+
+const CROWD = Array.from({ length: 1050 }, (_, i) => `crowd.${(i * 389) % 1050}`);
+const ASKED = [
+  'bytes',
+  'flat.2',
+  'unknown',
+  'folders',
+  ...CROWD,
+  'plain.2',
+  LONG,
+  'both',
+  'flat.1',
+  'spread',
+  'plain.3',
+  'second',
+  '',
+  'plain.1',
+  'bytes',
+];
+
+async function taken(index: InstanceIndex, series: readonly string[]): Promise<(readonly SeriesFile[])[]> {
+  const batches: (readonly SeriesFile[])[] = [];
+  for await (const batch of index.instancesOf(series)) batches.push(batch);
+  return batches;
+}
+
+async function holds(index: InstanceIndex, scans: readonly Scan[]): Promise<void> {
+  const batches = await taken(index, ASKED);
+  for (const batch of batches) {
+    assert.ok(batch.length > 0 && batch.length <= MOST_OF_A_BATCH, `a batch of ${batch.length}`);
+    assert.equal(new Set(batch.map((one) => one.SeriesInstanceUID)).size, 1);
+  }
+  const expected = ASKED.map((uid) => filesAfter(scans, uid));
+  const found = batches.flat();
+  let at = 0;
+  for (const [i, files] of expected.entries()) {
+    // Of a huge series the first difference is enough.
+    const own = found.slice(at, (at += files.length));
+    const differs = own.findIndex((one, n) => !isDeepStrictEqual(one, files[n]));
+    assert.deepEqual(own[differs], files[differs], `series ${ASKED[i]!.slice(0, 50)}, file ${differs}`);
+  }
+  assert.equal(found.length, at);
+  const fewest = expected.reduce((sum, files) => sum + Math.ceil(files.length / MOST_OF_A_BATCH), 0);
+  assert.equal(batches.length, fewest, 'one batch a series, but for huge ones');
+}
+
+/** Makes an index of scans and hands it to a check. */
+export type Contract = (
+  title: string,
+  scans: readonly Scan[],
+  check: (index: InstanceIndex, scans: readonly Scan[]) => Promise<void>,
+) => void;
+
+export function seriesFilesContract(contract: Contract): void {
+  contract('files of series, of the archive that speaks', [FIRST, SECOND], async (index, scans) => {
+    await holds(index, scans);
+    assert.deepEqual(await taken(index, []), []);
+    assert.deepEqual(await taken(index, ['unknown', '1.2']), []);
+    // One who stops early, and one who asks while another answer is read.
+    for await (const _ of index.instancesOf(['flat.1', 'folders'])) break;
+    for await (const _ of index.search(await makeQuery({}))) {
+      assert.deepEqual((await taken(index, ['both'])).flat(), filesAfter(scans, 'both'));
+      break;
+    }
+    assert.deepEqual((await taken(index, ['spread'])).flat(), filesAfter(scans, 'spread'));
+  });
+
+  contract('files of series after the archive has changed', [FIRST, SECOND, CHANGED], holds);
+
+  contract('files of series when the first archive has left', [FIRST, { ...SECOND, append: false }], holds);
+}
