@@ -71,6 +71,14 @@ export function findGdcmScanner(): Found {
   return { command: [path], version: version ? `GDCM ${version}` : 'GDCM' };
 }
 
+/** A program on the path, or the package of Debian that has it. */
+export function findProgram(program: string, debianPackage: string): Found {
+  const path = attempt('which', [program]);
+  return path === undefined
+    ? { missing: `not here: apt-get install ${debianPackage}` }
+    : { command: [path], version: '' };
+}
+
 /** The compiled command, run by the Node that runs this. */
 export function findDitag(options: BenchOptions): Found {
   const main = resolve(root, 'dist/main.js');

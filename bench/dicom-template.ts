@@ -31,6 +31,9 @@ const sequenceDelimitation = 0xfffee0dd;
 const pixelData = 0x7fe00010;
 const trailingPadding = 0xfffcfffc;
 
+/** More than this is added to the pixel data instead. */
+const MOST_PADDING = 64 * 1024;
+
 interface Head {
   tag: number;
   vr: string;
@@ -132,7 +135,7 @@ function encodeElement(element: Element, implicit: boolean): Buffer {
 const size = (parts: readonly Buffer[]) => parts.reduce((sum, part) => sum + part.length, 0);
 
 /**
- * The whole file. `fileBytes`: exactly this size, by Data Set Trailing Padding
+ * The whole file. `fileBytes`: exactly this size, by larger PixelData and Data Set Trailing Padding
  * (FFFC,FFFC); 'header': it ends where the pixel data would begin.
  */
 export function writeTemplate(template: Template, fileBytes: number | 'header'): Buffer {
@@ -148,6 +151,15 @@ export function writeTemplate(template: Template, fileBytes: number | 'header'):
   const parts = [Buffer.alloc(128), Buffer.from('DICM'), first, ...meta, ...dataset];
   if (fileBytes === 'header') return Buffer.concat(parts);
   const room = fileBytes - size(parts) - (template.implicit ? 8 : 12);
+  if (room > MOST_PADDING) {
+    // Programs that send files leave padding out: much of it has to be pixels.
+    const larger = template.dataset.map((element) =>
+      element.tag === pixelData
+        ? { ...element, value: Buffer.concat([element.value, Buffer.alloc(room & ~1)]) }
+        : element,
+    );
+    return writeTemplate({ ...template, dataset: larger }, fileBytes);
+  }
   if (room < 0) throw new Error(`The file does not fit into ${fileBytes} bytes: ${-room} bytes too many`);
   const padding = {
     tag: trailingPadding,

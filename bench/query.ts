@@ -4,27 +4,18 @@
  * process, in Python with SQLite and re.search, and in DuckDB; and how long the
  * compiled `ditag query` takes from start to end.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeArchive } from './archive-generator.ts';
 import { buildC, type Found, findPython } from './competitors.ts';
 import { openDitag } from './ditag-runs.ts';
 import type { Figures, Table } from './figures.ts';
-import { type BenchOptions, root, workingFolder } from './options.ts';
+import { type BenchOptions, workingFolder } from './options.ts';
 import { fullShape, type QueryData, sparseShape, writeQueryData } from './query-data.ts';
+import { writeQueryIndex } from './query-index.ts';
 import { queries, tagQueries } from './query-list.ts';
 import { reasonOf, runProcess } from './run-process.ts';
 import { median, medianAndRange, percentile, short } from './statistics.ts';
 import type { SyntheticShape } from './synthetic-data.ts';
-
-const dataSources = new Set([
-  'synthetic-data.ts',
-  'synthetic-index.ts',
-  'header-attributes.ts',
-  'vocabulary.ts',
-  'random.ts',
-]);
 
 /** What a program answers for one query. */
 type Answer = { rows: number; first: number[]; last: number[] } | { refused: string };
@@ -51,42 +42,6 @@ async function answer(name: string, found: Found, measure: string, args: string[
   } catch (error) {
     return { name, version: '', missing: reasonOf(error) };
   }
-}
-
-/** Tells apart what the index is written by: the adapter, the records, the data. */
-function writerDigest(): string {
-  const hash = createHash('sha256');
-  for (const folder of ['adapters/sqlite', 'core/instance', 'bench']) {
-    for (const name of readdirSync(join(root, folder)).sort()) {
-      if (/^(?!.*\.test\.).*\.ts$/.test(name) && (folder !== 'bench' || dataSources.has(name))) {
-        hash.update(readFileSync(join(root, folder, name)));
-      }
-    }
-  }
-  return hash.digest('hex');
-}
-
-/** ditag's own index of the rows, written by the index writer of this checkout; again where that has changed. */
-async function writeIndex(data: QueryData, measure: string): Promise<Found> {
-  const database = join(data.folder, 'ditag.db');
-  const mark = `${database}.writer`;
-  const programs = join(import.meta.dirname, 'programs');
-  const found = {
-    command: [process.execPath, join(programs, 'query-index.ts'), database],
-    version: `Node ${process.version.slice(1)}`,
-  };
-  const digest = writerDigest();
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === digest) return found;
-  for (const end of ['', '-wal', '-shm', '-scan', '.writer']) rmSync(database + end, { force: true });
-  console.error(`Writing an index of ${data.shape.series.toLocaleString('en-US')} series`);
-  try {
-    const write = [process.execPath, join(programs, 'write-synthetic-index.ts'), database, JSON.stringify(data.shape)];
-    await runProcess(measure, write);
-  } catch (error) {
-    return { missing: reasonOf(error) };
-  }
-  writeFileSync(mark, digest);
-  return found;
 }
 
 /** `ditag query` on a small index and `node -e 0`, by turns. */
@@ -130,6 +85,13 @@ export async function run(options: BenchOptions): Promise<Figures> {
   );
 }
 
+async function queryProgram(data: QueryData, measure: string): Promise<Found> {
+  const written = await writeQueryIndex(data, measure);
+  if ('missing' in written) return written;
+  const program = join(import.meta.dirname, 'programs/query-index.ts');
+  return { command: [process.execPath, program, written.database], version: `Node ${process.version.slice(1)}` };
+}
+
 /** Every way's answers to what is asked of `data`. */
 async function answerAll(options: BenchOptions, measure: string, data: QueryData): Promise<Way[]> {
   const files = [data.series, data.headers, data.queries];
@@ -137,7 +99,7 @@ async function answerAll(options: BenchOptions, measure: string, data: QueryData
   const duckdb = findPython(options, ['duckdb']);
   const script = (name: string) => join(import.meta.dirname, 'python', name);
   return [
-    await answer('ditag', await writeIndex(data, measure), measure, [data.queries, String(options.runs ?? 3)]),
+    await answer('ditag', await queryProgram(data, measure), measure, [data.queries, String(options.runs ?? 3)]),
     await answer('Python sqlite3, re.search as a function', python, measure, [
       script('sqlite_search.py'),
       ...files,

@@ -32,6 +32,7 @@ await build({
     scanner: 'services/scanner/main.ts',
     indexer: 'services/indexer/main.ts',
     api: 'services/api/main.ts',
+    'dimse-gateway': 'services/dimse-gateway/main.ts',
   },
   chunkNames: 'service-[name]-[hash]',
 });

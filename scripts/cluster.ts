@@ -1,6 +1,7 @@
 // `npm run cluster`: a whole cluster on this machine, from real parts, to try it and for tests.
 //   --archive NAME=DIR   what the scanners see (repeatable)
 //   --scanners N         1
+//   --gateways N         0
 //   --state DIR          where NATS and Elasticsearch keep theirs; a temporary folder that is removed at the end
 // Prints one line of JSON with the addresses when all is ready. Ctrl-C, or the end of its input with --until-input-ends,
 // stops everything.
@@ -14,13 +15,19 @@ const { values } = parseArgs({
   options: {
     archive: { type: 'string', multiple: true, default: [] },
     scanners: { type: 'string', default: '1' },
+    gateways: { type: 'string', default: '0' },
     state: { type: 'string' },
     'until-input-ends': { type: 'boolean', default: false },
   },
 });
 
-const scanners = Number(values.scanners);
-if (!Number.isInteger(scanners) || scanners < 0) throw new Error(`--scanners ${values.scanners}: a count from 0 on`);
+function count(option: 'scanners' | 'gateways'): number {
+  const number = Number(values[option]);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`--${option} ${values[option]}: a count from 0 on`);
+  return number;
+}
+
+const [scanners, gateways] = [count('scanners'), count('gateways')];
 const temporary = values.state === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-cluster-')) : undefined;
 const stateFolder = path.resolve(values.state ?? temporary!);
 const archives = new Map(
@@ -31,7 +38,7 @@ const archives = new Map(
   }),
 );
 
-const cluster = await startCluster({ stateFolder, archives, scanners, isLasting: true });
+const cluster = await startCluster({ stateFolder, archives, scanners, gateways, isLasting: true });
 process.stdout.write(`${JSON.stringify(cluster.addresses)}\n`);
 let stopping = false;
 async function stop(): Promise<void> {

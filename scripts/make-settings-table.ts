@@ -5,7 +5,7 @@ import * as settings from '../core/settings/settings.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
 const PAGE = 'docs/cluster.md';
-const SERVICES = ['scanner', 'indexer', 'api'] as const;
+const SERVICES = ['scanner', 'indexer', 'api', 'dimse-gateway'] as const;
 
 interface Variables {
   readonly properties: Readonly<Record<string, { readonly description: string }>>;

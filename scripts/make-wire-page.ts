@@ -13,8 +13,11 @@ import {
   JOBS,
   MOST_UNACKED,
   RECORDS,
+  RESULTS,
   SCAN_STATES,
   SCANS,
+  STORE_ACK_WAIT,
+  STORES,
   streamTable,
 } from '../adapters/nats/streams.ts';
 import {
@@ -24,13 +27,23 @@ import {
   folderSubject,
   heldSubject,
   jobSubject,
+  resultSubject,
+  storeSubject,
   tallySubject,
 } from '../adapters/nats/subjects.ts';
 import { WIRE_VERSION } from '../core/wire/frame.ts';
-import { AskMessage, checks, OpenMessage, PageMessage, PageRequest } from '../core/wire/index-messages.ts';
+import {
+  AskMessage,
+  checks,
+  OpenMessage,
+  PageMessage,
+  PageRequest,
+  SeriesFilesMessage,
+} from '../core/wire/index-messages.ts';
 import { HeldChangeMessage, LogEntryMessage, ScanTallyMessage, ScanWorkMessage } from '../core/wire/messages.ts';
 import { QueryMessage } from '../core/wire/query-message.ts';
 import { StartedScanMessage, StartScanMessage } from '../core/wire/scan-messages.ts';
+import { GatewayAnswer, GatewayRequest, ResultPageMessage, StoreItemMessage } from '../core/wire/store-messages.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
 /** What the page knows of a JSON Schema. */
@@ -52,6 +65,7 @@ const NAMED: readonly (readonly [string, Shape])[] = [
   ['[query](#query)', QueryMessage],
   ['[entry](#entry-of-the-record-log)', LogEntryMessage],
   ['[job](#work-of-a-scan)', JOB],
+  ['[files of a series](#files-of-a-series)', SeriesFilesMessage],
 ];
 
 /** A shape in words. */
@@ -124,6 +138,7 @@ function written(file: string, start: string, rest: string): string {
 
 const START = written('adapters/nats/scan-commands.ts', 'ditag.scanner.start.', ARCHIVE_NAME);
 const LIST = written('adapters/nats/scan-commands.ts', 'ditag.scanner.list', '');
+const GATEWAYS = written('adapters/nats/gateways.ts', 'ditag.gateway.ask', '');
 const PAGES = written('adapters/nats/index-server.ts', 'ditag.index.pages.', 'ID');
 const FAILED_SUBJECT = written('adapters/nats/failed-messages.ts', 'ditag.failed.', 'ORIGIN.SEQUENCE');
 
@@ -168,6 +183,7 @@ ${streams.join('\n')}
 | --- | --- | --- | --- |
 | \`${indexerConsumer('GENERATION' as never)}\` | \`${RECORDS}\` | all indexers | within ${(2 * ACK_WAIT) / SECOND} s; up to ${MOST_UNACKED} entries at a time wait for one |
 | \`scan-${ARCHIVE_NAME}\` | \`${JOBS}\`, the subjects of one archive | all scanners that see the archive | within ${ACK_WAIT / SECOND} s |
+| \`PACS\` | \`${STORES}\`, the subjects of one PACS | all gateways | within ${STORE_ACK_WAIT / SECOND} s; as many items at a time wait for one as the PACS has associations |
 
 Buckets of the key-value store hold JSON, without a frame:
 
@@ -224,6 +240,25 @@ The answer:
 ${tables(StartedScanMessage)}
 An empty request on ${LIST}, without a frame, is answered by every scanner with the names of its archives as JSON.
 
+## Item of a send
+
+In \`${STORES}\`, on \`${storeSubject('PACS', 'SEND')}\`, where \`PACS\` is the start of a digest of host, port and both AE titles. Written by \`ditag send\`, taken by
+gateways. Its files are counted through, from 0 on: results name them by that number.
+
+${tables(StoreItemMessage)}
+## What became of an item
+
+In \`${RESULTS}\`, on \`${resultSubject('SEND', 'ITEM' as never, 'ATTEMPT' as never, 'PAGE' as never)}\`. Written by gateways while they send, read by the command that waits for it, which removes it at its end.
+
+${tables(ResultPageMessage)}
+## Requests to gateways
+
+A request on ${GATEWAYS}, which every gateway answers: to look for work in a queue (\`PACS\`), or to end what it does for a send.
+
+${tables(GatewayRequest)}
+The answer:
+
+${tables(GatewayAnswer)}
 ## Questions to the index
 
 A request on \`${ASK}\`, answered by one of the APIs with \`{ answer }\`: what the port's function of the same name returns
@@ -239,6 +274,9 @@ ${tables(PageRequest)}
 A page. The lines of its rows follow as bytes.
 
 ${tables(PageMessage)}
+### Files of a series
+
+${tables(SeriesFilesMessage)}
 ## Query
 
 \`from\` and \`to\` are dates as numbers (20260131). \`POST /query\` of the API takes the same as JSON, without a frame, and no columns yet.

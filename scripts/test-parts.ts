@@ -3,11 +3,13 @@
 import { installElasticsearch } from './parts/elasticsearch-node.ts';
 import { installNatsServer } from './parts/nats-server.ts';
 import { MissingPart } from './parts/parts.ts';
+import { installPynetdicom } from './parts/pynetdicom.ts';
 import { exists, run } from './run-command.ts';
 
 /** A program that tests use, and the Debian package that has it. */
 const PROGRAMS: readonly (readonly [string, string])[] = [
   ['dcmdump', 'dcmtk'],
+  ['Orthanc', 'orthanc'],
   ['python3', 'python3'],
   ['cc', 'gcc libc6-dev'],
   ['openssl', 'openssl'],
@@ -16,7 +18,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
 /** Installs what is missing, where that is possible; says what to do where it is not. */
 export async function installParts(): Promise<void> {
   await installPrograms();
-  for (const install of [installNatsServer, installElasticsearch]) {
+  for (const install of [installNatsServer, installElasticsearch, installPynetdicom]) {
     try {
       await install();
     } catch (error) {

@@ -13,15 +13,16 @@ const MOST_TRIES = 400;
 
 /**
  * Starts a server, which ends with the test. Gives its port; undefined, and the test skipped, where there is no such
- * program. @param args the command's arguments; `folder` is empty and the server's own
+ * program. @param args the command's arguments; `folder` is empty and the server's own @param at its port; else a free one
  */
 export async function startDcmtk(
   t: TestContext,
   program: string,
   args: (port: number, folder: string) => string[],
+  at?: number,
 ): Promise<number | undefined> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-test-'));
-  const port = await freePort();
+  const port = at ?? (await freePort());
   // Nagle's algorithm would cost 44 ms a message.
   const child = spawn(program, args(port, folder), { stdio: 'ignore', env: { ...process.env, TCP_NODELAY: '1' } });
   t.after(() => {

@@ -206,6 +206,11 @@ export class Association {
     }
   }
 
+  /** Small messages that are sent from now on go out together, a moment later. */
+  gather(): void {
+    this.layer.gather();
+  }
+
   /** Sends a message. Throws what `request` throws. */
   async send(contextId: number, command: CommandSet, dataSet?: DataSource): Promise<void> {
     while (this.sending !== undefined) await this.sending;
@@ -265,12 +270,14 @@ export class Association {
       let held: Buffer | undefined;
       for await (const piece of dataSet) {
         if (piece.length === 0) continue;
+        // Every fragment has an even length, as a data set has: DCMTK ends the association over another one.
+        const odd: number = (held?.length ?? 0) % 2;
         if (held !== undefined) {
-          this.fragment(out, contextId, false, held, false);
+          this.fragment(out, contextId, false, held.subarray(0, held.length - odd), false);
           await this.flush(out);
           out = [];
         }
-        held = piece;
+        held = odd === 1 ? Buffer.concat([held!.subarray(-1), piece]) : piece;
       }
       this.fragment(out, contextId, false, held ?? EMPTY, true);
     }
@@ -287,10 +294,11 @@ export class Association {
   }
 
   private async flush(buffers: readonly Buffer[]): Promise<void> {
-    if (this.layer.send(buffers)) return;
-    await this.layer.drained();
+    if (!this.layer.send(buffers)) await this.layer.drained();
     this.waiting?.timer.refresh();
     if (this.failure !== undefined) throw this.failure;
+    // A peer that takes what it is sent, such as many answers, is there.
+    this.layer.heardAt = performance.now();
   }
 
   private asked(request: AssociateRequest, acceptor: Acceptor): void {
@@ -328,7 +336,8 @@ export class Association {
     this.commandLength += bytes.length;
     if (this.commandLength > MOST_COMMAND)
       throw new PduError(`it sent a command set of more than ${MOST_COMMAND} bytes`);
-    this.commandPieces.push(bytes);
+    // Empty ones would never be too many bytes.
+    if (bytes.length > 0) this.commandPieces.push(bytes);
     if (!isEnd) return;
     const pieces = this.commandPieces;
     this.commandPieces = [];
@@ -411,7 +420,7 @@ function agreed(
 }
 
 /** Takes an identifier whole. */
-function collector(done: (identifier: Buffer) => void): DataTaker {
+export function collector(done: (identifier: Buffer) => void): DataTaker {
   const pieces: Buffer[] = [];
   let length = 0;
   return {

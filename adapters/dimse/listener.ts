@@ -47,6 +47,7 @@ export class DimseListener {
   private readonly server: net.Server;
   private readonly open = new Map<Association, number>();
   private timer: NodeJS.Timeout | undefined;
+  private isClosing = false;
   /** Connections that were closed because there were too many. */
   refused = 0;
 
@@ -82,6 +83,8 @@ export class DimseListener {
       );
       listener.server.listen({ host, port }, () => resolve());
     });
+    // A connection that the system could not give, for want of memory for example, is that connection's loss only.
+    listener.server.on('error', () => listener.refused++);
     listener.timer = setInterval(() => listener.look(), LOOK_EVERY);
     return listener;
   }
@@ -97,6 +100,7 @@ export class DimseListener {
 
   /** Takes no more connections; associations may end by themselves for a while. */
   async close(): Promise<void> {
+    this.isClosing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const timer = setTimeout(() => {
       for (const association of this.open.keys()) association.abort();
@@ -107,6 +111,11 @@ export class DimseListener {
   }
 
   private take(socket: net.Socket): void {
+    // Its TLS was not ready before.
+    if (this.isClosing) {
+      socket.destroy();
+      return;
+    }
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     const association = Association.accept(socket, address, new ScpAssociation(this.scp, address));
     this.open.set(association, performance.now());

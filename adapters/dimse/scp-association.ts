@@ -6,12 +6,15 @@ import { VERIFICATION } from '../../core/dimse/uids.ts';
 import type { DitagError } from '../../core/errors/errors.ts';
 import type { AdmittedPeer, Refusal, Scp } from '../../core/ports/scp.ts';
 import { type Acceptor, type Association, acceptance, type DataTaker, type RequestTaker } from './association.ts';
+import { FindScp, isFindClass } from './find-scp.ts';
+import { RetrieveScp, retrieveRight } from './retrieve-scp.ts';
 
 /** Statuses of PS3.7 annex C.5. */
 const SUCCESS = 0x0000;
 const SOP_CLASS_NOT_SUPPORTED = 0x0122;
+const NOT_AUTHORIZED = 0x0124;
 const UNRECOGNIZED_OPERATION = 0x0211;
-/** Instances of one association that are whole and not yet on disk: a peer that does not wait for answers waits then. */
+/** Requests of one association that are whole and whose answer has not gone out: a peer that asks for more does not listen. */
 const MOST_UNANSWERED = 16;
 
 /** Result, source and reason of PS3.8 table 9-21. */
@@ -26,6 +29,8 @@ export class ScpAssociation implements Acceptor {
   private readonly address: string;
   private peer: AdmittedPeer | undefined;
   private association: Association | undefined;
+  private finding: FindScp | undefined;
+  private retrieving: RetrieveScp | undefined;
   private callingAETitle = '';
   private unanswered = 0;
 
@@ -43,20 +48,37 @@ export class ScpAssociation implements Acceptor {
     }
     this.peer = admitted;
     this.callingAETitle = callingAETitle;
+    // Classes of which the peer wants to take instances itself, by C-GET.
+    const roles = (admitted.rights.has('get') ? (request.roles ?? []) : []).filter(
+      ({ SOPClassUID, isScp }) => isScp && isStorageClass(SOPClassUID),
+    );
+    const gets = new Set(roles.map(({ SOPClassUID }) => SOPClassUID));
     const rule = (uid: string) => {
       if (uid === VERIFICATION) return 'taken';
+      if (isFindClass(uid)) return admitted.rights.has('find') ? 'taken' : 'not-allowed';
+      const retrieve = retrieveRight(uid);
+      if (retrieve !== undefined) return admitted.rights.has(retrieve) ? 'taken' : 'not-allowed';
       if (!isStorageClass(uid)) return 'unknown';
-      return admitted.rights.has('store') ? 'taken' : 'not-allowed';
+      return admitted.rights.has('store') || gets.has(uid) ? 'taken' : 'not-allowed';
     };
-    return acceptance(request, answerContexts(request.contexts, rule, isStorageClass));
+    const answers = answerContexts(request.contexts, rule, isStorageClass);
+    return acceptance(
+      request,
+      answers,
+      roles.map((role) => ({ ...role, isScu: role.isScu && admitted.rights.has('store') })),
+    );
   }
 
   begin(association: Association): RequestTaker {
     this.association = association;
+    this.finding = new FindScp(association, this.peer!);
+    this.retrieving = new RetrieveScp(association, this.peer!);
     return (contextId, command) => this.take(contextId, command);
   }
 
   ended(failure: DitagError | undefined): void {
+    this.finding?.end();
+    this.retrieving?.end();
     this.peer?.ended(failure?.message);
     this.peer = undefined;
   }
@@ -64,6 +86,8 @@ export class ScpAssociation implements Acceptor {
   private take(contextId: number, command: CommandSet): DataTaker | undefined {
     const context = this.association!.contexts.get(contextId);
     if (context === undefined) throw new PduError('it sent a request in a presentation context that was not accepted');
+    if (this.unanswered >= MOST_UNANSWERED && command.CommandField !== COMMAND.cancelRequest)
+      throw new PduError('it sends request after request without waiting for an answer');
     switch (command.CommandField) {
       case COMMAND.echoRequest:
         this.answer(contextId, command, SUCCESS);
@@ -71,7 +95,23 @@ export class ScpAssociation implements Acceptor {
       case COMMAND.storeRequest:
         return this.store(contextId, command, context);
       case COMMAND.cancelRequest:
-        // What it is for has been answered already.
+        // What it is for may have been answered already.
+        this.finding!.cancel(command.MessageIDBeingRespondedTo);
+        this.retrieving!.cancel(command.MessageIDBeingRespondedTo);
+        return undefined;
+      case COMMAND.findRequest:
+        if (command.AffectedSOPClassUID === context.abstractSyntax && isFindClass(context.abstractSyntax))
+          return this.finding!.take(command, context);
+        this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
+        return undefined;
+      case COMMAND.moveRequest:
+      case COMMAND.getRequest:
+        if (
+          command.AffectedSOPClassUID === context.abstractSyntax &&
+          retrieveRight(context.abstractSyntax) === (command.CommandField === COMMAND.moveRequest ? 'move' : 'get')
+        )
+          return this.retrieving!.take(command, context);
+        this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
         return undefined;
       default:
         this.answer(contextId, command, UNRECOGNIZED_OPERATION);
@@ -91,8 +131,11 @@ export class ScpAssociation implements Acceptor {
       this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
       return undefined;
     }
-    if (this.unanswered >= MOST_UNANSWERED)
-      throw new PduError('it sends instance after instance without waiting for an answer');
+    // Its context may have been accepted for what it gets, not for what it stores.
+    if (!this.peer!.rights.has('store')) {
+      this.answer(contextId, command, NOT_AUTHORIZED);
+      return undefined;
+    }
     const { callingAETitle: sourceAETitle } = this;
     const receiving = this.peer!.receive({
       SOPClassUID,
@@ -117,7 +160,9 @@ export class ScpAssociation implements Acceptor {
   private answer(contextId: number, request: CommandSet, Status: number): void {
     const { AffectedSOPInstanceUID } = request;
     const own = AffectedSOPInstanceUID === undefined ? {} : { AffectedSOPInstanceUID };
+    this.unanswered++;
     // Where it has ended meanwhile nobody waits for the answer.
-    this.association!.send(contextId, { ...responseTo(request), ...own, Status }).catch(() => {});
+    const sent = this.association!.send(contextId, { ...responseTo(request), ...own, Status }).catch(() => {});
+    void sent.then(() => this.unanswered--);
   }
 }

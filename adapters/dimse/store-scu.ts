@@ -5,13 +5,21 @@ import type { StoreAssociation, StoreContext, StoredAs, StorePeer } from '../../
 import { type AgreedContext, Association, type DataSource, type Patience } from './association.ts';
 import type { Peer } from './connection.ts';
 
+/** On whose behalf instances are sent, where that is a C-MOVE (PS3.7 9.1.1.1). */
+export interface MoveOriginator {
+  readonly MoveOriginatorApplicationEntityTitle: string;
+  readonly MoveOriginatorMessageID: number;
+}
+
 export class DimseStorePeer implements StorePeer {
   private readonly peer: Peer;
   private readonly patience: Patience | undefined;
+  private readonly originator: MoveOriginator | undefined;
 
-  constructor(peer: Peer, patience?: Patience) {
+  constructor(peer: Peer, patience?: Patience, originator?: MoveOriginator) {
     this.peer = peer;
     this.patience = patience;
+    this.originator = originator;
   }
 
   async open(contexts: readonly StoreContext[]): Promise<StoreAssociation> {
@@ -21,17 +29,20 @@ export class DimseStorePeer implements StorePeer {
       transferSyntaxes,
     }));
     const association = await Association.open(this.peer, { contexts: proposed }, this.patience);
-    return new DimseStoreAssociation(association);
+    return new DimseStoreAssociation(association, this.originator);
   }
 }
 
-class DimseStoreAssociation implements StoreAssociation {
+export class DimseStoreAssociation implements StoreAssociation {
   private readonly association: Association;
   /** By SOP class. */
   private readonly contexts = new Map<string, AgreedContext[]>();
 
-  constructor(association: Association) {
+  private readonly originator: MoveOriginator | undefined;
+
+  constructor(association: Association, originator?: MoveOriginator) {
     this.association = association;
+    this.originator = originator;
     for (const context of association.contexts.values()) {
       const known = this.contexts.get(context.abstractSyntax);
       if (known === undefined) this.contexts.set(context.abstractSyntax, [context]);
@@ -57,6 +68,7 @@ class DimseStoreAssociation implements StoreAssociation {
       Priority: MEDIUM,
       CommandDataSetType: WITH_DATA_SET,
       AffectedSOPInstanceUID: SOPInstanceUID,
+      ...this.originator,
     };
     const { Status } = await association.request(context.id, command, dataSet);
     if (Status !== undefined) return Status;

@@ -1,6 +1,7 @@
 // The upper layer of one association (PS3.8 7, 9.2), for its requestor and its acceptor: the state table of core/dimse
 // driven by a socket and by timers. Whatever goes wrong ends this association and nothing else; why it has ended is told
 // once, as a DitagError.
+import { Buffer } from 'node:buffer';
 import type net from 'node:net';
 import {
   type Abort,
@@ -22,6 +23,8 @@ import { connect, nameOf, type Peer } from './connection.ts';
 export const MAXIMUM_LENGTH = 128 * 1024;
 /** The ARTIM timer of PS3.8 9.1.5: how long the peer may take to ask for the association, or to close it (milliseconds). */
 const ARTIM = 5_000;
+/** Up to so many bytes, copying them together costs less than handing over their pieces. */
+const SMALL = 4096;
 
 /** Whoever uses the layer hears of it. */
 export interface LayerUser {
@@ -41,6 +44,7 @@ export class UpperLayer {
   readonly name: string;
   /** When the peer was heard last, and since when a PDU of it has been on its way (milliseconds, performance.now()). */
   heardAt = performance.now();
+  private isGathering = false;
   pduSince: number | undefined;
   /** Resolves when the connection is closed. */
   readonly closed: Promise<void>;
@@ -54,6 +58,8 @@ export class UpperLayer {
   private request: AssociateRequest | undefined;
   private hasEnded = false;
   private failure: DitagError | undefined;
+  /** Ends the wait for the peer to take what was sent. */
+  private draining: (() => void) | undefined;
   private counted = 0;
 
   private constructor(name: string, isRequestor: boolean, user: LayerUser) {
@@ -107,6 +113,18 @@ export class UpperLayer {
     return !this.socket!.writableNeedDrain;
   }
 
+  /** What is sent from now on goes out together, when others have had their turn: for many small messages. */
+  gather(): void {
+    const { socket } = this;
+    if (this.isGathering || socket === undefined) return;
+    this.isGathering = true;
+    socket.cork();
+    setImmediate(() => {
+      this.isGathering = false;
+      socket.uncork();
+    });
+  }
+
   /** Resolves when what was sent has gone out, or the association has ended. */
   drained(): Promise<void> {
     const socket = this.socket!;
@@ -114,9 +132,11 @@ export class UpperLayer {
     return new Promise((resolve) => {
       const done = () => {
         socket.off('drain', done).off('close', done);
+        if (this.draining === done) this.draining = undefined;
         resolve();
       };
       socket.on('drain', done).on('close', done);
+      this.draining = done;
     });
   }
 
@@ -293,6 +313,11 @@ export class UpperLayer {
   /** As one system call. */
   private writeAll(buffers: readonly Buffer[]): void {
     const socket = this.socket!;
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    if (length <= SMALL) {
+      socket.write(Buffer.concat(buffers, length));
+      return;
+    }
     socket.cork();
     for (const buffer of buffers) socket.write(buffer);
     socket.uncork();
@@ -319,6 +344,7 @@ export class UpperLayer {
     this.hasEnded = true;
     this.failure = failure;
     this.user.ended(failure);
+    this.draining?.();
   }
 
   private abortedFor(reason: string): DitagError {

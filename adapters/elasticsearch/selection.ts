@@ -1,5 +1,6 @@
 // Which series a query selects: a filter for Elasticsearch, made by testing the patterns against distinct values, and
 // what is left to be tested series by series, because it is about their SeriesInstanceUIDs, of which no two are alike.
+// A pattern that stands for certain whole values is a filter by itself.
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type { Condition, Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
@@ -24,10 +25,13 @@ export async function selectSeries(reader: SeriesReader, values: DistinctValues,
   // A series without a readable date has the date 0 and matches no bound.
   if (from !== undefined || to !== undefined)
     filters.push({ range: { date: { gte: Math.max(from ?? 1, 1), ...(to === undefined ? {} : { lte: to }) } } });
-  if (query.conditions.some(({ targets }) => targets.some(({ attribute }) => attribute >= 0))) await values.refresh();
+  const isTested = ({ targets, pattern }: Condition) =>
+    pattern.wholeValues === undefined && targets.some(({ attribute }) => attribute >= 0);
+  if (query.conditions.some(isTested)) await values.refresh();
   for (const [i, condition] of query.conditions.entries()) {
     const filter = await conditionFilter(reader, values, condition);
-    if (!condition.targets.some(({ isSeriesInstanceUID }) => isSeriesInstanceUID)) {
+    const isLookup = condition.pattern.wholeValues !== undefined;
+    if (isLookup || !condition.targets.some(({ isSeriesInstanceUID }) => isSeriesInstanceUID)) {
       filters.push(condition.negate ? noneOf([filter]) : filter);
       continue;
     }
@@ -51,7 +55,10 @@ function containsLiteral(literal: string): Filter {
   return { wildcard: { SeriesInstanceUID: { value: `*${literal.replace(/[\\*?]/g, '\\$&')}*` } } };
 }
 
-/** The series in which the pattern is found in one of the targets, leaving SeriesInstanceUID aside. */
+/**
+ * The series in which the pattern is found in one of the targets, leaving SeriesInstanceUID aside where its values have to
+ * be tested.
+ */
 async function conditionFilter(
   reader: SeriesReader,
   values: DistinctValues,
@@ -59,8 +66,12 @@ async function conditionFilter(
 ): Promise<Filter> {
   const filters: Filter[] = [];
   for (const target of targets) {
-    if (target.isSeriesInstanceUID) continue;
-    if (target.attribute >= 0) filters.push(await attributeFilter(values, target, pattern));
+    const { wholeValues } = pattern;
+    if (wholeValues !== undefined && (target.isSeriesInstanceUID || target.attribute >= 0)) {
+      const field = target.isSeriesInstanceUID ? 'SeriesInstanceUID' : INDEXED_ATTRIBUTES[target.attribute]!;
+      filters.push({ terms: { [field]: [...wholeValues] } });
+    } else if (target.isSeriesInstanceUID) continue;
+    else if (target.attribute >= 0) filters.push(await attributeFilter(values, target, pattern));
     else filters.push(await headerFilter(reader, target, pattern));
   }
   return anyOf(filters);

@@ -4,11 +4,14 @@ import { natsHere } from '../../test/contracts/nats-here.ts';
 import { recordLogContract } from '../../test/contracts/record-log.ts';
 import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
 import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
+import { storeQueueContract } from '../../test/contracts/store-queue.ts';
 import { NatsIndexGenerations } from './index-generations.ts';
 import { NatsRecordFeed } from './record-feed.ts';
 import { NatsRecordLog } from './record-log.ts';
 import { NatsScanQueue } from './scan-queue.ts';
 import { NatsScanRegistry } from './scan-registry.ts';
+import { NatsStoreQueue } from './store-queue.ts';
+import { NatsStoreResults } from './store-results.ts';
 
 const nats = natsHere({ after });
 const putAside = async (sequence: number, reason: string) => {
@@ -38,4 +41,12 @@ scanRegistryContract('nats', async () => {
 indexGenerationsContract('nats', async () => {
   await nats.fresh();
   return async () => NatsIndexGenerations.open(await nats.open(), 1);
+});
+
+storeQueueContract('nats', async () => {
+  await nats.fresh();
+  return async () => {
+    const cluster = await nats.open();
+    return { queue: new NatsStoreQueue(cluster), results: new NatsStoreResults(cluster), die: () => cluster.close() };
+  };
 });

@@ -1,6 +1,5 @@
 // The port ScanRegistry: states of scans and the archives' numbers in key-value buckets, what scans find and hold back
 // in a stream with one subject a piece of work, so that a piece that is done twice counts once.
-import { JetStreamError, type StoredMsg } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import { isActive, type ScanState } from '../../core/jobs/scan-state.ts';
 import { type ScanTally, TallySum } from '../../core/jobs/scan-tally.ts';
@@ -10,12 +9,9 @@ import { decodeHeld, decodeTally, encodeHeld, encodeTally } from '../../core/wir
 import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
 import { fitting } from './message-size.ts';
+import { storedMessages } from './stored-messages.ts';
 import { ARCHIVES, SCAN_STATES, SCANS } from './streams.ts';
 import { archiveToken, heldSubject, scanSubjects, tallySubject } from './subjects.ts';
-
-/** Messages fetched at a time. */
-const BATCH = 500;
-const NOT_FOUND = 404;
 
 /** Starts the keys by which numbers are taken. */
 const NUMBER = 'number-';
@@ -112,7 +108,7 @@ export class NatsScanRegistry implements ScanRegistry {
   async all(): Promise<readonly KnownScan[]> {
     const scans: KnownScan[] = [];
     // Read from the bucket's stream: listing keys takes a consumer each time, and a watch lags.
-    for await (const message of this.messages(STATES_STREAM, `$KV.${SCAN_STATES}.>`)) {
+    for await (const message of storedMessages(this.cluster, STATES_STREAM, `$KV.${SCAN_STATES}.>`)) {
       if (message.data.length === 0) continue;
       const changedAt = message.time.getTime();
       scans.push({ state: message.json<ScanState>(), revision: message.seq, changedAt });
@@ -139,7 +135,7 @@ export class NatsScanRegistry implements ScanRegistry {
     const sum = new TallySum();
     if (known !== undefined) sum.add(known.sum);
     let next = known?.next ?? 1;
-    for await (const message of this.messages(SCANS, tallySubject(scan, '*'), next)) {
+    for await (const message of storedMessages(this.cluster, SCANS, tallySubject(scan, '*'), next)) {
       sum.add(decodeTally(message.data));
       next = message.seq + 1;
     }
@@ -152,7 +148,8 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async *held(scan: string): AsyncIterable<HeldChange> {
-    for await (const message of this.messages(SCANS, heldSubject(scan, '*', '*'))) yield decodeHeld(message.data);
+    for await (const message of storedMessages(this.cluster, SCANS, heldSubject(scan, '*', '*')))
+      yield decodeHeld(message.data);
   }
 
   async remove(scan: string): Promise<void> {
@@ -167,27 +164,6 @@ export class NatsScanRegistry implements ScanRegistry {
       await this.cluster.jetstream.publish(subject, data, { expect: { lastSubjectSequence: 0 } });
     } catch (error) {
       if (!isTaken(error)) throw error;
-    }
-  }
-
-  /** All messages of a subject filter, in the order of writing. */
-  private async *messages(stream: string, filter: string, first = 1): AsyncIterable<StoredMsg> {
-    let start = first;
-    for (;;) {
-      let got = 0;
-      try {
-        const { direct } = this.cluster.manager;
-        const batch = await direct.getBatch(stream, { seq: start, next_by_subj: filter, batch: BATCH });
-        for await (const message of batch) {
-          got++;
-          start = message.seq + 1;
-          yield message;
-        }
-      } catch (error) {
-        // Where nothing (more) is found the server says so by an error.
-        if (!(error instanceof JetStreamError && (error as { code?: number }).code === NOT_FOUND)) throw error;
-      }
-      if (got < BATCH) return;
     }
   }
 }

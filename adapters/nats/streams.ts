@@ -16,6 +16,8 @@ export const RECORDS = 'DITAG_RECORDS';
 export const JOBS = 'DITAG_JOBS';
 export const SCANS = 'DITAG_SCANS';
 export const FAILED = 'DITAG_FAILED';
+export const STORES = 'DITAG_STORES';
+export const RESULTS = 'DITAG_RESULTS';
 /** Buckets of the key-value store. */
 export const SCAN_STATES = 'ditag_scans';
 export const ARCHIVES = 'ditag_archives';
@@ -23,6 +25,10 @@ export const INDEX = 'ditag_index';
 
 /** Work that nobody says anything of for so long is given to another one (nanoseconds). */
 export const ACK_WAIT = 10 * SECOND;
+/** The same of an item of a send: sent again, it harms nobody (nanoseconds). */
+export const STORE_ACK_WAIT = 5 * SECOND;
+/** Pages of results; the oldest go first. A limit in bytes would be set aside by the server at once. */
+const MOST_PAGES = 100_000;
 /** Records on their way into the index, of all indexers together. */
 export const MOST_UNACKED = 4096;
 
@@ -70,6 +76,26 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       max_msgs_per_subject: 1,
       discard: DiscardPolicy.New,
       max_age: 365 * DAY,
+    },
+    // Instances that gateways are to send.
+    {
+      ...common,
+      name: STORES,
+      subjects: ['ditag.store.>'],
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+    },
+    // What became of them, until the command that waits for it has read it.
+    {
+      ...common,
+      name: RESULTS,
+      subjects: ['ditag.result.>'],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      discard: DiscardPolicy.Old,
+      max_age: 7 * DAY,
+      max_msgs: MOST_PAGES,
     },
   ];
 }

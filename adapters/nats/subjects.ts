@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { LogEntry } from '../../core/ports/record-log.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
+import type { StorePacs } from '../../core/ports/store-queue.ts';
 
 /** Characters of a token: 6 bits each, so that no two names of a cluster will share one. */
 const ARCHIVE_TOKEN = 12;
@@ -92,4 +93,35 @@ export function heldSubject(scan: string, piece: string, number: number | '*'): 
 
 export function scanSubjects(scan: string): string {
   return `ditag.scan.${scan}.>`;
+}
+
+/** Of a PACS, as it is called by one AE title. */
+export function pacsToken({ host, port, calledAETitle, callingAETitle }: StorePacs): string {
+  return token([host, port, calledAETitle, callingAETitle].join('\0'), ARCHIVE_TOKEN);
+}
+
+export function storeSubject(pacs: string, send: string): string {
+  return `ditag.store.${pacs}.${send}`;
+}
+
+/** All items for a PACS. */
+export function pacsStores(pacs: string): string {
+  return `ditag.store.${pacs}.>`;
+}
+
+/** All items of a send. */
+export function storesOfSend(send: string): string {
+  return `ditag.store.*.${send}`;
+}
+
+export function resultSubject(send: string, item: number, attempt: number, page: number): string {
+  return `${itemResults(send, item).slice(0, -1)}${attempt}-${page}`;
+}
+
+export function itemResults(send: string, item: number): string {
+  return `ditag.result.${send}.${item}.>`;
+}
+
+export function sendResults(send: string): string {
+  return `ditag.result.${send}.>`;
 }

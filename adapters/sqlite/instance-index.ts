@@ -15,10 +15,13 @@ import { searchRows, selectPages } from './search.ts';
 import { seriesFiles } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
+import { ValueTexts } from './value-texts.ts';
 
 export class SqliteInstanceIndex implements InstanceIndex {
   private readonly database: DatabaseSync;
   private readonly path: string;
+  /** What answers that are being read have in common. */
+  private readonly texts = new Map<number, ValueTexts>();
   /** Answers that are being read. */
   private readers = 0;
 
@@ -39,7 +42,7 @@ export class SqliteInstanceIndex implements InstanceIndex {
   }
 
   async *search(query: Query): AsyncIterable<RowBatch> {
-    yield* this.reading(() => searchRows(this.database, query));
+    yield* this.reading(() => searchRows(this.database, query, (attribute) => this.textsOf(attribute)));
   }
 
   async count(query: Query): Promise<number> {
@@ -65,6 +68,12 @@ export class SqliteInstanceIndex implements InstanceIndex {
     this.database.close();
   }
 
+  private textsOf(attribute: number): ValueTexts {
+    let texts = this.texts.get(attribute);
+    if (texts === undefined) this.texts.set(attribute, (texts = new ValueTexts(this.database, attribute)));
+    return texts;
+  }
+
   private *reading<T>(read: () => Iterable<T>): Iterable<T> {
     try {
       if (this.readers++ === 0) this.database.exec('BEGIN');
@@ -77,6 +86,7 @@ export class SqliteInstanceIndex implements InstanceIndex {
   }
 
   private endReading(): void {
+    this.texts.clear();
     try {
       if (this.database.isTransaction) this.database.exec('COMMIT');
     } catch {

@@ -8,11 +8,13 @@ import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
-import { int32, LINE_BLOCKS, LINE_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
-import { ValueTexts } from './value-texts.ts';
+import { int32, LINE_BLOCKS, LINE_ROWS, MOST_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
+import type { ValueTexts } from './value-texts.ts';
 
 /** More rows of a page than this are likely to need most of its blocks of lines. */
 const MANY_ROWS = 12;
+/** Values of further columns stand far apart: of the first rows only so many are fetched together, then four times that. */
+const FIRST_ROWS = 16;
 
 /** A page, and rows of it that a query selects. */
 export interface SelectedPage {
@@ -37,18 +39,25 @@ function* pagesOf(database: DatabaseSync, from: number, to: number): Iterable<Pa
 /** The selected rows in order, page by page; a page may come in several parts. */
 export function* selectPages(database: DatabaseSync, query: Query): Iterable<SelectedPage> {
   const selection = new RowSelection(database, query);
-  for (const page of pagesOf(database, query.from ?? -1, query.to ?? Number.MAX_SAFE_INTEGER)) {
+  if (selection.isOver) return;
+  for (const page of pagesOf(database, selection.from, selection.to)) {
     for (const rows of selection.rows(page)) yield { page, rows };
     if (selection.isOver) return;
   }
 }
 
 /** The answer to a query. */
-export function* searchRows(database: DatabaseSync, query: Query): Iterable<RowBatch> {
-  const columns = query.columns.map((target) => valuesOf(database, target));
+export function* searchRows(database: DatabaseSync, query: Query, texts: TextsOf): Iterable<RowBatch> {
+  const columns = query.columns.map((target) => valuesOf(database, target, texts));
+  let most = columns.length === 0 ? MOST_ROWS : FIRST_ROWS;
   for (const { page, rows } of selectPages(database, query)) {
-    const more = columns.length === 0 ? undefined : moreColumns(page, rows, columns);
-    yield { rows: rows.length, lines: linesOf(page, rows), more };
+    for (let at = 0; at < rows.length; ) {
+      const some = rows.subarray(at, at + most);
+      const more = columns.length === 0 ? undefined : moreColumns(page, some, columns);
+      yield { rows: some.length, lines: linesOf(page, some), more };
+      at += some.length;
+      most = Math.min(most * 4, MOST_ROWS);
+    }
   }
 }
 
@@ -79,10 +88,13 @@ function linesOf(page: Page, rows: Uint16Array): Uint8Array {
 
 type ValueOfRow = (page: Page, row: number) => string;
 
-function valuesOf(database: DatabaseSync, target: Target): ValueOfRow {
+/** Texts by attribute, shared by the queries of one state of the index. */
+export type TextsOf = (attribute: number) => ValueTexts;
+
+function valuesOf(database: DatabaseSync, target: Target, textsOf: TextsOf): ValueOfRow {
   if (target.isSeriesInstanceUID) return (page, row) => page.uid(row);
   if (target.attribute >= 0) {
-    const texts = new ValueTexts(database, target.attribute);
+    const texts = textsOf(target.attribute);
     return (page, row) => texts.text(page.codes(target.attribute)[row]!);
   }
   const header = new HeaderTarget(database, target);

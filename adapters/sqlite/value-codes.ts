@@ -1,17 +1,12 @@
 // Gives out the codes of the indexed attributes' values while an index is written: a digest leads from a value to its
 // code. Values that went out of use stay: the values are a superset. How they are kept is in value-texts.ts.
-import { hash } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { digestOf } from './value-lookup.ts';
 import { CHUNK, chunkId, joinValues, splitValues } from './value-texts.ts';
 
 /** Codes remembered per attribute while writing: frequent values are found without asking the database. */
 const REMEMBERED = 20_000;
-
-/** Twelve bytes of MD5: an index, not a proof, but no two values of any archive will share them. */
-function digestOf(text: string): Uint8Array {
-  return hash('md5', text, 'buffer').subarray(0, 12);
-}
 
 /** Gives out codes while an index is written; `flush` writes the chunks that have grown. */
 export class ValueCodes {

@@ -7,6 +7,8 @@ import type { Pattern } from '../../core/query/pattern/pattern.ts';
 /** Values of one chunk: codes chunk * 4,096 to chunk * 4,096 + 4,095. */
 export const CHUNK = 4096;
 const SEPARATOR = '\x1f';
+/** So many values of a chunk are looked for in its text; then it is taken apart. */
+const FEW_VALUES = 8;
 /** First character of a chunk with a value that holds the separator: the rest is JSON. */
 const JSON_MARK = '\x1e';
 
@@ -33,6 +35,8 @@ export class ValueTexts {
   private readonly select: StatementSync;
   private readonly attribute: number;
   private readonly chunks: (string[] | undefined)[] = [];
+  /** Chunks of which only some values were asked for, not taken apart yet. */
+  private readonly whole = new Map<number, { readonly texts: string; asked: number }>();
   /** One more than the greatest code. */
   readonly count: number;
 
@@ -47,7 +51,16 @@ export class ValueTexts {
   }
 
   text(code: number): string {
-    return this.chunk(Math.floor(code / CHUNK))[code % CHUNK]!;
+    const number = Math.floor(code / CHUNK);
+    const chunk = this.chunks[number];
+    if (chunk !== undefined) return chunk[code % CHUNK]!;
+    let whole = this.whole.get(number);
+    if (whole === undefined) this.whole.set(number, (whole = { texts: this.joined(number), asked: 0 }));
+    if (++whole.asked <= FEW_VALUES && !whole.texts.startsWith(JSON_MARK)) return nthValue(whole.texts, code % CHUNK);
+    const values = splitValues(whole.texts);
+    this.chunks[number] = values;
+    this.whole.delete(number);
+    return values[code % CHUNK]!;
   }
 
   /** Tests a pattern against every value: a byte a code, 1 for those that have it. */
@@ -81,6 +94,14 @@ export class ValueTexts {
     }
     return values;
   }
+}
+
+/** A value of a joined chunk by its number. */
+function nthValue(texts: string, n: number): string {
+  let start = 0;
+  for (let i = 0; i < n; i++) start = texts.indexOf(SEPARATOR, start) + 1;
+  const end = texts.indexOf(SEPARATOR, start);
+  return end < 0 ? texts.slice(start) : texts.slice(start, end);
 }
 
 /** Tests only the values of a joined chunk in which the literal occurs. */

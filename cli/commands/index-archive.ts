@@ -49,8 +49,10 @@ export async function indexArchive(
         stderr.write(`Indexing ${archive}${known}${resumed ? ', going on where the last run was interrupted' : ''}\n`);
       },
       onProgress: ({ step, done, files, instances }) => {
-        const text = `${grouped(files)} files, ${grouped(instances)} instances`;
-        progress.update({ step, done, text, unit: 'files', amount: files });
+        progress.update(() => {
+          const text = `${grouped(files)} files, ${grouped(instances)} instances`;
+          return { step, done, text, unit: 'files', amount: files };
+        });
       },
       signal,
     });

@@ -41,8 +41,8 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   const settings = pacs.settings(options);
   const earlier = options.retry === undefined ? undefined : await readEarlier(options.retry);
   const series = await listOf(options, earlier, stdin);
-  const { signal } = context;
-  using results = options.results === undefined ? undefined : new ResultsFile(options.results, options.retry);
+  using results = options.results === undefined ? undefined : new ResultsFile(options.results, options);
+  results?.addEarlier(earlier);
   try {
     await pacs.echo(settings);
   } catch (error) {
@@ -50,6 +50,8 @@ export async function send(options: SendOptions, context: CommandContext): Promi
     if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
     stderr.write(`${error.message} Its settings are not kept.\n`);
   }
+  // From here on an interruption waits for what is under way; before, nothing is.
+  const { signal } = context;
   const progress = progressReporter(stderr, quiet);
   const counts = new SendCounts();
   let begun = 0;
@@ -63,8 +65,10 @@ export async function send(options: SendOptions, context: CommandContext): Promi
       onResult: (result) => {
         counts.add(result);
         results?.add(result);
-        const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
-        progress.update({ step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent });
+        progress.update(() => {
+          const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
+          return { step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent };
+        });
       },
       signal,
     });
@@ -86,13 +90,13 @@ export async function send(options: SendOptions, context: CommandContext): Promi
 interface Earlier {
   /** Series of which something was not stored. */
   readonly series: readonly string[];
-  /** Instances that were stored. */
-  readonly sent: ReadonlySet<string>;
+  /** Instances that were stored, each with its SeriesInstanceUID and outcome. */
+  readonly sent: ReadonlyMap<string, readonly [SeriesInstanceUID: string, outcome: string]>;
 }
 
 async function readEarlier(file: string): Promise<Earlier> {
   const series = new Set<string>();
-  const sent = new Set<string>();
+  const sent = new Map<string, readonly [string, string]>();
   await reading(file, () =>
     readColumns(
       fs.createReadStream(file),
@@ -100,7 +104,7 @@ async function readEarlier(file: string): Promise<Earlier> {
       ([SeriesInstanceUID, SOPInstanceUID, outcome]) => {
         if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
         // A copy says nothing of the file that was to be sent.
-        else if (outcome !== 'copy') sent.add(SOPInstanceUID!);
+        else if (outcome !== 'copy') sent.set(SOPInstanceUID!, [SeriesInstanceUID!, outcome!]);
       },
     ),
   );
@@ -135,14 +139,24 @@ class ResultsFile implements Disposable {
   private readonly file: string;
   private readonly handle: number;
 
-  constructor(file: string, retry: string | undefined) {
+  constructor(file: string, { retry, input }: SendOptions) {
     this.file = file;
-    if (retry !== undefined && path.resolve(retry) === path.resolve(file)) {
-      const allowed = 'name another file than --retry has, which is still needed';
+    for (const [option, read] of [
+      ['--retry', retry],
+      ['--input', input],
+    ] as const) {
+      if (read === undefined || path.resolve(read) !== path.resolve(file)) continue;
+      const allowed = `name another file than ${option} has, which is still needed`;
       throw ditagError('bad-option', { option: '--results', value: file, allowed });
     }
     this.handle = this.writing(() => fs.openSync(file, 'w', 0o600));
     this.write(csvLine(RESULT_COLUMNS));
+  }
+
+  /** So that the results of a run with --retry are, for the next one, those of all runs together. */
+  addEarlier(earlier: Earlier | undefined): void {
+    for (const [SOPInstanceUID, [SeriesInstanceUID, outcome]] of earlier?.sent ?? [])
+      this.write(csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, '', 'in an earlier run', '', '', '']));
   }
 
   add({ SeriesInstanceUID, file, outcome, status, reason, bytes }: SendResult): void {

@@ -11,6 +11,10 @@ export interface GatewaySettings {
   /** Where received instances are kept. */
   readonly folder: string;
   readonly associations: number;
+  /** Most answers to one C-FIND. */
+  readonly answers: number;
+  /** Whether an instance is on the disk before it is answered; without it, one may be lost that was answered. */
+  readonly isSynced: boolean;
   readonly tls: TlsFiles | undefined;
   readonly peers: readonly PeerSettings[];
 }
@@ -26,11 +30,18 @@ export interface PeerSettings {
   readonly aeTitle: string;
   /** Name or address; undefined: it may call from anywhere. */
   readonly host: string | undefined;
+  /** Where it takes what a C-MOVE sends it; undefined: nowhere. */
+  readonly port: number | undefined;
+  /** Whether it takes it over TLS, with the gateway's own certificate. */
+  readonly isTls: boolean;
   readonly rights: readonly PeerRight[];
   readonly associations: number;
 }
 
-const PEER = /^PEER\s+(.+)$/;
+const PEER = /^PEER(\s|$)/i;
+/** PS3.5 table 6.2-1. */
+const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/;
+const AE_TITLE_RULE = 'an AE title has 1 to 16 ASCII characters, no backslash';
 const RIGHTS: readonly PeerRight[] = ['store', 'find', 'move', 'get'];
 
 /** Reads them. Throws `bad-config`. */
@@ -53,11 +64,22 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
     const value = setting('GATEWAY', key);
     return value === undefined ? undefined : path.resolve(folder, expandHome(value));
   };
+  const yesOrNo = (section: string, key: string, standard: 'yes' | 'no') => {
+    const value = setting(section, key) ?? standard;
+    if (value !== 'yes' && value !== 'no')
+      throw wrong(`${key} = ${value} under [${section}] is not known: write yes or no`);
+    return value === 'yes';
+  };
   const peers = ini.sections().flatMap((section): PeerSettings[] => {
-    const aeTitle = PEER.exec(section)?.[1]?.trim();
-    if (aeTitle === undefined) return [];
+    if (!PEER.test(section)) return [];
+    if (!section.startsWith('PEER')) throw wrong(`[${section}] is not known: write PEER in capitals`);
+    const aeTitle = section.slice('PEER'.length).trim();
+    if (aeTitle === '') throw wrong(`[${section}] names no AE title: write [PEER AETITLE]`);
+    if (!AE_TITLE.test(aeTitle)) throw wrong(`[${section}] cannot be: ${AE_TITLE_RULE}`);
     const host = setting(section, 'host');
     if (host === undefined) throw wrong(`[${section}] has no host: name its address, or * for any`);
+    if (host === '*' && setting(section, 'port') !== undefined)
+      throw wrong(`[${section}] has a port, but no host to which C-MOVE could send`);
     const rights = (setting(section, 'may') ?? '').split(/[\s,]+/).filter((one) => one !== '');
     const unknown = rights.find((one) => !RIGHTS.includes(one as PeerRight));
     if (unknown !== undefined)
@@ -66,20 +88,30 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
       {
         aeTitle,
         host: host === '*' ? undefined : host,
+        port: setting(section, 'port') === undefined ? undefined : number(section, 'port', 104, 65_535),
+        isTls: yesOrNo(section, 'tls', 'no'),
         rights: rights as PeerRight[],
         associations: number(section, 'associations', 8, 1000),
       },
     ];
   });
+  const twice = peers.find(({ aeTitle }, i) => peers.findIndex((one) => one.aeTitle === aeTitle) !== i);
+  if (twice !== undefined) throw wrong(`there are two sections for the peer ${twice.aeTitle}`);
+  const aeTitle = setting('GATEWAY', 'aetitle') ?? 'DITAG';
+  if (!AE_TITLE.test(aeTitle)) throw wrong(`aetitle = ${aeTitle} under [GATEWAY] cannot be: ${AE_TITLE_RULE}`);
   const [certFile, keyFile, caFile] = ['tls_cert', 'tls_key', 'tls_ca'].map(place);
   if ((certFile === undefined) !== (keyFile === undefined))
     throw wrong('[GATEWAY] needs tls_cert and tls_key together');
+  if (caFile !== undefined && certFile === undefined)
+    throw wrong('[GATEWAY] has tls_ca, but no tls_cert and tls_key: without them there is no TLS');
   return {
-    aeTitle: setting('GATEWAY', 'aetitle') ?? 'DITAG',
+    aeTitle,
     host: setting('GATEWAY', 'host') ?? '127.0.0.1',
     port: number('GATEWAY', 'port', 11_112, 65_535),
     folder: place('folder') ?? path.join(folder, 'received'),
     associations: number('GATEWAY', 'associations', 32, 1000),
+    answers: number('GATEWAY', 'answers', 100_000, 1_000_000_000),
+    isSynced: yesOrNo('GATEWAY', 'sync', 'yes'),
     tls: certFile === undefined ? undefined : { certFile, keyFile: keyFile!, caFile },
     peers,
   };

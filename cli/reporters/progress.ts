@@ -3,7 +3,9 @@
 import { SingleBar } from 'cli-progress';
 import { grouped } from './statistics-text.ts';
 
+/** Milliseconds. */
 const LINE_EVERY = 5000;
+const BAR_EVERY = 100;
 
 /** Where a command stands. */
 export interface Progress {
@@ -18,7 +20,8 @@ export interface Progress {
 }
 
 export interface ProgressReporter {
-  update(progress: Progress): void;
+  /** @param at where the command stands: only asked when it is shown */
+  update(at: () => Progress): void;
   stop(): void;
 }
 
@@ -38,8 +41,12 @@ function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
   });
   const pace = new Pace();
   let started = false;
+  let last = 0;
   return {
-    update: (progress) => {
+    update: (at) => {
+      if (Date.now() - last < BAR_EVERY) return;
+      last = Date.now();
+      const progress = at();
       if (!started) bar.start(1000, 0, pace.of(progress));
       started = true;
       bar.update(Math.round(progress.done * 1000), pace.of(progress));
@@ -55,9 +62,10 @@ function lineReporter(stream: NodeJS.WriteStream): ProgressReporter {
   const pace = new Pace();
   let last = Date.now();
   return {
-    update: (progress) => {
+    update: (at) => {
       if (Date.now() - last < LINE_EVERY) return;
       last = Date.now();
+      const progress = at();
       const { step, text, rate, left } = pace.of(progress);
       stream.write(`${step}: ${Math.round(progress.done * 100)}%, ${text}, ${rate}, ${left} left\n`);
     },

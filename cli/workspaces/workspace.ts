@@ -110,9 +110,9 @@ export interface Workspace {
   index(options: IndexOptions): Promise<IndexOutcome>;
   /** Builds the cluster's index anew from what is known, without reading a file. Throws `no-cluster`, `rebuild-running`. */
   rebuild(options: RebuildOptions): Promise<RebuildOutcome>;
-  /** Sends instances of series to a peer. Where `signal` aborts, what is under way is finished. Throws what is wrong with the index. */
+  /** Sends instances of series to a peer. Where `signal` aborts, what is under way is finished. Throws what is wrong with the index, `no-gateway`. */
   send(options: SendOptions): Promise<void>;
-  /** Runs a DIMSE gateway as configured. Throws `no-gateway`, `bad-config`, `cannot-listen`, `cannot-write`. */
+  /** Runs a DIMSE gateway as configured. Throws `gateway-of-cluster`, `bad-config`, `cannot-listen`, `cannot-write`. */
   gateway(options: GatewayOptions): Promise<void>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;

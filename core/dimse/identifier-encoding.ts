@@ -67,17 +67,22 @@ class IdentifierEncoder {
     for (const item of items) {
       const bytes = this.dataSet(item, '', depth);
       if (bytes === undefined) return undefined;
-      parts.push(Buffer.concat([this.tag(ITEM), this.number32(bytes.length)]), bytes);
+      parts.push(this.itemHeader(bytes.length), bytes);
     }
     return Buffer.concat(parts);
   }
 
   private header(tag: number, vr: string, length: number): Buffer {
-    if (!this.encoding.explicitVr) return Buffer.concat([this.tag(tag), this.number32(length)]);
-    const start = Buffer.concat([this.tag(tag), Buffer.from(vr, 'latin1')]);
-    if (lengthBytesOf(vr) === 4) return Buffer.concat([start, Buffer.alloc(2), this.number32(length)]);
-    if (length > 0xffff) throw new IdentifierError(`an element of an identifier is too long for its VR ${vr}`);
-    return Buffer.concat([start, this.number16(length)]);
+    const { explicitVr } = this.encoding;
+    const isLong = explicitVr && lengthBytesOf(vr) === 4;
+    const bytes = Buffer.alloc(isLong ? 12 : 8);
+    this.write16(bytes, tag >>> 16, 0);
+    this.write16(bytes, tag & 0xffff, 2);
+    if (explicitVr) bytes.write(vr, 4, 2, 'latin1');
+    if (isLong || !explicitVr) this.write32(bytes, length, isLong ? 8 : 4);
+    else if (length > 0xffff) throw new IdentifierError(`an element of an identifier is too long for its VR ${vr}`);
+    else this.write16(bytes, length, 6);
+    return bytes;
   }
 
   private value({ vr, values }: Exclude<IdentifierElement, { items: unknown }>): Buffer | undefined {
@@ -101,15 +106,28 @@ class IdentifierEncoder {
   }
 
   private tag(tag: number): Buffer {
-    return Buffer.concat([this.number16(tag >>> 16), this.number16(tag & 0xffff)]);
+    const bytes = Buffer.alloc(4);
+    this.write16(bytes, tag >>> 16, 0);
+    this.write16(bytes, tag & 0xffff, 2);
+    return bytes;
   }
 
-  private number16(value: number): Buffer {
-    return numberBytes(String(value), 'u16', 2, this.encoding.littleEndian);
+  private itemHeader(length: number): Buffer {
+    const bytes = Buffer.alloc(8);
+    this.write16(bytes, ITEM >>> 16, 0);
+    this.write16(bytes, ITEM & 0xffff, 2);
+    this.write32(bytes, length, 4);
+    return bytes;
   }
 
-  private number32(value: number): Buffer {
-    return numberBytes(String(value), 'u32', 4, this.encoding.littleEndian);
+  private write16(bytes: Buffer, value: number, at: number): void {
+    if (this.encoding.littleEndian) bytes.writeUInt16LE(value, at);
+    else bytes.writeUInt16BE(value, at);
+  }
+
+  private write32(bytes: Buffer, value: number, at: number): void {
+    if (this.encoding.littleEndian) bytes.writeUInt32LE(value, at);
+    else bytes.writeUInt32BE(value, at);
   }
 }
 

@@ -10,6 +10,9 @@ const REJECTED_BY_USER = 1;
 const NO_SUCH_ABSTRACT_SYNTAX = 3;
 const NO_SUCH_TRANSFER_SYNTAX = 4;
 
+/** PS3.5 9.1, and no more of it: peers have UIDs with leading zeros. */
+const UID = /^[0-9][0-9.]{0,63}$/;
+
 /** What is done with a SOP class: taken, known but not allowed to this peer, or not known. */
 export type ContextRule = (abstractSyntax: string) => 'taken' | 'not-allowed' | 'unknown';
 
@@ -24,7 +27,8 @@ export function answerContexts(
     const decision = rule(abstractSyntax);
     if (decision === 'unknown') return answer(NO_SUCH_ABSTRACT_SYNTAX);
     if (decision === 'not-allowed') return answer(REJECTED_BY_USER);
-    const chosen = isStored(abstractSyntax) ? forStorage(transferSyntaxes) : forMessages(transferSyntaxes);
+    const usable = transferSyntaxes.filter((uid) => UID.test(uid));
+    const chosen = isStored(abstractSyntax) ? forStorage(usable) : forMessages(usable);
     return chosen === undefined ? answer(NO_SUCH_TRANSFER_SYNTAX) : answer(ACCEPTED, chosen);
   });
 }
@@ -49,8 +53,9 @@ const STANDARD = '1.2.840.10008.';
 /** Is it a Storage SOP class (PS3.4 annex B.5)? A private one that is proposed for C-STORE is taken for one. */
 export function isStorageClass(uid: string): boolean {
   const known = allUids().get(uid);
-  if (known !== undefined)
+  // A few were retired with their names.
+  if (known !== undefined && known.name !== '')
     return known.type === 'SOP Class' && /Storage/.test(known.name) && !NOT_STORED.test(known.name);
   // Classes that are newer than the dictionary stand below the root of the others.
-  return !uid.startsWith(STANDARD) || uid.startsWith(`${STANDARD}5.1.4.1.1.`);
+  return UID.test(uid) && (!uid.startsWith(STANDARD) || uid.startsWith(`${STANDARD}5.1.4.1.1.`));
 }

@@ -6,6 +6,8 @@ import { PDU, PDU_HEADER, PDV_HEADER, PduError } from './pdu.ts';
 
 /** The longest A-ASSOCIATE PDU that is taken: 128 contexts with some 60 transfer syntaxes each fit. */
 const MOST_CONTROL = 512 * 1024;
+/** Pieces of a control PDU that are held before they are put into one: a single byte costs hundreds as a piece. */
+const MOST_PIECES = 256;
 const EMPTY = Buffer.alloc(0);
 
 /** A PDU other than P-DATA-TF. */
@@ -89,6 +91,7 @@ export class PduReader {
     if (part.length < missing) {
       this.held.push(part);
       this.heldLength += part.length;
+      if (this.held.length > MOST_PIECES) this.held = [Buffer.concat(this.held)];
       return undefined;
     }
     if (this.heldLength === 0) return part;

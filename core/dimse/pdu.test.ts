@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import { Random } from '../../test/random.ts';
 import { COMMAND, type CommandSet, decodeCommand, encodeCommand, NO_DATA_SET } from './command-set.ts';
 import {
@@ -109,6 +111,25 @@ test('a PDU that is longer than allowed is refused when its header is there', ()
   refused(header(PDU.associateRequest, 2 ** 31));
   refused(header(99, 2 ** 32 - 1));
   assert.deepEqual([...new PduReader(1024).take(header(PDU.data, 1024))], []);
+});
+
+test('a control PDU in single bytes takes no more memory than whole', () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as () => void;
+  const reader = new PduReader(1024);
+  const size = 400_000;
+  const bytes = Buffer.alloc(6 + size, 'x');
+  bytes[0] = PDU.associateRequest;
+  bytes.writeUInt32BE(size, 2);
+  collect();
+  const before = process.memoryUsage();
+  for (const byte of bytes.subarray(0, -1)) assert.deepEqual([...reader.take(Buffer.from([byte]))], []);
+  collect();
+  const after = process.memoryUsage();
+  const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+  assert.ok(grown < 20e6, `${grown} bytes`);
+  const [whole] = [...reader.take(bytes.subarray(-1))];
+  assert.ok(whole !== undefined && !isData(whole) && whole.body.equals(bytes.subarray(6)));
 });
 
 test('bytes that are changed or cut are a PduError or other values, and nothing else', () => {

@@ -213,7 +213,13 @@ export const ERRORS = {
     retry: 'never',
   },
   'no-gateway': {
-    message: 'A cluster has no DIMSE gateway yet: use --local where the archive is indexed on this machine.',
+    message: 'No DIMSE gateway of the cluster is running: start one.',
+    exitCode: 2,
+    retry: 'later',
+  },
+  'gateway-of-cluster': {
+    message:
+      '`ditag gateway` is the gateway of one machine: say --local, or start the service dimse-gateway in the cluster.',
     exitCode: 2,
     retry: 'never',
   },
@@ -246,6 +252,7 @@ export const ERRORS = {
   },
   'association-aborted': { message: '{peer} ended the association: {reason}.', exitCode: 1, retry: 'later' },
   'not-dicom': { message: '{peer} does not speak DICOM as PS3.8 has it: {reason}.', exitCode: 1, retry: 'never' },
+  'not-offered': { message: '{peer} does not offer {service}: {reason}.', exitCode: 1, retry: 'never' },
   'no-echo': { message: '{peer} takes the association, but not C-ECHO: {reason}.', exitCode: 1, retry: 'never' },
 } as const satisfies Record<string, ErrorKind>;
 

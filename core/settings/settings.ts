@@ -76,9 +76,13 @@ export const HttpVariables = Type.Object({
   ),
 });
 
-/** What the scanner can see. */
-export const ScannerVariables = Type.Object({
+/** What a scanner or a gateway can see. */
+export const ArchiveVariables = Type.Object({
   DITAG_ARCHIVES: Type.String({ pattern: '^[^=]+=.+', description: 'NAME=DIR, several with commas' }),
+});
+
+/** How much a scanner does at a time. */
+export const ScannerVariables = Type.Object({
   DITAG_SCANNER_CALLS: Type.Optional(
     Type.String({ pattern: '^[1-9]\\d{0,2}$', description: 'most file calls at a time (64)' }),
   ),
@@ -86,6 +90,79 @@ export const ScannerVariables = Type.Object({
     Type.String({ pattern: '^[1-9]\\d?$', description: 'pieces of work at a time (4)' }),
   ),
 });
+
+/** How a gateway sends to PACSs. */
+export const SendingVariables = Type.Object({
+  DITAG_GATEWAY_ASSOCIATIONS: Type.Optional(
+    Type.String({ pattern: '^[1-9]\\d?$', description: 'associations with one PACS at a time, of this gateway (4)' }),
+  ),
+  DITAG_GATEWAY_PACS_CA: Type.Optional(Type.String({ description: 'file with the certificates of PACSs to trust' })),
+  DITAG_GATEWAY_PACS_CERT: Type.Optional(Type.String({ description: 'file with the own certificate for PACSs' })),
+  DITAG_GATEWAY_PACS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
+});
+
+/** What a gateway needs besides the port to serve peers. */
+const NEEDED_TO_RECEIVE = ['DITAG_GATEWAY_FOLDER', 'DITAG_GATEWAY_ARCHIVE', 'DITAG_GATEWAY_PEERS_FILE'] as const;
+
+/** How a gateway serves peers: receives instances, answers queries. */
+export const ReceivingVariables = Type.Object({
+  DITAG_GATEWAY_PORT: Type.Optional(
+    Type.String({ pattern: '^\\d{1,5}$', description: 'port on which peers are served; none: they are not' }),
+  ),
+  DITAG_GATEWAY_HOST: Type.Optional(Type.String({ description: 'address for it (127.0.0.1)' })),
+  DITAG_GATEWAY_AETITLE: Type.Optional(
+    Type.String({ pattern: '^[\\x20-\\x5b\\x5d-\\x7e]{1,16}$', description: 'own AE title (DITAG)' }),
+  ),
+  DITAG_GATEWAY_FOLDER: Type.Optional(
+    Type.String({ pattern: '^/', description: 'folder, from the root on, in which `instances` gets what is received' }),
+  ),
+  DITAG_GATEWAY_ARCHIVE: Type.Optional(
+    Type.String({ description: 'archive as which a scanner has that `instances` mounted' }),
+  ),
+  DITAG_GATEWAY_PEERS_FILE: Type.Optional(Type.String({ description: 'file with the peers, as JSON' })),
+  DITAG_GATEWAY_CALLERS: Type.Optional(
+    Type.String({ pattern: '^[1-9]\\d{0,2}$', description: 'associations of all peers that call at a time (32)' }),
+  ),
+  DITAG_GATEWAY_TLS_CERT: Type.Optional(Type.String({ description: 'file with the certificate shown to peers' })),
+  DITAG_GATEWAY_TLS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
+  DITAG_GATEWAY_TLS_CA: Type.Optional(
+    Type.String({ description: 'file with the certificates that peers have to be signed by' }),
+  ),
+});
+
+/** The same as values; undefined where peers are not served. */
+export interface ReceivingSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly aeTitle: string;
+  readonly folder: string;
+  readonly archive: string;
+  readonly peersFile: string;
+  readonly callers: number;
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
+}
+
+/** Throws `bad-settings`. */
+export function receivingSettings(set: Static<typeof ReceivingVariables>): ReceivingSettings | undefined {
+  if (set.DITAG_GATEWAY_PORT === undefined) return undefined;
+  const missing: string[] = NEEDED_TO_RECEIVE.filter((name) => set[name] === undefined);
+  const { DITAG_GATEWAY_TLS_CERT: cert, DITAG_GATEWAY_TLS_KEY: key, DITAG_GATEWAY_TLS_CA: ca } = set;
+  const isTls = cert !== undefined || key !== undefined || ca !== undefined;
+  if (isTls && cert === undefined) missing.push('DITAG_GATEWAY_TLS_CERT');
+  if (isTls && key === undefined) missing.push('DITAG_GATEWAY_TLS_KEY');
+  if (missing.length > 0)
+    throw ditagError('bad-settings', { wrong: `${missing.join(', ')} missing, which go together` });
+  return {
+    host: set.DITAG_GATEWAY_HOST ?? '127.0.0.1',
+    port: Number(set.DITAG_GATEWAY_PORT),
+    aeTitle: set.DITAG_GATEWAY_AETITLE ?? 'DITAG',
+    folder: set.DITAG_GATEWAY_FOLDER!,
+    archive: set.DITAG_GATEWAY_ARCHIVE!,
+    peersFile: set.DITAG_GATEWAY_PEERS_FILE!,
+    callers: Number(set.DITAG_GATEWAY_CALLERS ?? 32),
+    tls: isTls ? { cert: cert!, key: key!, ca } : undefined,
+  };
+}
 
 /**
  * Reads the variables that `schema` names. Empty ones count as not set. Throws `bad-settings`, which names every
@@ -115,7 +192,7 @@ interface SettingSchema {
   readonly pattern?: string;
 }
 
-/** A scanner's mounts by the archive's name. Throws `bad-settings`. */
+/** The mounts of a scanner or a gateway by the archive's name. Throws `bad-settings`. */
 export function archivesOf(text: string): Map<string, string> {
   const archives = new Map<string, string>();
   for (const part of text.split(',')) {

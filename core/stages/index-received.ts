@@ -21,6 +21,8 @@ export class IndexReceived {
   private running: Promise<void> | undefined;
   /** When the first instance came that the index does not have. */
   private since: number | undefined;
+  /** Where it failed: not before this is it tried again. */
+  private notBefore = 0;
   private isClosed = false;
 
   /** @param scan brings the index up to date @param failed is told why it could not; it is tried again */
@@ -35,7 +37,7 @@ export class IndexReceived {
     const now = performance.now();
     this.since ??= now;
     const { quiet, most } = this.pauses;
-    this.plan(Math.max(0, Math.min(quiet, this.since + most - now)));
+    this.plan(Math.max(0, Math.min(quiet, this.since + most - now), this.notBefore - now));
   }
 
   /** Ends when the index has all that came, or once it could not be brought up to date. */
@@ -65,6 +67,7 @@ export class IndexReceived {
       await this.scan();
     } catch (error) {
       this.since = since;
+      this.notBefore = performance.now() + this.pauses.again;
       this.failed(error);
     }
   }

@@ -7,7 +7,11 @@ import type { SeriesFile } from '../ports/instance-index.ts';
 import { giveBackReader, takeReader } from './read-header.ts';
 
 /** Bytes that are read at a time; a file that is not larger is read at once. */
-const PIECE = 256 * 1024;
+const PIECE = 512 * 1024;
+/** One goes out, one waits behind it because it may be the last, one is being read. */
+const RING = 3;
+/** Buffers are kept for the next large file: made anew each time they would cost more than the reading. */
+const idleRings: Buffer[][] = [];
 const NOTHING = Buffer.alloc(0);
 const ONE_NULL = Buffer.alloc(1);
 
@@ -29,6 +33,7 @@ export interface OutgoingInstance {
   readonly bytes: number;
   /** The data set, without file meta. Throws Unsendable. */
   dataSet(): Iterable<Buffer> | AsyncIterable<Buffer>;
+  /** Its data set, if it was sent, has been answered or will not be: its bytes are used for another one. */
   close(): Promise<void>;
 }
 
@@ -40,24 +45,32 @@ export async function openOutgoing(file: SeriesFile, files: InstanceFiles): Prom
     const held = await readAll(opened, first, 0);
     const { position, transferSyntax } = await identify(file, opened, first.subarray(0, held));
     const isWhole = opened.size <= held;
-    if (isWhole) await opened.close();
+    if (isWhole) await closed(opened);
     const start = first.subarray(position, held);
     const bytes = opened.size - position;
     // PS3.5 A.5: only a deflated data set can have an odd length without a fault, and is padded.
+    const ring = isWhole ? [] : (idleRings.pop() ?? Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(PIECE)));
     const padding = transferSyntax.deflated && bytes % 2 === 1 ? ONE_NULL : NOTHING;
     return {
       file,
       transferSyntax,
       bytes,
-      dataSet: () => (isWhole ? [start, padding] : pieces(opened, start, held, padding)),
+      dataSet: () => (isWhole ? [start, padding] : pieces(opened, start, Math.max(held, position), ring, padding)),
       close: async () => {
-        if (!isWhole) await opened.close();
+        if (isWhole) return;
+        idleRings.push(ring);
+        await closed(opened);
       },
     };
   } catch (error) {
-    await opened.close().catch(() => {});
+    await closed(opened);
     throw error;
   }
+}
+
+/** What was read was read: that a file cannot be closed, as on a share that has gone, changes nothing. */
+async function closed(opened: InstanceFile): Promise<void> {
+  await opened.close().catch(() => {});
 }
 
 /** What the file is now: it may have changed since it was indexed. */
@@ -92,26 +105,38 @@ async function identify(file: SeriesFile, opened: InstanceFile, first: Buffer) {
   }
 }
 
-/** The next piece is read while the peer takes the one before. */
-async function* pieces(opened: InstanceFile, start: Buffer, from: number, padding: Buffer): AsyncIterable<Buffer> {
+/** The next piece is read while the peer takes the one before. A piece holds good until the next but one is asked for. */
+async function* pieces(
+  opened: InstanceFile,
+  start: Buffer,
+  from: number,
+  ring: readonly Buffer[],
+  padding: Buffer,
+): AsyncIterable<Buffer> {
   const { size } = opened;
+  let reads = 0;
   const read = async (position: number) => {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, size - position));
+    const buffer = ring[reads++ % RING]!.subarray(0, Math.min(PIECE, size - position));
     const length = await readAll(opened, buffer, position);
     if (length < buffer.length) throw new Unsendable('failed', 'the file became shorter while it was read');
     return buffer;
   };
   let piece = start;
-  for (let position = from; position < size; ) {
-    const next = read(position);
-    // It is looked at when this piece is taken.
-    next.catch(() => {});
+  let next: Promise<Buffer> | undefined;
+  try {
+    for (let position = from; position < size; position += piece.length) {
+      next = read(position);
+      // It is looked at when this piece is taken.
+      next.catch(() => {});
+      yield piece;
+      piece = await next;
+    }
     yield piece;
-    piece = await next;
-    position += piece.length;
+    yield padding;
+  } finally {
+    // Where nobody takes the rest: what is still being read would come into the buffer when another file has it.
+    await next?.catch(() => {});
   }
-  yield piece;
-  yield padding;
 }
 
 async function readAll(opened: InstanceFile, buffer: Uint8Array, position: number): Promise<number> {

@@ -71,9 +71,11 @@ class Sending {
   async run(): Promise<void> {
     const { threads } = this.options;
     this.senders = threads;
-    await Promise.all(Array.from({ length: threads }, () => this.send()));
+    const sent = await Promise.allSettled(Array.from({ length: threads }, () => this.send()));
+    // Where one has failed the others have come to their end too: nothing goes on behind the caller's back.
+    for (const one of sent) if (one.status === 'rejected') throw one.reason;
     // The peer had room for fewer: what was given back goes when the others have made room.
-    while (this.returned.length > 0 && this.wasFull && this.lost === undefined) {
+    while (this.returned.length > 0 && this.wasFull && this.lost === undefined && !this.options.signal.aborted) {
       this.senders = 1;
       await this.send();
     }
@@ -86,6 +88,10 @@ class Sending {
     let ahead = this.next();
     try {
       for (let instance = await ahead; instance !== undefined; instance = await ahead) {
+        if (this.options.signal.aborted) {
+          this.returned.push(instance);
+          return;
+        }
         ahead = this.next();
         ahead.catch(() => {});
         const loss = await this.sendOne(instance, sender);
@@ -192,6 +198,7 @@ class Sender {
 
   /** Sends one instance. Throws NoAssociation. @param hasOthers whether others send to the same peer */
   async store(instance: OutgoingInstance, hasOthers: boolean): Promise<Outcome> {
+    let losses = 0;
     for (let attempt = 0; ; attempt++) {
       const association = await this.associate(instance, hasOthers);
       try {
@@ -206,7 +213,7 @@ class Sender {
         if (error instanceof ReEncodeError)
           return { outcome: 'failed', status: undefined, reason: `it cannot be re-encoded: ${reason}` };
         if (!(error instanceof DitagError)) throw error;
-        const isLast = attempt >= Math.min(MOST_LOSSES, this.pauses.length) || this.signal.aborted;
+        const isLast = ++losses > MOST_LOSSES || attempt >= this.pauses.length || this.signal.aborted;
         if (isLast) return { outcome: 'failed', status: undefined, reason };
       }
       await pause(this.pauses[attempt]!, this.signal);
@@ -269,10 +276,10 @@ async function* iterate(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): Async
 }
 
 /** The instances of these series, each with all its files. A series that has none is told. */
-async function* instancesToSend(
+export async function* instancesToSend(
   series: readonly string[],
-  { index }: SendPorts,
-  { skip, onResult, onSeries, signal }: SendOptions,
+  { index }: Pick<SendPorts, 'index'>,
+  { skip, onResult, onSeries, signal }: Pick<SendOptions, 'skip' | 'onResult' | 'onSeries' | 'signal'>,
 ): AsyncIterable<Copies> {
   for (let at = 0; at < series.length && !signal.aborted; at += SERIES_AT_ONCE) {
     const asked = series.slice(at, at + SERIES_AT_ONCE);

@@ -8,7 +8,12 @@ import type { StoreContext } from '../ports/store-peer.ts';
 /** Ids are odd, from 1 to 255 (PS3.8 9.3.2.2). */
 export const MOST_CONTEXTS = 128;
 /** In the order in which they are preferred. */
-const UNCOMPRESSED = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2', '1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.2'];
+export const UNCOMPRESSED = [
+  '1.2.840.10008.1.2.1',
+  '1.2.840.10008.1.2',
+  '1.2.840.10008.1.2.1.99',
+  '1.2.840.10008.1.2.2',
+];
 
 export class StoreContexts {
   /** The ones needed last stand last. */

@@ -6,10 +6,13 @@ import { test } from 'node:test';
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { DitagError } from '../errors/errors.ts';
+import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
 import type { ScanJob } from '../jobs/jobs.ts';
 import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { LogEntry } from '../ports/record-log.ts';
 import type { HeldChange } from '../ports/scan-registry.ts';
+import type { StoreItem } from '../ports/store-queue.ts';
+import type { ResultPage } from '../ports/store-results.ts';
 import { makeQuery } from '../query/query.ts';
 import { decodeFrame, encodeFrame, WIRE_VERSION } from './frame.ts';
 import { checks, decodeMessage, encodeFailure } from './index-messages.ts';
@@ -25,6 +28,14 @@ import {
 } from './messages.ts';
 import { queryMessage, queryOfMessage } from './query-message.ts';
 import { decodeStart, decodeStarted } from './scan-messages.ts';
+import {
+  decodeGatewayAnswer,
+  decodeGatewayRequest,
+  decodeItem,
+  decodePage,
+  encodeItem,
+  encodePage,
+} from './store-messages.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 });
 const count = fc.nat();
@@ -100,6 +111,44 @@ const held: fc.Arbitrary<HeldChange> = fc.oneof(
   fc.record({ held: fc.constant('folder-gone' as const), folder: text }),
 );
 
+const uid = fc.constantFrom('1.2.3', '1.2.4', '1.2.5');
+const storeItem: fc.Arbitrary<StoreItem> = fc.record({
+  send: text,
+  item: count,
+  pacs: fc.record({
+    host: text,
+    port: fc.integer({ min: 1, max: 65_535 }),
+    calledAETitle: text,
+    callingAETitle: text,
+    isTls: fc.boolean(),
+  }),
+  files: fc.array(
+    fc.record({
+      SeriesInstanceUID: uid,
+      SOPInstanceUID: uid,
+      SOPClassUID: uid,
+      archive: fc.constantFrom('a', 'b'),
+      path: text,
+      size: count,
+      mtime: fc.integer({ min: -1 }),
+    }),
+    { maxLength: 6 },
+  ),
+});
+
+const stored = { file: count, outcome: fc.constantFrom(...SEND_OUTCOMES), reason: text, bytes: count };
+const page: fc.Arbitrary<ResultPage> = fc.record({
+  send: text,
+  item: count,
+  attempt: count,
+  page: count,
+  isLast: fc.boolean(),
+  results: fc.array(
+    fc.oneof(fc.record(stored), fc.record({ ...stored, status: fc.integer({ min: 0, max: 0xffff }) })),
+    { maxLength: 4 },
+  ),
+});
+
 /** Bytes come out as a view of the message. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Uint8Array.from(value);
@@ -117,6 +166,25 @@ test('entries, work, tallies and held changes come back as they were', () => {
   comesBack(work, encodeWork, decodeWork);
   comesBack(tally, encodeTally, decodeTally);
   comesBack(held, encodeHeld, decodeHeld);
+});
+
+test('items of a send and what became of them come back as they were', () => {
+  comesBack(storeItem, encodeItem, decodeItem);
+  comesBack(page, encodePage, decodePage);
+});
+
+test('500 files of an item with long names fit into a message of 1 MB', () => {
+  const files = Array.from({ length: 500 }, (_, i) => ({
+    SeriesInstanceUID: '1.2.3',
+    SOPInstanceUID: `1.2.840.113619.2.55.3.604688119.969.1268071029.${i}`,
+    SOPClassUID: '1.2.840.10008.5.1.4.1.1.2',
+    archive: 'a',
+    path: `${'patient/study/series/'.repeat(10)}${i}`,
+    size: 500_000 + i,
+    mtime: 1_577_880_000_000_000 + i,
+  }));
+  const pacs = { host: 'h', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
+  assert.ok(encodeItem({ send: 's', item: 0, pacs, files }).length < 100_000);
 });
 
 test('queries come back with what they ask', async () => {
@@ -179,6 +247,10 @@ const DECODERS = [
   decodeHeld,
   decodeStart,
   decodeStarted,
+  decodeItem,
+  decodePage,
+  decodeGatewayRequest,
+  decodeGatewayAnswer,
   ...Object.values(checks).map((check) => (frame: Uint8Array) => decodeMessage(check, frame)),
 ];
 
@@ -194,7 +266,14 @@ function survives(frame: Uint8Array): void {
 }
 
 test('no bytes do more than be refused', () => {
-  const sent = fc.oneof(entry.map(encodeEntry), work.map(encodeWork), tally.map(encodeTally), held.map(encodeHeld));
+  const sent = fc.oneof(
+    entry.map(encodeEntry),
+    work.map(encodeWork),
+    tally.map(encodeTally),
+    held.map(encodeHeld),
+    storeItem.map(encodeItem),
+    page.map(encodePage),
+  );
   const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(sent, changes, fc.nat(), (frame, damage, end) => {

@@ -9,15 +9,16 @@ import { startElasticsearch } from './elasticsearch-node.ts';
 import { startNatsServer } from './nats-server.ts';
 import { freePort, lastLines, type RunningPart } from './parts.ts';
 
-export type ServiceName = 'scanner' | 'indexer' | 'api';
+export type ServiceName = 'scanner' | 'indexer' | 'api' | 'dimse-gateway';
 
 /** What a cluster is started with. */
 export interface ClusterOptions {
   /** NATS and Elasticsearch keep theirs in it; logs stand there too. */
   readonly stateFolder: string;
-  /** Folders of archives by name: what the scanners see. */
+  /** Folders of archives by name: what the scanners and gateways see. */
   readonly archives: ReadonlyMap<string, string>;
   readonly scanners?: number;
+  readonly gateways?: number;
   /** Further variables of every service. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly heapMB?: number;
@@ -68,41 +69,27 @@ export class RunningCluster implements AsyncDisposable {
   /** Starts a service. Resolves when it says that it is ready. */
   async start(name: ServiceName, variables: Readonly<Record<string, string>> = {}): Promise<RunningService> {
     const { options, addresses } = this;
-    const logFile = join(options.stateFolder, `${name}-${++this.started}.log`);
-    const log = fs.openSync(logFile, 'a', 0o600);
-    const child = spawn(process.execPath, [join(root, 'services', name, 'main.ts')], {
-      cwd: root,
-      stdio: ['ignore', log, log],
-      env: {
-        ...process.env,
-        DITAG_NATS_URL: addresses.nats,
-        DITAG_ELASTICSEARCH_URL: addresses.elasticsearch,
-        DITAG_ARCHIVES: [...options.archives].map(([archive, folder]) => `${archive}=${folder}`).join(','),
-        ...(name === 'api' ? { DITAG_HTTP_PORT: String(this.apiPort) } : {}),
-        ...options.variables,
-        ...variables,
-      },
+    const service = await startService(name, join(options.stateFolder, `${name}-${++this.started}.log`), {
+      DITAG_NATS_URL: addresses.nats,
+      DITAG_ELASTICSEARCH_URL: addresses.elasticsearch,
+      DITAG_ARCHIVES: [...options.archives].map(([archive, folder]) => `${archive}=${folder}`).join(','),
+      ...(name === 'api' ? { DITAG_HTTP_PORT: String(this.apiPort) } : {}),
+      ...options.variables,
+      ...variables,
     });
-    fs.closeSync(log);
-    const end = () => void child.kill('SIGKILL');
-    process.on('exit', end);
-    child.once('exit', () => process.off('exit', end));
-    await ready(child, name, logFile);
-    const service: RunningService = {
-      name,
-      pid: child.pid!,
-      logFile,
-      stop: async () => {
-        this.services.delete(service);
-        await ended(child, 'SIGTERM');
+    const counted: RunningService = {
+      ...service,
+      stop: () => {
+        this.services.delete(counted);
+        return service.stop();
       },
-      kill: async () => {
-        this.services.delete(service);
-        await ended(child, 'SIGKILL');
+      kill: () => {
+        this.services.delete(counted);
+        return service.kill();
       },
     };
-    this.services.add(service);
-    return service;
+    this.services.add(counted);
+    return counted;
   }
 
   /** The service of this name that was started first. */
@@ -138,6 +125,32 @@ export class RunningCluster implements AsyncDisposable {
   }
 }
 
+/** Starts one service. Resolves when it says that it is ready. @param variables its settings */
+export async function startService(
+  name: ServiceName,
+  logFile: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<RunningService> {
+  const log = fs.openSync(logFile, 'a', 0o600);
+  const child = spawn(process.execPath, [join(root, 'services', name, 'main.ts')], {
+    cwd: root,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...variables },
+  });
+  fs.closeSync(log);
+  const end = () => void child.kill('SIGKILL');
+  process.on('exit', end);
+  child.once('exit', () => process.off('exit', end));
+  await ready(child, name, logFile);
+  return {
+    name,
+    pid: child.pid!,
+    logFile,
+    stop: () => ended(child, 'SIGTERM'),
+    kill: () => ended(child, 'SIGKILL'),
+  };
+}
+
 /** Starts everything. Rejects with MissingPart where a part cannot be had. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const folder = (name: string) => {
@@ -152,7 +165,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const cluster = new RunningCluster(options, nats, elasticsearch, await freePort());
   try {
     const scanners = Array.from({ length: options.scanners ?? 1 }, () => 'scanner' as const);
-    for (const name of ['indexer', 'api', ...scanners] as const) await cluster.start(name);
+    const gateways = Array.from({ length: options.gateways ?? 0 }, () => 'dimse-gateway' as const);
+    for (const name of ['indexer', 'api', ...scanners, ...gateways] as const) await cluster.start(name);
     return cluster;
   } catch (error) {
     await cluster.stop();

@@ -1,13 +1,28 @@
 // The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, and sees to it that they come
 // into the index. The same in a cluster and on one machine.
+import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
+import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import {
   type InstanceStore,
   type StoredInstance,
   StoreError,
   type StoreFailure,
 } from '../../core/ports/instance-store.ts';
-import type { AdmittedPeer, Caller, PeerRight, Receiving, Refusal, Scp } from '../../core/ports/scp.ts';
+import type {
+  AdmittedPeer,
+  Caller,
+  FindAnswer,
+  InformationModel,
+  PeerRight,
+  Receiving,
+  Refusal,
+  Retrieval,
+  RetrieveOutcome,
+  Scp,
+} from '../../core/ports/scp.ts';
+import { findInIndex } from './find.ts';
+import { type RetrieveSettings, retrieveFromIndex } from './retrieve.ts';
 
 /** A peer of the configuration. */
 export interface GatewayPeer {
@@ -26,12 +41,19 @@ export interface GatewayOptions {
   readonly peers: ReadonlyMap<string, GatewayPeer>;
   /** Associations of all peers at a time. */
   readonly associations: number;
+  /** Answers to one C-FIND: there are no more, and the peer is told so. */
+  readonly answers?: number;
 }
 
 export interface GatewayPorts {
   readonly store: InstanceStore;
   /** Is told of each instance that was stored. */
   readonly received: (instance: StoredInstance) => void;
+  /** Opens the index for a C-FIND; gives nothing while nothing has been indexed. */
+  readonly openIndex: () => Promise<InstanceIndex | undefined>;
+  /** What C-MOVE and C-GET read, and whom C-MOVE sends to. */
+  readonly files: RetrieveSettings['files'];
+  readonly destination: RetrieveSettings['destination'];
   readonly log: GatewayLog;
 }
 
@@ -44,6 +66,7 @@ export interface GatewayLog {
 /** Statuses of PS3.4 table B.2-1 and PS3.7 annex C. */
 const STATUS: Readonly<Record<StoreFailure, number>> = { identity: 0xa900, 'no-space': 0xa700, failed: 0x0110 };
 const SUCCESS = 0x0000;
+const MOST_ANSWERS = 100_000;
 
 export class Gateway implements Scp {
   private readonly ports: GatewayPorts;
@@ -51,6 +74,7 @@ export class Gateway implements Scp {
   private readonly associations = new Map<string, number>();
   private all = 0;
   /** What was done since the start. */
+  readonly found = { queries: 0, answers: 0 };
   readonly counts = { associations: 0, refused: 0, stored: 0, failed: 0, bytes: 0 };
 
   constructor(ports: GatewayPorts, options: GatewayOptions) {
@@ -69,10 +93,11 @@ export class Gateway implements Scp {
     this.counts.associations++;
     this.all++;
     this.associations.set(aeTitle, (this.associations.get(aeTitle) ?? 0) + 1);
-    return new Admitted(caller, rights, this.ports, this.counts, () => {
+    const leave = () => {
       this.all--;
       this.associations.set(aeTitle, this.associations.get(aeTitle)! - 1);
-    });
+    };
+    return new Admitted(caller, rights, { gateway: this, ports: this.ports, options: this.options, leave });
   }
 
   private refusal({ callingAETitle, calledAETitle, address }: Caller): Refusal | undefined {
@@ -85,28 +110,57 @@ export class Gateway implements Scp {
   }
 }
 
+/** What an association is admitted with. */
+interface Admission {
+  readonly gateway: Gateway;
+  readonly ports: GatewayPorts;
+  readonly options: GatewayOptions;
+  readonly leave: () => void;
+}
+
 class Admitted implements AdmittedPeer {
   readonly rights: ReadonlySet<PeerRight>;
   private readonly caller: Caller;
   private readonly ports: GatewayPorts;
+  private readonly options: GatewayOptions;
   private readonly counts: Gateway['counts'];
+  private readonly found: Gateway['found'];
   private readonly leave: () => void;
   private readonly began = performance.now();
   private readonly outcomes = new Map<string, number>();
   private bytes = 0;
+  /** Instances that are whole and not yet kept or refused. */
+  private underWay = 0;
+  private end: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(
-    caller: Caller,
-    rights: ReadonlySet<PeerRight>,
-    ports: GatewayPorts,
-    counts: Gateway['counts'],
-    leave: () => void,
-  ) {
+  constructor(caller: Caller, rights: ReadonlySet<PeerRight>, { gateway, ports, options, leave }: Admission) {
     this.caller = caller;
     this.rights = rights;
     this.ports = ports;
-    this.counts = counts;
+    this.options = options;
+    this.counts = gateway.counts;
+    this.found = gateway.found;
     this.leave = leave;
+  }
+
+  find(model: InformationModel, identifier: Identifier, signal: AbortSignal): AsyncIterable<FindAnswer> {
+    const { ports, found, caller } = this;
+    const { aeTitle, answers: most = MOST_ANSWERS } = this.options;
+    const settings = { openIndex: ports.openIndex, aeTitle, most };
+    return findInIndex({ model, identifier, signal }, settings, (outcome) => {
+      found.queries++;
+      found.answers += outcome.answers;
+      if (outcome.kind === undefined) ports.log.info({ ...caller, model, ...outcome }, 'query answered');
+      else ports.log.warn({ ...caller, model, ...outcome }, 'query not answered');
+    });
+  }
+
+  retrieve(retrieval: Retrieval): Promise<RetrieveOutcome> {
+    const { caller, ports } = this;
+    return retrieveFromIndex(retrieval, caller.callingAETitle, ports, (outcome) => {
+      if (outcome['kind'] === undefined) ports.log.info({ ...caller, ...outcome }, 'instances retrieved');
+      else ports.log.warn({ ...caller, ...outcome }, 'instances not retrieved');
+    });
   }
 
   receive(arriving: Parameters<InstanceStore['begin']>[0]): Receiving {
@@ -116,6 +170,7 @@ class Admitted implements AdmittedPeer {
       drained: () => file.drained(),
       lost: () => void file.discard(),
       end: async () => {
+        this.underWay++;
         try {
           const stored = await file.commit();
           this.count(stored.outcome);
@@ -131,18 +186,26 @@ class Admitted implements AdmittedPeer {
           this.count(statusText(status));
           this.ports.log.warn({ callingAETitle: this.caller.callingAETitle, kind }, 'an instance was not stored');
           return status;
+        } finally {
+          this.underWay--;
+          this.tellIfOver();
         }
       },
     };
   }
 
-  /** The line of the audit: who, what, how many, and how it ended. */
   ended(reason: string | undefined): void {
     this.leave();
     const seconds = Math.round(performance.now() - this.began) / 1000;
+    this.end = reason === undefined ? { seconds, end: 'released' } : { seconds, end: 'aborted', reason };
+    this.tellIfOver();
+  }
+
+  /** The line of the audit: who, what, how many, and how it ended. What came whole is counted in it, however it ended. */
+  private tellIfOver(): void {
+    if (this.end === undefined || this.underWay > 0) return;
     const received = Object.fromEntries(this.outcomes);
-    const end = reason === undefined ? { end: 'released' } : { end: 'aborted', reason };
-    this.ports.log.info({ ...this.caller, received, bytes: this.bytes, seconds, ...end }, 'association ended');
+    this.ports.log.info({ ...this.caller, received, bytes: this.bytes, ...this.end }, 'association ended');
   }
 
   private count(outcome: string): void {

@@ -17,6 +17,7 @@ import { runService } from '../../adapters/process/run-service.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
 import {
+  ArchiveVariables,
   archivesOf,
   HttpVariables,
   NatsVariables,
@@ -29,6 +30,7 @@ import { putDamagedWorkAside } from './damaged-work.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
+  ...ArchiveVariables.properties,
   ...ScannerVariables.properties,
   ...HttpVariables.properties,
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { freePort, isHere } from '../../scripts/parts/parts.ts';
+import { makeCertificates } from '../certificates.ts';
 import { startDcmtk } from '../dcmtk.ts';
 import { runDitag, temporaryFolder } from './run-ditag.ts';
 
@@ -108,19 +108,3 @@ test('over TLS: with the right certificates, with none of ditag, and with one th
   const missing = await echo('tls_ca = nothing.pem', '# with');
   assert.deepEqual([missing.code, missing.stderr.startsWith('Cannot read ')], [2, true]);
 });
-
-/** A CA, and certificates of it for `localhost` and for ditag; false where there is no openssl. */
-function makeCertificates(folder: string): boolean {
-  const openssl = (...args: string[]) => spawnSync('openssl', args, { cwd: folder, stdio: 'ignore' }).status === 0;
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-  const signed = (name: string, subject: string, ...more: string[]) =>
-    openssl(
-      ...['req', '-x509', ...key, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`, '-out', `${name}.pem`],
-      ...['-subj', subject, '-addext', 'basicConstraints=critical,CA:FALSE', ...more],
-    );
-  return (
-    openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca') &&
-    signed('server', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost') &&
-    signed('client', '/CN=ditag')
-  );
-}

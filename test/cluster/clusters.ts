@@ -16,12 +16,13 @@ import { dicomFile, LONG_AGO, makeArchive, plainSeries, writeFile } from '../ind
 
 const SAMPLES = path.resolve(import.meta.dirname, '../samples');
 
-function clusterWorkspace(nats: string): Workspace {
+/** A workspace of the cluster of this NATS server. */
+export function clusterWorkspace(nats: string): Workspace {
   return new ClusterWorkspace({ url: nats }, undefined, 'config.ini');
 }
 
 /** A workspace on this machine with an index of its own below `home`. */
-function localWorkspace(home: string): Workspace {
+export function localWorkspace(home: string): Workspace {
   return new LocalWorkspace(readConfiguration(path.join(home, '.ditag', 'config.ini'), { environment: {} }));
 }
 

@@ -105,6 +105,13 @@ export const QUERIES: readonly QueryText[] = [
   { targets: 'SeriesDescription', pattern: 'no such value' },
   { targets: 'StudyDate', pattern: '^1982' },
   { targets: 'SeriesInstanceUID', pattern: '^1\\.2\\.7' },
+  // Certain whole values, which may be looked up.
+  { targets: 'SeriesDescription', pattern: '\\A(?:T1|AX FLAIR|)\\Z' },
+  { targets: 'PatientName,Modality', pattern: '\\A(?:脳\\^MRI|a\\x1fb)\\Z' },
+  { targets: 'SeriesInstanceUID', pattern: '\\A(?:1\\.2\\.919\\.1|1\\.2\\.0\\.0|1\\.2\\.838\\.2)\\Z' },
+  { targets: 'SeriesInstanceUID,Modality', pattern: '\\A(?:1\\.2\\.919\\.1|T1)\\Z' },
+  { targets: 'SeriesInstanceUID', pattern: '\\A1\\.2\\.no\\Z' },
+  { where: ['Modality=\\AT1\\Z', 'Rows=\\A512\\Z', 'PatientName=.'], whereNot: ['PatientID=\\AT1\\Z'] },
   { targets: 'Rows', pattern: '^512$' },
   { targets: 'Rows', pattern: '^$' },
   { targets: 'ImageComments,Modality', pattern: '\\\\|Über|\\n' },

@@ -51,7 +51,7 @@ export function readCompose(): ComposeFile {
 }
 
 /** Services of ditag that run on. */
-export const SERVICES = ['indexer', 'api', 'scanner'] as const;
+export const SERVICES = ['indexer', 'api', 'scanner', 'dimse-gateway'] as const;
 
 /** What a service sees at which path; `volumes` and `secrets` are folders that stand for named volumes and secrets. */
 export function mountsOf(

@@ -12,12 +12,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import {
+  ArchiveVariables,
   ElasticsearchVariables,
   HttpVariables,
   type NatsSettings,
   NatsVariables,
+  ReceivingVariables,
   readSettings,
   ScannerVariables,
+  SendingVariables,
 } from '../../core/settings/settings.ts';
 import { startElasticsearch } from '../../scripts/parts/elasticsearch-node.ts';
 import { startNatsServer } from '../../scripts/parts/nats-server.ts';
@@ -260,15 +263,21 @@ describe('every service', () => {
   }
 });
 
-test('scanners can be several: they publish nothing', () => {
-  assert.equal(compose.services['scanner']!.ports, undefined);
+test('scanners and gateways can be several: they publish nothing', () => {
+  for (const name of ['scanner', 'dimse-gateway']) assert.equal(compose.services[name]!.ports, undefined);
 });
 
 test('the variables of the services are known, and all that are needed are set', () => {
   const ofIndex = { ...NatsVariables.properties, ...ElasticsearchVariables.properties, ...HttpVariables.properties };
-  const ofScanner = { ...NatsVariables.properties, ...ScannerVariables.properties, ...HttpVariables.properties };
+  const ofArchives = { ...NatsVariables.properties, ...ArchiveVariables.properties, ...HttpVariables.properties };
+  const groups = {
+    indexer: ofIndex,
+    api: ofIndex,
+    scanner: { ...ofArchives, ...ScannerVariables.properties },
+    'dimse-gateway': { ...ofArchives, ...SendingVariables.properties, ...ReceivingVariables.properties },
+  };
   for (const name of SERVICES) {
-    const known = Type.Object(name === 'scanner' ? ofScanner : ofIndex);
+    const known = Type.Object(groups[name]);
     const { environment } = compose.services[name]!;
     for (const variable of Object.keys(environment!)) assert.ok(variable in known.properties, `${name}: ${variable}`);
     // Throws `bad-settings` with what is missing or wrong.

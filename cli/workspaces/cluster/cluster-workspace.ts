@@ -1,8 +1,10 @@
 // The workspace of a cluster: scans are asked for and watched, queries are answered by the cluster's API, all over one
 // connection to its NATS server. This is where the CLI's side of a cluster is put together.
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { type Cluster, openCluster } from '../../../adapters/nats/connection.ts';
 import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
+import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
@@ -10,11 +12,14 @@ import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
 import { NatsScanCommands } from '../../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
+import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
+import { NatsStoreResults } from '../../../adapters/nats/store-results.ts';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
 import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
+import { sendThroughGateways } from '../../../core/stages/send-through-gateways.ts';
 import { expandHome } from '../../configuration/configuration.ts';
 import type {
   GatewayOptions,
@@ -52,12 +57,32 @@ export class ClusterWorkspace implements Workspace {
     return new NatsInstanceIndex(cluster.connection, this.settings.url, () => cluster.close());
   }
 
-  async send(_: SendOptions): Promise<void> {
-    throw ditagError('no-gateway', {});
+  async send({ peer, threads, ...options }: SendOptions): Promise<void> {
+    const cluster = await this.open();
+    try {
+      const { host, port, calledAETitle, callingAETitle } = peer;
+      await sendThroughGateways(
+        options.series,
+        {
+          index: new NatsInstanceIndex(cluster.connection, this.settings.url),
+          queue: new NatsStoreQueue(cluster),
+          results: new NatsStoreResults(cluster),
+          gateways: new NatsGateways(cluster.connection),
+        },
+        {
+          ...options,
+          send: randomUUID().slice(0, 13),
+          pacs: { host, port, calledAETitle, callingAETitle, isTls: peer.tls !== undefined },
+          associations: threads,
+        },
+      );
+    } finally {
+      await cluster.close();
+    }
   }
 
   async gateway(_: GatewayOptions): Promise<void> {
-    throw ditagError('no-gateway', {});
+    throw ditagError('gateway-of-cluster', {});
   }
 
   async index(options: IndexOptions): Promise<IndexOutcome> {

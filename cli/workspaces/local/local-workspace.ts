@@ -58,10 +58,11 @@ export class LocalWorkspace implements Workspace {
 
   async gateway(options: GatewayOptions): Promise<void> {
     const { runGateway } = await import('./local-gateway.ts');
-    await runGateway(this.configuration, options, async (archive, signal) => {
+    const index = async (archive: string, signal: AbortSignal) => {
       const quiet = { onStart: () => {}, onProgress: () => {}, threads: 1, acceptDeletions: false };
       await this.index({ archive, append: true, signal, ...quiet });
-    });
+    };
+    await runGateway(this.configuration, options, index, () => this.openIndex(undefined));
   }
 
   async rebuild(_: RebuildOptions): Promise<RebuildOutcome> {

@@ -5,6 +5,7 @@
 import { requiredLiteral } from './analysis.ts';
 import { layeredTest } from './engines.ts';
 import { PatternBudget } from './errors.ts';
+import { wholeValues } from './literals.ts';
 import { parsePattern } from './parse.ts';
 
 export { PatternBudget, PatternError, PatternTooExpensive } from './errors.ts';
@@ -16,6 +17,8 @@ export interface Pattern {
   test(value: string): boolean;
   /** A text (with its case) that every matching value contains, or '' if none is known. For skipping blocks of values. */
   readonly requiredLiteral: string;
+  /** The only values in which it is found, where they can be told one by one: an index looks them up. */
+  readonly wholeValues?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -25,6 +28,9 @@ export interface Pattern {
 export function compilePattern(source: string, options: { readonly budget?: PatternBudget } = {}): Pattern {
   const parsed = parsePattern(source);
   const literal = requiredLiteral(parsed.root);
+  const literals = wholeValues(parsed.root);
+  if (literals !== undefined)
+    return { source, requiredLiteral: literal, wholeValues: literals, test: (value) => literals.has(value) };
   const test = layeredTest(parsed);
   const budget = options.budget ?? new PatternBudget();
   return {

@@ -1,0 +1,64 @@
+// C-FIND as SCU (PS3.7 9.1.2, PS3.4 annex C): queries one after the other over one association, which is kept open.
+
+import { type TransferSyntax, transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
+import { COMMAND, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
+import type { Identifier } from '../../core/dimse/identifier.ts';
+import { decodeIdentifier } from '../../core/dimse/identifier-decoding.ts';
+import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
+import { contextText } from '../../core/dimse/reasons.ts';
+import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN } from '../../core/dimse/uids.ts';
+import { ditagError } from '../../core/errors/errors.ts';
+import { Association, type Patience } from './association.ts';
+import type { Peer } from './connection.ts';
+
+const CONTEXT_ID = 1;
+
+export class FindAssociation {
+  private readonly association: Association;
+  private readonly model: string;
+  private readonly syntax: TransferSyntax;
+
+  private constructor(association: Association, model: string, syntax: TransferSyntax) {
+    this.association = association;
+    this.model = model;
+    this.syntax = syntax;
+  }
+
+  /** @param model the SOP class of the query model. Throws what `Association.open` throws, and `not-offered`. */
+  static async open(peer: Peer, model: string, patience?: Patience): Promise<FindAssociation> {
+    const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
+    const contexts = [{ id: CONTEXT_ID, abstractSyntax: model, transferSyntaxes }];
+    const association = await Association.open(peer, { contexts }, patience);
+    const agreed = association.contexts.get(CONTEXT_ID);
+    const syntax = agreed === undefined ? undefined : transferSyntax(agreed.transferSyntax);
+    if (syntax !== undefined) return new FindAssociation(association, model, syntax);
+    association.abort();
+    const answered = association.answered.get(CONTEXT_ID);
+    const reason = answered === undefined ? 'it said nothing of it' : contextText(answered.result);
+    throw ditagError('not-offered', { peer: association.name, service: 'C-FIND', reason });
+  }
+
+  /**
+   * Asks, and gives the status of the last answer (PS3.4 C.4.1.1.4). @param onAnswer gets each answer as it comes.
+   * Throws what `Association.request` throws, and IdentifierError.
+   */
+  async find(keys: Identifier, onAnswer: (answer: Identifier) => void): Promise<number> {
+    const { association, model, syntax } = this;
+    const command = {
+      AffectedSOPClassUID: model,
+      CommandField: COMMAND.findRequest,
+      MessageID: association.nextMessageId(),
+      Priority: MEDIUM,
+      CommandDataSetType: WITH_DATA_SET,
+    };
+    const { Status } = await association.request(CONTEXT_ID, command, [encodeIdentifier(keys, syntax)], (_, bytes) =>
+      onAnswer(decodeIdentifier(bytes, syntax)),
+    );
+    if (Status !== undefined) return Status;
+    throw ditagError('not-dicom', { peer: association.name, reason: 'its answer has no status' });
+  }
+
+  async close(): Promise<void> {
+    await this.association.release();
+  }
+}

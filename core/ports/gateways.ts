@@ -1,0 +1,21 @@
+// The gateways of a cluster, as a command speaks to all of them that run.
+
+export interface Gateways {
+  /** Has them look for work in a queue, if one is named. The archives that they see; undefined where none runs. */
+  call(queue?: string): Promise<ReadonlySet<string> | undefined>;
+  /** Has them end the items of a send that they are at, each after the instance that is under way. How many they still are at. */
+  cancel(send: string): Promise<number>;
+}
+
+/** The answering side: one gateway. */
+export interface GatewayAnswers {
+  readonly archives: readonly string[];
+  called(queue: string): void;
+  /** How many items of the send are still under way. */
+  cancelled(send: string): number;
+}
+
+export interface GatewaySource {
+  serve(answers: GatewayAnswers): void;
+  stop(): Promise<void>;
+}

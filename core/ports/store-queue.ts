@@ -1,0 +1,49 @@
+// The work of sends in a cluster: instances for a PACS wait until one of the gateways takes them. However many gateways
+// there are, no more items of one PACS are under way at a time than it is given associations.
+import type { SeriesFile } from './instance-index.ts';
+
+/** A PACS as every gateway reaches it. Certificates are the gateway's own. */
+export interface StorePacs {
+  readonly host: string;
+  readonly port: number;
+  readonly calledAETitle: string;
+  readonly callingAETitle: string;
+  readonly isTls: boolean;
+}
+
+/** Instances that are sent over one association. */
+export interface StoreItem {
+  readonly send: string;
+  /** Its number among those of the send. */
+  readonly item: number;
+  readonly pacs: StorePacs;
+  /** Of one archive; all files of an instance stand together, those of a series too. */
+  readonly files: readonly SeriesFile[];
+}
+
+/** An item that a gateway has taken. It comes to another one when it is neither done nor worked on for a few seconds. */
+export interface TakenItem {
+  readonly item: StoreItem;
+  /** How often it was taken, this time included. */
+  readonly attempt: number;
+  /** All its results are stored: it is not given out again. Resolves when the queue knows. */
+  done(): Promise<void>;
+  /** Gives it back: it is taken again after `milliseconds`. */
+  later(milliseconds: number): void;
+  working(): void;
+}
+
+export interface StoreQueue {
+  /** Opens the queue of a PACS, with so many associations for all gateways together; returns its name. */
+  open(pacs: StorePacs, associations: number): Promise<string>;
+  /** Resolves when the item is stored; the same item again is stored once. */
+  add(item: StoreItem): Promise<void>;
+  /** Queues in which items wait or are under way. */
+  busy(): Promise<readonly string[]>;
+  /** Takes an item of a queue; undefined where none came for some seconds, or `signal` has aborted. */
+  take(queue: string, signal: AbortSignal): Promise<TakenItem | undefined>;
+  /** Items of a send that are not done, whoever has them. */
+  left(send: string): Promise<number>;
+  /** Forgets the items of a send; those under way are not given out again. */
+  drop(send: string): Promise<void>;
+}

@@ -1,0 +1,81 @@
+// The attributes of the Query/Retrieve models that are not simply looked up (PS3.4 C.6): the level that each stands at,
+// and those that are counted. What is in no list here is an attribute of the level that is asked about.
+import { tagOfKeyword } from '../dicom/dictionary.ts';
+import { ditagError } from '../errors/errors.ts';
+
+/** From the top. */
+export const LEVELS = ['PATIENT', 'STUDY', 'SERIES', 'IMAGE'] as const;
+export type FindLevel = (typeof LEVELS)[number];
+
+function tags(keywords: string): ReadonlySet<number> {
+  return new Set(keywords.split(' ').map((keyword) => tagOf(keyword)));
+}
+
+function tagOf(keyword: string): number {
+  const tag = tagOfKeyword(keyword);
+  if (tag === undefined) throw ditagError('unknown-tag', { tag: keyword, hint: '' });
+  return tag;
+}
+
+export const TAG = {
+  QueryRetrieveLevel: 0x00080052,
+  RetrieveAETitle: 0x00080054,
+  InstanceAvailability: 0x00080056,
+  SpecificCharacterSet: 0x00080005,
+  TimezoneOffsetFromUTC: 0x00080201,
+  SOPClassUID: 0x00080016,
+  SOPInstanceUID: 0x00080018,
+  StudyDate: 0x00080020,
+  ModalitiesInStudy: 0x00080061,
+  PatientName: 0x00100010,
+  PatientID: 0x00100020,
+  StudyInstanceUID: 0x0020000d,
+  SeriesInstanceUID: 0x0020000e,
+  NumberOfPatientRelatedStudies: 0x00201200,
+  NumberOfPatientRelatedSeries: 0x00201202,
+  NumberOfPatientRelatedInstances: 0x00201204,
+  NumberOfStudyRelatedSeries: 0x00201206,
+  NumberOfStudyRelatedInstances: 0x00201208,
+  NumberOfSeriesRelatedInstances: 0x00201209,
+} as const;
+
+/** The level at which each counted attribute begins to be known. */
+export const COUNTED: ReadonlyMap<number, FindLevel> = new Map([
+  [TAG.NumberOfPatientRelatedStudies, 'PATIENT'],
+  [TAG.NumberOfPatientRelatedSeries, 'PATIENT'],
+  [TAG.NumberOfPatientRelatedInstances, 'PATIENT'],
+  [TAG.ModalitiesInStudy, 'STUDY'],
+  [TAG.NumberOfStudyRelatedSeries, 'STUDY'],
+  [TAG.NumberOfStudyRelatedInstances, 'STUDY'],
+  [TAG.NumberOfSeriesRelatedInstances, 'SERIES'],
+]);
+
+const OF_STUDY = tags(
+  'StudyDate StudyTime AccessionNumber StudyID StudyInstanceUID StudyDescription ReferringPhysicianName',
+);
+
+const OF_SERIES = tags(
+  'Modality SeriesNumber SeriesInstanceUID SeriesDescription SeriesDate SeriesTime BodyPartExamined Laterality ' +
+    'ProtocolName PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence ' +
+    'Manufacturer ManufacturerModelName StationName',
+);
+
+/** They differ from file to file, while the index has the header of one file a series. */
+const OF_INSTANCE = tags(
+  'SOPClassUID SOPInstanceUID InstanceNumber InstanceCreationDate InstanceCreationTime ContentDate ContentTime ' +
+    'AcquisitionNumber AcquisitionDate AcquisitionTime AcquisitionDateTime ImagePositionPatient SliceLocation ' +
+    'NumberOfFrames ContainerIdentifier CompletionFlag VerificationFlag ConceptNameCodeSequence ContentSequence',
+);
+
+/** The level at which an attribute stands, or the highest where it is in no table. */
+export function levelOf(tag: number): FindLevel {
+  const counted = COUNTED.get(tag);
+  if (counted !== undefined) return counted;
+  if (OF_STUDY.has(tag)) return 'STUDY';
+  if (OF_SERIES.has(tag)) return 'SERIES';
+  return OF_INSTANCE.has(tag) ? 'IMAGE' : 'PATIENT';
+}
+
+export function isBelow(one: FindLevel, other: FindLevel): boolean {
+  return LEVELS.indexOf(one) > LEVELS.indexOf(other);
+}

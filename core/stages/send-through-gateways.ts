@@ -1,0 +1,222 @@
+// The stage that has instances sent by the gateways of a cluster: it puts items of work into the queue, a limited number
+// ahead of what is done, and tells what becomes of each instance exactly once, however often an item is carried out.
+import { DitagError, ditagError } from '../errors/errors.ts';
+import type { SendResult } from '../instance/send-outcome.ts';
+import type { Gateways } from '../ports/gateways.ts';
+import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
+import type { StorePacs, StoreQueue } from '../ports/store-queue.ts';
+import type { ResultPage, StoreResults } from '../ports/store-results.ts';
+import { instancesToSend } from './send-instances.ts';
+import { ItemCutter } from './store-items.ts';
+
+export interface GatewaySendPorts {
+  readonly index: Pick<InstanceIndex, 'instancesOf'>;
+  readonly queue: StoreQueue;
+  readonly results: StoreResults;
+  readonly gateways: Gateways;
+}
+
+export interface GatewaySendOptions {
+  /** Its id, which no other send has. */
+  readonly send: string;
+  readonly pacs: StorePacs;
+  /** With this PACS at a time, of all gateways and all sends together. */
+  readonly associations: number;
+  /** These as of `sendInstances`. */
+  readonly skip?: (SOPInstanceUID: string) => boolean;
+  readonly onResult: (result: SendResult) => void;
+  readonly onSeries?: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Items that are in the queue or under way. */
+const MOST_OPEN = 64;
+/** How often it is looked for results (milliseconds). */
+const LOOK_EVERY = 100;
+/** After so long without any it is looked whether the work is still there, and who works (milliseconds). */
+const QUIET = 2_000;
+/** So long no gateway may run (milliseconds): they may be being started anew. */
+const ABSENT = 30_000;
+/** What fails is tried again for so long, in such steps (milliseconds): the cluster may come back. */
+const SILENCE = 60_000;
+const AGAIN = 500;
+
+interface OpenItem {
+  readonly files: readonly SeriesFile[];
+  /** Files whose result was told. */
+  readonly told: Set<number>;
+  /** Series that end in it. */
+  series: number;
+}
+
+/** Resolves when each instance has its outcome, or `signal` has aborted and what was under way is done. Throws `no-gateway`. */
+export async function sendThroughGateways(
+  series: readonly string[],
+  ports: GatewaySendPorts,
+  options: GatewaySendOptions,
+): Promise<void> {
+  await new GatewaySend(ports, options).run(series);
+}
+
+class GatewaySend {
+  private readonly ports: GatewaySendPorts;
+  private readonly options: GatewaySendOptions;
+  private readonly open = new Map<number, OpenItem>();
+  private readonly cutter = new ItemCutter();
+  /** Name of the PACS's queue. */
+  private queue = '';
+  private items = 0;
+  /** Series that end in what is not in the queue yet. */
+  private series = 0;
+  private next = 0;
+  private lookedAt = 0;
+  private heardAt = performance.now();
+  private absentSince: number | undefined;
+
+  constructor(ports: GatewaySendPorts, options: GatewaySendOptions) {
+    this.ports = ports;
+    this.options = options;
+  }
+
+  async run(series: readonly string[]): Promise<void> {
+    const { queue, gateways, results } = this.ports;
+    const { send, pacs, associations, signal } = this.options;
+    // Only they make what a queue needs: they are called first.
+    if ((await gateways.call()) === undefined) throw ditagError('no-gateway', {});
+    this.queue = await queue.open(pacs, associations);
+    const archives = (await gateways.call(this.queue)) ?? new Set();
+    try {
+      await this.add(series, archives);
+      while (this.open.size > 0 && !signal.aborted) await this.wait();
+      if (this.open.size > 0) await this.interrupt();
+    } catch (error) {
+      await queue.drop(send).catch(() => {});
+      await gateways.cancel(send).catch(() => {});
+      throw error;
+    } finally {
+      await results.remove(send).catch(() => {});
+    }
+  }
+
+  private async add(series: readonly string[], archives: ReadonlySet<string>): Promise<void> {
+    const { options } = this;
+    const onSeries = () => {
+      const last = this.open.get(this.items - 1);
+      if (!this.cutter.isEmpty) this.series++;
+      else if (last !== undefined) last.series++;
+      else options.onSeries?.();
+    };
+    for await (const copies of instancesToSend(series, this.ports, { ...options, onSeries })) {
+      const { archive } = copies[0]!;
+      if (!archives.has(archive)) {
+        for (const file of copies) this.fail(file, `no gateway of the cluster sees the archive ${archive}`);
+        continue;
+      }
+      await this.addItem(this.cutter.add(copies));
+    }
+    if (!options.signal.aborted) await this.addItem(this.cutter.take());
+  }
+
+  private async addItem(files: readonly SeriesFile[] | undefined): Promise<void> {
+    const { send, pacs, signal } = this.options;
+    if (files === undefined || signal.aborted) return;
+    while (this.open.size >= MOST_OPEN && !signal.aborted) await this.wait();
+    const item = this.items++;
+    this.open.set(item, { files, told: new Set(), series: this.series });
+    this.series = 0;
+    await patiently(() => this.ports.queue.add({ send, item, pacs, files }));
+    if (performance.now() - this.lookedAt > LOOK_EVERY) await this.look();
+  }
+
+  /** Waits for results a while. */
+  private async wait(): Promise<void> {
+    if (await this.look()) return;
+    const quiet = performance.now() - this.heardAt;
+    if (quiet > QUIET) await this.check();
+    await pause(LOOK_EVERY);
+  }
+
+  /** Tells what has become known. @returns whether that is anything */
+  private async look(): Promise<boolean> {
+    this.lookedAt = performance.now();
+    const pages = await patiently(async () => {
+      const found: ResultPage[] = [];
+      for await (const { page, next } of this.ports.results.pages(this.options.send, this.next)) {
+        found.push(page);
+        this.next = next;
+      }
+      return found;
+    });
+    for (const page of pages) this.tell(page);
+    if (pages.length > 0) this.heardAt = performance.now();
+    return pages.length > 0;
+  }
+
+  private tell({ item, results, isLast }: ResultPage): void {
+    const open = this.open.get(item);
+    if (open === undefined) return;
+    for (const { file: number, outcome, status, reason, bytes } of results) {
+      const file = open.files[number];
+      if (file === undefined || open.told.has(number)) continue;
+      open.told.add(number);
+      const { SeriesInstanceUID } = file;
+      this.options.onResult({ SeriesInstanceUID, file, outcome, status, reason, bytes });
+    }
+    if (isLast || open.told.size === open.files.length) this.end(item, open);
+  }
+
+  private end(item: number, { files, told, series }: OpenItem): void {
+    this.open.delete(item);
+    for (const [number, file] of files.entries())
+      if (!told.has(number)) this.fail(file, 'no gateway said what became of it');
+    for (let i = 0; i < series; i++) this.options.onSeries?.();
+  }
+
+  private fail(file: SeriesFile, reason: string): void {
+    const { SeriesInstanceUID } = file;
+    this.options.onResult({ SeriesInstanceUID, file, outcome: 'failed', status: undefined, reason, bytes: 0 });
+  }
+
+  /** Nothing was heard for a while. */
+  private async check(): Promise<void> {
+    const { queue, gateways } = this.ports;
+    this.heardAt = performance.now();
+    if ((await patiently(() => queue.left(this.options.send))) === 0) {
+      // A gateway tells before it is done: what is not known now will never be.
+      await this.look();
+      for (const [item, open] of [...this.open]) this.end(item, open);
+      return;
+    }
+    if ((await patiently(() => gateways.call(this.queue))) !== undefined) this.absentSince = undefined;
+    else this.absentSince ??= performance.now();
+    if (this.absentSince !== undefined && performance.now() - this.absentSince > ABSENT)
+      throw ditagError('no-gateway', {});
+  }
+
+  /** What nobody has taken is forgotten; of what is under way the instance that is on its way is finished. */
+  private async interrupt(): Promise<void> {
+    const { send } = this.options;
+    await patiently(() => this.ports.queue.drop(send));
+    while ((await patiently(() => this.ports.gateways.cancel(send))) > 0) {
+      await this.look();
+      await pause(LOOK_EVERY);
+    }
+    await this.look();
+  }
+}
+
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  const until = performance.now() + SILENCE;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof DitagError || performance.now() > until) throw error;
+      await pause(AGAIN);
+    }
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,96 @@
+// The messages of a send in a cluster: items of work, their results, and what a command says to the gateways.
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
+import type { StoreItem } from '../ports/store-queue.ts';
+import type { ResultPage } from '../ports/store-results.ts';
+import { encodeFrame } from './frame.ts';
+import { decodeMessage, SeriesFilesMessage } from './index-messages.ts';
+
+const count = Type.Integer({ minimum: 0 });
+
+/** Instances that are sent over one association. */
+export const StoreItemMessage = Type.Object({
+  send: Type.String(),
+  item: count,
+  pacs: Type.Object({
+    host: Type.String(),
+    port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    calledAETitle: Type.String(),
+    callingAETitle: Type.String(),
+    isTls: Type.Boolean(),
+  }),
+  series: Type.Array(SeriesFilesMessage),
+});
+
+/** What became of files, each named by its place in the item: no path and no UID travels back. */
+export const ResultPageMessage = Type.Object({
+  send: Type.String(),
+  item: count,
+  attempt: count,
+  page: count,
+  isLast: Type.Boolean(),
+  results: Type.Array(
+    Type.Object({
+      file: count,
+      outcome: Type.Union(SEND_OUTCOMES.map((outcome) => Type.Literal(outcome))),
+      status: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
+      reason: Type.String(),
+      bytes: count,
+    }),
+  ),
+});
+
+/** Said to all gateways. */
+export const GatewayRequest = Type.Union([
+  Type.Object({ ask: Type.Literal('work'), queue: Type.Optional(Type.String()) }),
+  Type.Object({ ask: Type.Literal('cancel'), send: Type.String() }),
+]);
+export type GatewayRequest = Static<typeof GatewayRequest>;
+
+/** Of one gateway; `underWay`: items of the send that it is still at. */
+export const GatewayAnswer = Type.Object({ archives: Type.Array(Type.String()), underWay: count });
+export type GatewayAnswer = Static<typeof GatewayAnswer>;
+
+const checks = {
+  item: Compile(StoreItemMessage),
+  page: Compile(ResultPageMessage),
+  request: Compile(GatewayRequest),
+  answer: Compile(GatewayAnswer),
+};
+
+export function encodeItem({ files, ...item }: StoreItem): Uint8Array {
+  const series: (SeriesFilesMessage & { files: unknown[] })[] = [];
+  for (const { SeriesInstanceUID, archive, ...file } of files) {
+    const last = series.at(-1);
+    if (last?.SeriesInstanceUID === SeriesInstanceUID && last.archive === archive) last.files.push(file);
+    else series.push({ SeriesInstanceUID, archive, files: [file] });
+  }
+  return encodeFrame({ ...item, series });
+}
+
+/** Throws `newer-message`, `damaged-message`. */
+export function decodeItem(frame: Uint8Array): StoreItem {
+  const { series, ...item } = decodeMessage<Static<typeof StoreItemMessage>>(checks.item, frame).description;
+  const files = series.flatMap(({ SeriesInstanceUID, archive, files: own }) =>
+    own.map((file) => ({ SeriesInstanceUID, archive, ...file })),
+  );
+  return { ...item, files };
+}
+
+export function encodePage(page: ResultPage): Uint8Array {
+  return encodeFrame(page);
+}
+
+/** Throws `newer-message`, `damaged-message`. */
+export function decodePage(frame: Uint8Array): ResultPage {
+  return decodeMessage<ResultPage>(checks.page, frame).description;
+}
+
+export function decodeGatewayRequest(frame: Uint8Array): GatewayRequest {
+  return decodeMessage<GatewayRequest>(checks.request, frame).description;
+}
+
+export function decodeGatewayAnswer(frame: Uint8Array): GatewayAnswer {
+  return decodeMessage<GatewayAnswer>(checks.answer, frame).description;
+}

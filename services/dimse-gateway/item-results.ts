@@ -1,0 +1,112 @@
+// What becomes of the files of an item, on its way to who waits for it: in pages, so that it is known soon and survives
+// the gateway. What an earlier attempt has told is not done again.
+import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import type { StoreItem } from '../../core/ports/store-queue.ts';
+import type { ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
+
+/** Results of a page: it has to fit into a message. */
+const MOST_RESULTS = 500;
+
+export class ItemResults {
+  private readonly item: StoreItem;
+  private readonly attempt: number;
+  private readonly known: ReadonlySet<number>;
+  private readonly results: StoreResults;
+  private readonly pauses: readonly number[];
+  private readonly places: ReadonlyMap<SeriesFile, number>;
+  private waiting: StoredFile[] = [];
+  private pages = 0;
+  private writing: Promise<void> = Promise.resolve();
+  /** How many had which outcome, in this attempt. */
+  readonly outcomes: Record<string, number> = {};
+  bytes = 0;
+  sent = 0;
+  notSent = 0;
+
+  private constructor(
+    item: StoreItem,
+    attempt: number,
+    known: ReadonlySet<number>,
+    { results, pauses }: { readonly results: StoreResults; readonly pauses: readonly number[] },
+  ) {
+    this.item = item;
+    this.attempt = attempt;
+    this.known = known;
+    this.results = results;
+    this.pauses = pauses;
+    this.places = new Map(item.files.map((file, place) => [file, place]));
+  }
+
+  /** @param pauses before what cannot be told is told again (milliseconds): it would be sent again otherwise */
+  static async open(
+    item: StoreItem,
+    attempt: number,
+    results: StoreResults,
+    pauses: readonly number[],
+  ): Promise<ItemResults> {
+    const known = attempt === 1 ? new Set<number>() : await results.known(item.send, item.item);
+    return new ItemResults(item, attempt, known, { results, pauses });
+  }
+
+  /** Files of instances of which something is not known. */
+  rest(): readonly SeriesFile[] {
+    const { files } = this.item;
+    const open = new Set(files.filter((_, place) => !this.known.has(place)).map(instanceOf));
+    return files.filter((file) => open.has(instanceOf(file)));
+  }
+
+  add({ file, outcome, status, reason, bytes }: SendResult): void {
+    const place = file === undefined ? undefined : this.places.get(file);
+    if (place === undefined) return;
+    this.waiting.push({ file: place, outcome, ...(status === undefined ? {} : { status }), reason, bytes });
+    this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+    this.bytes += bytes;
+    if (isSent(outcome)) this.sent++;
+    else this.notSent++;
+  }
+
+  /** Tells what has come together; where that fails `end` does. */
+  flush(): void {
+    if (this.waiting.length > 0) this.write(false);
+  }
+
+  /** Tells the rest. @param isLast whether that is all of the item */
+  async end(isLast: boolean): Promise<void> {
+    while (this.waiting.length > MOST_RESULTS) this.write(false);
+    if (isLast || this.waiting.length > 0) this.write(isLast);
+    await this.writing;
+  }
+
+  /** What has no result has failed. */
+  async failRest(reason: string): Promise<void> {
+    for (const file of this.rest())
+      this.add({ SeriesInstanceUID: '', file, outcome: 'failed', status: undefined, reason, bytes: 0 });
+    await this.end(true);
+  }
+
+  private write(isLast: boolean): void {
+    const { send, item } = this.item;
+    const results = this.waiting.splice(0, MOST_RESULTS);
+    const page = { send, item, attempt: this.attempt, page: this.pages++, results, isLast };
+    this.writing = this.writing.then(() => this.tell(page));
+    // It is looked at in the end.
+    this.writing.catch(() => {});
+  }
+
+  private async tell(page: ResultPage): Promise<void> {
+    for (const pause of this.pauses) {
+      try {
+        await this.results.add(page);
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+    await this.results.add(page);
+  }
+}
+
+function instanceOf({ SeriesInstanceUID, SOPInstanceUID }: SeriesFile): string {
+  return `${SeriesInstanceUID} ${SOPInstanceUID}`;
+}

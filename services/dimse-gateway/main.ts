@@ -1,0 +1,204 @@
+// Starts a gateway: settings from the environment, the cluster's NATS server, the archives that are mounted here; and
+// where a port is set, a listener for peers, a folder for what they send, and the cluster's index for what they ask.
+import dns from 'node:dns/promises';
+import fs from 'node:fs';
+import path from 'node:path';
+import Type from 'typebox';
+import { DimseListener } from '../../adapters/dimse/listener.ts';
+import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
+import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
+import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
+import { serveHealth } from '../../adapters/http/health-server.ts';
+import type { Cluster } from '../../adapters/nats/connection.ts';
+import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
+import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
+import { NatsScanCommands } from '../../adapters/nats/scan-commands.ts';
+import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
+import { NatsStoreQueue } from '../../adapters/nats/store-queue.ts';
+import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
+import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
+import { ditagError } from '../../core/errors/errors.ts';
+import { typedPath } from '../../core/instance/byte-path.ts';
+import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
+import {
+  ArchiveVariables,
+  archivesOf,
+  HttpVariables,
+  NatsVariables,
+  natsSettings,
+  type ReceivingSettings,
+  ReceivingVariables,
+  readSettings,
+  receivingSettings,
+  SendingVariables,
+} from '../../core/settings/settings.ts';
+import { IndexReceived } from '../../core/stages/index-received.ts';
+import { Gateway, type GatewayPeer } from './app.ts';
+import { StoreWork } from './store-work.ts';
+
+const VARIABLES = Type.Object({
+  ...NatsVariables.properties,
+  ...ArchiveVariables.properties,
+  ...SendingVariables.properties,
+  ...ReceivingVariables.properties,
+  ...HttpVariables.properties,
+});
+
+/** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
+const MORE_CONNECTIONS = 32;
+const PEER_ASSOCIATIONS = 8;
+
+await runService('dimse-gateway', async ({ logger }) => {
+  const set = readSettings(VARIABLES, process.env);
+  const receiving = receivingSettings(set);
+  const roots = new Map([...archivesOf(set.DITAG_ARCHIVES)].map(([name, folder]) => [name, path.resolve(folder)]));
+  const tls = {
+    ...pem('ca', set.DITAG_GATEWAY_PACS_CA),
+    ...pem('cert', set.DITAG_GATEWAY_PACS_CERT),
+    ...pem('key', set.DITAG_GATEWAY_PACS_KEY),
+  };
+  const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
+  const files = new FilesystemInstanceFiles((archive) => typedPath(rootOf(roots, archive)));
+  const work = new StoreWork(
+    {
+      queue: new NatsStoreQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
+      results: new NatsStoreResults(cluster),
+      commands: new NatsGatewaySource(cluster.connection),
+      files,
+      peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
+      isMounted: (archive) => isMounted(roots.get(archive)!),
+      log: logger,
+    },
+    { archives: [...roots.keys()], associations: Number(set.DITAG_GATEWAY_ASSOCIATIONS ?? 4) },
+  );
+  const reception =
+    receiving === undefined ? undefined : await receive(receiving, cluster, set.DITAG_NATS_URL, files, logger);
+  const health = await serveHealth(set, {
+    isReady: async () => !cluster.connection.isClosed(),
+    numbers: () => {
+      const { items, sent, notSent, bytes } = work.counts;
+      const received = reception?.counts;
+      return {
+        ditag_gateway_items_total: { help: 'Items of sends that were carried out', value: items },
+        ditag_gateway_sent_total: { help: 'Instances that PACSs have taken', value: sent },
+        ditag_gateway_not_sent_total: { help: 'Instances that were not sent', value: notSent },
+        ditag_gateway_sent_bytes_total: { help: 'Bytes of their data sets', value: bytes },
+        ditag_gateway_associations_total: { help: 'Associations of peers', value: received?.associations ?? 0 },
+        ditag_gateway_refused_total: { help: 'Associations that were refused', value: received?.refused ?? 0 },
+        ditag_gateway_received_total: { help: 'Instances that were received', value: received?.stored ?? 0 },
+      };
+    },
+  });
+  return {
+    run: (ready) => work.run(ready),
+    stop: async () => {
+      await health.stop();
+      await Promise.all([work.stop(), reception?.close()]);
+      await cluster.close();
+    },
+  };
+});
+
+/** Serves peers: what they send is kept, and comes into the index by a scan of the archive that it is. */
+async function receive(
+  settings: ReceivingSettings,
+  cluster: Cluster,
+  url: string,
+  files: FilesystemInstanceFiles,
+  log: ServiceLog,
+) {
+  const { host, port, aeTitle, archive, callers, folder, peersFile } = settings;
+  const known = gatewayPeers(read(peersFile), peersFile);
+  const peers = new Map(await Promise.all(known.map(gatewayPeer)));
+  const tls =
+    settings.tls === undefined
+      ? undefined
+      : { cert: read(settings.tls.cert), key: read(settings.tls.key), ...pem('ca', settings.tls.ca) };
+  const commands = new NatsScanCommands(cluster.connection);
+  const store = FilesystemInstanceStore.open(folder, { sync: true });
+  const indexing = new IndexReceived(
+    async () => void (await commands.start({ archive, append: true, acceptDeletions: false })),
+    (error) => log.warn({ reason: (error as Error).message }, 'what was received could not be indexed yet'),
+  );
+  const openIndex = async () => new NatsInstanceIndex(cluster.connection, url);
+  const gateway = new Gateway(
+    {
+      store,
+      received: () => indexing.received(),
+      openIndex,
+      files,
+      destination: (called, originator) => {
+        const peer = known.find((one) => one.aeTitle === called);
+        if (peer?.port === undefined || peer.host === '*') return undefined;
+        const to = { host: peer.host, port: peer.port, calledAETitle: called, callingAETitle: aeTitle };
+        return new DimseStorePeer(to, undefined, {
+          MoveOriginatorApplicationEntityTitle: originator.aeTitle,
+          MoveOriginatorMessageID: originator.messageId,
+        });
+      },
+      log,
+    },
+    { aeTitle, peers, associations: callers },
+  );
+  const limits = { connections: callers + MORE_CONNECTIONS };
+  const listener = await DimseListener.open(gateway, { host, port, tls, limits });
+  // What came just before a crash is not in the index.
+  if (await isMounted(store.archive)) indexing.received();
+  log.info({ aeTitle, host, port: listener.port }, 'serves peers');
+  return {
+    counts: gateway.counts,
+    close: async () => {
+      await listener.close();
+      await store.close();
+      await indexing.close();
+    },
+  };
+}
+
+async function gatewayPeer(peer: PeerSetting): Promise<[string, GatewayPeer]> {
+  const { aeTitle, host, may, associations = PEER_ASSOCIATIONS } = peer;
+  const addresses = host === '*' ? undefined : new Set(await addressesOf(aeTitle, host));
+  return [aeTitle, { aeTitle, addresses, rights: new Set(may), associations }];
+}
+
+async function addressesOf(aeTitle: string, host: string): Promise<string[]> {
+  try {
+    return (await dns.lookup(host, { all: true })).map(({ address }) => address);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw ditagError(
+      'bad-settings',
+      { wrong: `the host ${host} of the peer ${aeTitle} has no address (${code})` },
+      error,
+    );
+  }
+}
+
+/** Throws as a file that is not there: what another gateway could send, this one cannot. */
+function rootOf(roots: ReadonlyMap<string, string>, archive: string): string {
+  const root = roots.get(archive);
+  if (root !== undefined) return root;
+  throw Object.assign(new Error('The archive is not mounted here'), { code: 'ENODEV' });
+}
+
+/** An empty folder is where a mount belongs that is not there. */
+async function isMounted(root: string): Promise<boolean> {
+  try {
+    await using folder = await fs.promises.opendir(root);
+    return (await folder.read()) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function pem(name: 'ca' | 'cert' | 'key', file: string | undefined): Record<string, string> {
+  return file === undefined ? {} : { [name]: read(file) };
+}
+
+function read(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+  }
+}

@@ -1,0 +1,72 @@
+// A C-MOVE or C-GET of a peer as the gateway carries it out, with a line of the audit: who asked, for whom, how many
+// instances with which outcome, how it ended.
+import { text } from '../../core/dimse/identifier.ts';
+import { statusText } from '../../core/dimse/reasons.ts';
+import { DitagError } from '../../core/errors/errors.ts';
+import type { InstanceFiles } from '../../core/ports/instance-files.ts';
+import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import { FindError, type Retrieval, type RetrieveOutcome } from '../../core/ports/scp.ts';
+import type { StorePeer } from '../../core/ports/store-peer.ts';
+import { RetrieveError, retrieveInstances } from '../../core/stages/retrieve-instances.ts';
+
+/** Statuses of PS3.4 C.4.2.1.5. */
+const DESTINATION_UNKNOWN = 0xa801;
+const IDENTIFIER_DOES_NOT_MATCH = 0xa900;
+const UNABLE_TO_PROCESS = 0xc000;
+const LEVEL = /^(PATIENT|STUDY|SERIES|IMAGE)$/;
+/** Associations to the destination of a C-MOVE at a time. */
+const THREADS = 4;
+
+/** On whose behalf a C-MOVE sends (PS3.7 9.1.1.1). */
+export interface Originator {
+  readonly aeTitle: string;
+  readonly messageId: number;
+}
+
+export interface RetrieveSettings {
+  /** Gives no index while nothing has been indexed. */
+  readonly openIndex: () => Promise<InstanceIndex | undefined>;
+  readonly files: InstanceFiles;
+  /** A peer of the configuration that takes instances; undefined where there is none of this AE title. */
+  readonly destination: (aeTitle: string, originator: Originator) => StorePeer | undefined;
+}
+
+/** Throws FindError. @param tell is told how it went, once */
+export async function retrieveFromIndex(
+  { identifier, to, signal, onProgress }: Retrieval,
+  caller: string,
+  { openIndex, files, destination }: RetrieveSettings,
+  tell: (outcome: Readonly<Record<string, unknown>>) => void,
+): Promise<RetrieveOutcome> {
+  const began = performance.now();
+  const isMove = 'destination' in to;
+  const level = LEVEL.exec(text(identifier, 'QueryRetrieveLevel'))?.[0] ?? 'none';
+  const asked = { operation: isMove ? 'C-MOVE' : 'C-GET', level, ...(isMove ? { destination: to.destination } : {}) };
+  const told = (more: object) => tell({ ...asked, ...more, seconds: Math.round(performance.now() - began) / 1000 });
+  let index: InstanceIndex | undefined;
+  try {
+    const peer = isMove ? destination(to.destination, { aeTitle: caller, messageId: to.messageId }) : to;
+    if (peer === undefined) throw new FindError(DESTINATION_UNKNOWN, 'The move destination is not known here');
+    index = await openIndex();
+    if (index === undefined) throw new FindError(UNABLE_TO_PROCESS, 'Nothing is indexed yet');
+    const threads = isMove ? THREADS : 1;
+    const outcome = await retrieveInstances(identifier, { index, files, peer }, { threads, onProgress, signal });
+    const { completed, failed, warning, isCancelled } = outcome;
+    told({ completed, failed, warning, outcome: isCancelled ? 'cancelled' : 'complete' });
+    return outcome;
+  } catch (error) {
+    const explained = explain(error);
+    const isExplained = error instanceof FindError || error instanceof RetrieveError;
+    const kind = error instanceof DitagError ? error.code : 'unexpected';
+    told({ outcome: statusText(explained.status), ...(isExplained ? {} : { kind }) });
+    throw explained;
+  } finally {
+    await index?.close();
+  }
+}
+
+function explain(error: unknown): FindError {
+  if (error instanceof FindError) return error;
+  if (error instanceof RetrieveError) return new FindError(IDENTIFIER_DOES_NOT_MATCH, error.message, { cause: error });
+  return new FindError(UNABLE_TO_PROCESS, 'The index cannot be asked at the moment', { cause: error });
+}

@@ -1,0 +1,233 @@
+// How a gateway carries out items, with a queue and a PACS that are played.
+import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DitagError, ditagError } from '../../core/errors/errors.ts';
+import type { GatewayAnswers } from '../../core/ports/gateways.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import type { StoreItem, TakenItem } from '../../core/ports/store-queue.ts';
+import type { ResultPage } from '../../core/ports/store-results.ts';
+import { dicomFile } from '../../test/index/make-archive.ts';
+import { StoreWork } from './store-work.ts';
+
+const MR = '1.2.840.10008.5.1.4.1.1.4';
+const PACS = { host: 'pacs', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
+const DETAILS = { peer: 'pacs:104', reason: 'played', called: 'A', calling: 'B' };
+
+function itemOf(number: number, instances: number, more: Partial<StoreItem> = {}): StoreItem {
+  const files = Array.from({ length: instances }, (_, i): SeriesFile => {
+    const SOPInstanceUID = `1.2.${number}.${i}`;
+    return {
+      SeriesInstanceUID: '1.2',
+      SOPInstanceUID,
+      SOPClassUID: MR,
+      archive: 'a',
+      path: SOPInstanceUID,
+      size: 1,
+      mtime: -1,
+    };
+  });
+  return { send: 's', item: number, pacs: PACS, files, ...more };
+}
+
+interface Play {
+  /** Why there is no association. */
+  readonly open?: (times: number) => DitagError | undefined;
+  readonly store?: (SOPInstanceUID: string) => number | Promise<number>;
+  readonly known?: ReadonlySet<number>;
+  readonly isMounted?: boolean;
+  readonly add?: () => Promise<void>;
+}
+
+/** A gateway that carries out what `give` gives it. */
+function played(t: TestContext, play: Play = {}) {
+  const pages: ResultPage[] = [];
+  const sent: string[] = [];
+  const lines: string[] = [];
+  const given: TakenItem[] = [];
+  let opened = 0;
+  let answers: GatewayAnswers | undefined;
+  let wake: () => void = () => {};
+  const log = (_: object, message: string) => void lines.push(message);
+  const work = new StoreWork(
+    {
+      queue: {
+        open: async () => 'q',
+        add: async () => {},
+        busy: async () => ['q'],
+        take: async (_, signal) => {
+          signal.addEventListener('abort', () => wake(), { once: true });
+          if (given.length === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
+          return given.shift();
+        },
+        left: async () => 0,
+        drop: async () => {},
+      },
+      results: {
+        add: async (page) => {
+          await play.add?.();
+          pages.push(page);
+        },
+        async *pages() {},
+        known: async () => play.known ?? new Set(),
+        remove: async () => {},
+      },
+      commands: { serve: (one) => void (answers = one), stop: async () => {} },
+      files: {
+        open: async (_, path) => {
+          const bytes = dicomFile({ SOPInstanceUID: path, SeriesInstanceUID: '1.2', SOPClassUID: MR });
+          const read = async (buffer: Uint8Array, length: number, position: number) =>
+            bytes.copy(buffer, 0, position, position + length);
+          return { size: bytes.length, read, close: async () => {} };
+        },
+      },
+      peerOf: () => ({
+        open: async () => {
+          const refusal = play.open?.(opened++);
+          if (refusal !== undefined) throw refusal;
+          return {
+            isOpen: true,
+            accepted: () => ['1.2.840.10008.1.2.1'],
+            store: async ({ SOPInstanceUID }, dataSet) => {
+              await Array.fromAsync(dataSet as AsyncIterable<Buffer>);
+              sent.push(SOPInstanceUID);
+              return (await play.store?.(SOPInstanceUID)) ?? 0;
+            },
+            release: async () => {},
+            abort: () => {},
+          };
+        },
+      }),
+      isMounted: async () => play.isMounted ?? true,
+      log: { info: log, warn: log },
+    },
+    { archives: ['a'], associations: 1, pauses: [1, 1] },
+  );
+  const running = work.run(() => {});
+  t.after(async () => {
+    await work.stop();
+    await running;
+  });
+  /** Resolves with what became of it: `done`, or after how many milliseconds it is to come again. */
+  const give = (item: StoreItem, attempt = 1) =>
+    new Promise<'done' | number>((resolve) => {
+      given.push({
+        item,
+        attempt,
+        done: async () => resolve('done'),
+        later: resolve,
+        working: () => {},
+      });
+      wake();
+    });
+  const results = () =>
+    pages.flatMap((page) => page.results.map(({ file, outcome }) => `${page.item}.${file} ${outcome}`));
+  return { work, give, pages, sent, lines, results, cancel: (send: string) => answers!.cancelled(send) };
+}
+
+test('an item is done when its results are told, the last page as such', async (t) => {
+  const { work, give, pages, results, sent, lines } = played(t, { store: (uid) => (uid === '1.2.0.1' ? 0xc000 : 0) });
+  assert.equal(await give(itemOf(0, 3)), 'done');
+  assert.equal(await give(itemOf(1, 1)), 'done');
+  assert.deepEqual(results(), ['0.0 stored', '0.1 refused', '0.2 stored', '1.0 stored']);
+  assert.deepEqual(
+    pages.map(({ item, attempt, page, isLast }) => [item, attempt, page, isLast]),
+    [
+      [0, 1, 0, true],
+      [1, 1, 0, true],
+    ],
+  );
+  assert.equal(sent.length, 4);
+  assert.deepEqual(lines, ['sent', 'sent']);
+  const { bytes, ...counts } = work.counts;
+  assert.deepEqual(counts, { items: 2, sent: 3, notSent: 1 });
+  assert.ok(bytes > 100);
+});
+
+test('results are told while it lasts', async (t) => {
+  const { give, pages } = played(t, { store: () => sleep(150, 0) });
+  assert.equal(await give(itemOf(0, 6)), 'done');
+  assert.ok(pages.length > 2, `${pages.length} pages`);
+  assert.deepEqual(
+    pages.flatMap((page) => page.results.map(({ file }) => file)),
+    [0, 1, 2, 3, 4, 5],
+  );
+});
+
+test('what an earlier attempt has told is left out', async (t) => {
+  const { give, sent, pages } = played(t, { known: new Set([0, 2]) });
+  assert.equal(await give(itemOf(0, 4), 2), 'done');
+  assert.deepEqual(sent, ['1.2.0.1', '1.2.0.3']);
+  assert.ok(pages.at(-1)!.isLast);
+});
+
+test('an item for which the PACS has no association comes again, without results', async (t) => {
+  const { give, results } = played(t, {
+    open: (times) => (times < 3 ? ditagError('association-rejected', DETAILS) : undefined),
+  });
+  assert.equal(await give(itemOf(0, 2)), 2_000);
+  assert.deepEqual(results(), []);
+  assert.equal(await give(itemOf(0, 2), 2), 'done');
+  assert.deepEqual(results(), ['0.0 stored', '0.1 stored']);
+});
+
+test('of a PACS that is not to be had an item fails after some attempts, the next ones at once', async (t) => {
+  let opened = 0;
+  const open = () => {
+    opened++;
+    return ditagError('pacs-unreachable', DETAILS);
+  };
+  const { give, pages, results } = played(t, { open });
+  for (const attempt of [1, 2, 3]) assert.equal(await give(itemOf(0, 2), attempt), 2_000);
+  assert.equal(await give(itemOf(0, 2), 4), 'done');
+  assert.deepEqual(results().sort(), ['0.0 failed', '0.1 failed']);
+  assert.match(pages[0]!.results[0]!.reason, /cannot be reached \(played\)/);
+  opened = 0;
+  assert.equal(await give(itemOf(1, 1)), 'done');
+  assert.equal(opened, 1);
+});
+
+test('an item whose archive is not here comes again, and fails in the end', async (t) => {
+  const { give, pages, sent } = played(t, { isMounted: false });
+  assert.equal(await give(itemOf(0, 2)), 2_000);
+  assert.equal(await give(itemOf(0, 2), 30), 'done');
+  assert.equal(pages[0]!.results[1]!.reason, 'no gateway that took it sees the archive a');
+  assert.deepEqual([pages.length, sent.length], [1, 0]);
+});
+
+test('an item that may have ended those that took it is not tried for ever', async (t) => {
+  const { give, results, sent } = played(t);
+  assert.equal(await give(itemOf(0, 1), 41), 'done');
+  assert.deepEqual([results(), sent], [['0.0 failed'], []]);
+});
+
+test('an item whose results cannot be told comes again', async (t) => {
+  const { give, lines } = played(t, { add: () => Promise.reject(new Error('no room')) });
+  assert.equal(await give(itemOf(0, 1)), 2_000);
+  assert.ok(lines.includes('an item failed'));
+});
+
+test('a send that is cancelled ends after the instance that is under way', async (t) => {
+  const { give, cancel, results } = played(t, { store: () => sleep(50, 0) });
+  const ended = give(itemOf(0, 20));
+  await sleep(30);
+  assert.equal(cancel('s'), 1);
+  assert.equal(await ended, 'done');
+  assert.ok(results().length <= 2, `${results().length} were sent`);
+  await sleep(5);
+  assert.equal(cancel('s'), 0);
+  // What was still on its way here.
+  assert.equal(await give(itemOf(1, 5)), 'done');
+  assert.ok(results().every((line) => line.startsWith('0.')));
+  assert.equal(await give(itemOf(2, 1, { send: 'other' })), 'done');
+});
+
+test('a gateway that is stopped tells what it has sent and gives back the rest', async (t) => {
+  const { work, give, pages } = played(t, { store: () => sleep(50, 0) });
+  const ended = give(itemOf(0, 20));
+  await sleep(70);
+  await work.stop();
+  assert.equal(await ended, 0);
+  assert.ok(pages.length > 0 && pages.every(({ isLast }) => !isLast));
+});
