@@ -22,6 +22,7 @@ class Endless {
     admit: () => ({
       rights: new Set(['find'] as const),
       receive: () => assert.fail(),
+      refused: () => assert.fail(),
       retrieve: () => assert.fail(),
       find: (_, __, signal) => this.answers(signal),
       ended: () => {},

@@ -24,6 +24,15 @@ const REFUSALS: Readonly<Record<Refusal, readonly [number, number, number]>> = {
   'too-many': [2, 3, 2],
 };
 
+const FOREIGN: Readonly<Record<'application-context' | 'protocol-version', readonly [number, number, number]>> = {
+  'application-context': [1, 1, 2],
+  'protocol-version': [1, 2, 2],
+};
+
+function rejection([result, source, reason]: readonly [number, number, number]): AssociateReject {
+  return { pdu: 'associate-reject', result, source, reason };
+}
+
 export class ScpAssociation implements Acceptor {
   private readonly scp: Scp;
   private readonly address: string;
@@ -40,11 +49,11 @@ export class ScpAssociation implements Acceptor {
   }
 
   decide(request: AssociateRequest): AssociateAccept | AssociateReject {
-    const { callingAETitle, calledAETitle } = request;
+    const { callingAETitle, calledAETitle, foreign } = request;
+    if (foreign !== undefined) return rejection(FOREIGN[foreign]);
     const admitted = this.scp.admit({ callingAETitle, calledAETitle, address: this.address });
     if (typeof admitted === 'string') {
-      const [result, source, reason] = REFUSALS[admitted];
-      return { pdu: 'associate-reject', result, source, reason };
+      return rejection(REFUSALS[admitted]);
     }
     this.peer = admitted;
     this.callingAETitle = callingAETitle;
@@ -128,12 +137,12 @@ export class ScpAssociation implements Acceptor {
     if ((command.CommandDataSetType ?? NO_DATA_SET) === NO_DATA_SET)
       throw new PduError('it sent a C-STORE without a data set');
     if (SOPClassUID !== abstractSyntax || abstractSyntax === VERIFICATION) {
-      this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
+      this.refuse(contextId, command, SOP_CLASS_NOT_SUPPORTED);
       return undefined;
     }
     // Its context may have been accepted for what it gets, not for what it stores.
     if (!this.peer!.rights.has('store')) {
-      this.answer(contextId, command, NOT_AUTHORIZED);
+      this.refuse(contextId, command, NOT_AUTHORIZED);
       return undefined;
     }
     const { callingAETitle: sourceAETitle } = this;
@@ -155,6 +164,12 @@ export class ScpAssociation implements Acceptor {
         });
       },
     };
+  }
+
+  /** An instance that is not even begun with. */
+  private refuse(contextId: number, command: CommandSet, status: number): void {
+    this.peer!.refused(status);
+    this.answer(contextId, command, status);
   }
 
   private answer(contextId: number, request: CommandSet, Status: number): void {

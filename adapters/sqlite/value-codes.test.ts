@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { compilePattern } from '../../core/query/pattern/pattern.ts';
 import { SCHEMA } from './schema.ts';
 import { ValueCodes } from './value-codes.ts';
+import { codesOf } from './value-lookup.ts';
 import { ValueTexts } from './value-texts.ts';
 
 function emptyIndex(): DatabaseSync {
@@ -96,4 +97,21 @@ test('a pattern has the values that it has one by one, with and without a litera
     }),
     { numRuns: 500 },
   );
+});
+
+test('of many values any is found by its code and by itself, in whatever order they are asked for', () => {
+  const database = emptyIndex();
+  const codes = new ValueCodes(database);
+  const values = Array.from({ length: 10_000 }, (_, i) => `${(i * 7919) % 10_007} ${'x'.repeat(i % 5)}`);
+  const given = values.map((value) => codes.code(3, value));
+  codes.flush();
+  // From one chunk few, then more than are looked for one by one; the first, the last and the neighbours of a chunk's end.
+  const asked = [0, 4094, 4095, 4096, 8190, 8191, 9999, ...Array.from({ length: 30 }, (_, i) => i * 331)];
+  const texts = new ValueTexts(database, 3);
+  for (const i of asked) assert.equal(texts.text(given[i]!), values[i]);
+  for (const i of asked) assert.deepEqual(codesOf(database, 3, [values[i]!]), [given[i]]);
+  assert.deepEqual(codesOf(database, 3, ['not there', '', values[5]!]), [0, given[5]]);
+  assert.deepEqual(codesOf(database, 2, [values[0]!]), []);
+  assert.equal(texts.text(0), '');
+  database.close();
 });

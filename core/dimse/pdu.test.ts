@@ -99,6 +99,28 @@ test('an A-ASSOCIATE-RQ and a C-ECHO-RQ are the bytes of PS3.8 and PS3.7', () =>
   );
 });
 
+test('another application context and another version are seen', () => {
+  const bytes = encodePdu(REQUEST);
+  const seen = (change: (bytes: Buffer) => void) => {
+    const changed = Buffer.from(bytes);
+    change(changed);
+    const pdu = decodePdu(PDU.associateRequest, changed.subarray(6));
+    return pdu.pdu === 'associate-request' ? pdu.foreign : pdu;
+  };
+  assert.equal(
+    seen(() => {}),
+    undefined,
+  );
+  assert.equal(
+    seen((changed) => changed.writeUInt16BE(2, 6)),
+    'protocol-version',
+  );
+  assert.equal(
+    seen((changed) => changed.write('9', 98, 'latin1')),
+    'application-context',
+  );
+});
+
 test('a PDU that is longer than allowed is refused when its header is there', () => {
   const header = (type: number, length: number) => {
     const bytes = Buffer.alloc(6);

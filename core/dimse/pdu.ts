@@ -60,6 +60,8 @@ interface AeTitles {
 
 export interface AssociateRequest extends AeTitles, UserInformation {
   readonly pdu: 'associate-request';
+  /** Where it is not that of DICOM (PS3.7 annex A), and where no version is version 1 (PS3.8 9.3.2): a refusal's reason. */
+  readonly foreign?: 'application-context' | 'protocol-version';
   readonly contexts: readonly ProposedContext[];
 }
 
@@ -205,7 +207,11 @@ function textItem(type: number, text: string): Buffer {
 export function decodePdu(type: number, body: Buffer): ControlPdu {
   switch (type) {
     case PDU.associateRequest:
-      return { pdu: 'associate-request', ...decodeAssociate(body, ITEM.proposedContext, decodeProposed) };
+      return {
+        pdu: 'associate-request',
+        ...decodeAssociate(body, ITEM.proposedContext, decodeProposed),
+        ...foreign(body),
+      };
     case PDU.associateAccept:
       return { pdu: 'associate-accept', ...decodeAssociate(body, ITEM.answeredContext, decodeAnswered) };
     case PDU.associateReject:
@@ -239,6 +245,14 @@ function decodeAssociate<Context>(
     else if (type === ITEM.userInformation) user = decodeUser(value);
   }
   return { calledAETitle: aeTitle(body, 4), callingAETitle: aeTitle(body, 20), contexts, ...user };
+}
+
+/** What cannot be spoken with: bodies that are too short are none of its business. */
+function foreign(body: Buffer): { foreign?: 'application-context' | 'protocol-version' } {
+  if ((body.readUInt16BE(0) & PROTOCOL_VERSION) === 0) return { foreign: 'protocol-version' };
+  for (const { type, value } of items(body.subarray(FIXED_PART)))
+    if (type === ITEM.applicationContext && uid(value) === APPLICATION_CONTEXT) return {};
+  return { foreign: 'application-context' };
 }
 
 /** Leading and trailing spaces mean nothing (PS3.8 table 9-11). */

@@ -21,6 +21,8 @@ export interface AdmittedPeer {
   readonly rights: ReadonlySet<PeerRight>;
   /** Begins to take an instance. */
   receive(arriving: ArrivingInstance): Receiving;
+  /** An instance was refused with this status before it was begun. */
+  refused(status: number): void;
   /**
    * Answers a C-FIND, one by one as they are taken. Throws FindError: the final status, where that is not success.
    * @param signal ends it early

@@ -147,7 +147,9 @@ function creatorOf(tag: number): number {
 
 /** The query without its columns: a superset of what matches. */
 async function queryOf(level: FindLevel, keys: Identifier, targets: ReadonlyMap<number, Target>): Promise<Query> {
-  const compile = await conditionsCompiler(true);
+  const compileAny = await conditionsCompiler(true);
+  // What is longer than a pattern may be is found by attribute matching alone.
+  const compile = (source: string) => (source.length > MOST_SOURCE ? undefined : compileAny(source));
   let from: number | undefined;
   let to: number | undefined;
   const conditions: Condition[] = [];
@@ -188,6 +190,7 @@ function* leaves(path: string, items: readonly Identifier[]): Iterable<[path: st
   }
 }
 
+const MOST_SOURCE = 2000;
 const WITH_WILDCARDS = /^(AE|CS|LO|LT|PN|SH|ST|UC|UR|UT)$/;
 const WITH_ONE_FORM = /^(UI|IS|DS|AS|S[HLSV]|U[LSV])$/;
 
@@ -200,7 +203,7 @@ function uidPattern({ values }: Key): Pattern {
 }
 
 /** A pattern that every text has in which a value matches the key; undefined where only attribute matching can tell. */
-function textPattern({ vr, values }: Key, compile: (source: string) => Pattern): Pattern | undefined {
+function textPattern({ vr, values }: Key, compile: (source: string) => Pattern | undefined): Pattern | undefined {
   const wanted = values.filter((value) => value !== '');
   if (WITH_WILDCARDS.test(vr)) return compile(anyOf(wanted.map((value) => wildcardPattern(value, vr))));
   const digits = wanted.map((value) => /^(\d{4})\.?(\d{2})\.?(\d{2})$/.exec(value));

@@ -3,6 +3,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ditagError } from '../errors/errors.ts';
+import { valuesPattern } from '../query/pattern/literals.ts';
 import { conditionsCompiler, type Query } from '../query/query.ts';
 import { parseTarget, type Target } from '../query/target.ts';
 
@@ -10,7 +11,13 @@ export const QueryMessage = Type.Object({
   from: Type.Optional(Type.Integer()),
   to: Type.Optional(Type.Integer()),
   conditions: Type.Array(
-    Type.Object({ targets: Type.Array(Type.String()), pattern: Type.String(), negate: Type.Boolean() }),
+    Type.Object({
+      targets: Type.Array(Type.String()),
+      pattern: Type.String(),
+      /** Of a pattern that stands for certain whole values: these, of which there may be more than a pattern may have. */
+      values: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
+      negate: Type.Boolean(),
+    }),
   ),
   columns: Type.Array(Type.String()),
 });
@@ -25,6 +32,7 @@ export function queryMessage({ from, to, conditions, columns }: Query): QueryMes
     conditions: conditions.map(({ targets, pattern, negate }) => ({
       targets: names(targets),
       pattern: pattern.source,
+      ...((pattern.wholeValues?.size ?? 0) === 0 ? {} : { values: [...pattern.wholeValues!] }),
       negate,
     })),
     columns: names(columns),
@@ -45,9 +53,9 @@ export async function queryOfMessage(message: unknown): Promise<Query> {
     from,
     to,
     conditions: await Promise.all(
-      conditions.map(async ({ targets, pattern, negate }) => ({
+      conditions.map(async ({ targets, pattern, values, negate }) => ({
         targets: await resolve(targets),
-        pattern: compile(pattern),
+        pattern: values === undefined ? compile(pattern) : valuesPattern(values),
         negate,
       })),
     ),

@@ -13,6 +13,7 @@ import type { LogEntry } from '../ports/record-log.ts';
 import type { HeldChange } from '../ports/scan-registry.ts';
 import type { StoreItem } from '../ports/store-queue.ts';
 import type { ResultPage } from '../ports/store-results.ts';
+import { valuesPattern } from '../query/pattern/literals.ts';
 import { makeQuery } from '../query/query.ts';
 import { decodeFrame, encodeFrame, WIRE_VERSION } from './frame.ts';
 import { checks, decodeMessage, encodeFailure } from './index-messages.ts';
@@ -196,6 +197,11 @@ test('queries come back with what they ask', async () => {
   });
   const message = JSON.parse(JSON.stringify(queryMessage(asked)));
   assert.deepEqual(queryMessage(await queryOfMessage(message)), queryMessage(asked));
+  // A list of values is longer than a pattern may be.
+  const uids = Array.from({ length: 300 }, (_, i) => `1.2.840.${i}`);
+  const listed = { ...asked, conditions: [{ ...asked.conditions[0]!, pattern: valuesPattern(uids) }] };
+  const again = await queryOfMessage(JSON.parse(JSON.stringify(queryMessage(listed))));
+  assert.deepEqual([...again.conditions[0]!.pattern.wholeValues!], uids);
   await assert.rejects(
     queryOfMessage({ ...message, conditions: [{ targets: ['Modality'], pattern: '(', negate: false }] }),
     DitagError,

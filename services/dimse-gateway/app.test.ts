@@ -176,8 +176,9 @@ test('what is lost is discarded, and a released association says so', () => {
   const { admit, lines, discarded } = gateway();
   const association = admitted(admit('CT1'));
   association.receive(ARRIVING).lost();
+  association.refused(0x0122);
   association.ended(undefined);
   assert.deepEqual(discarded, ['1.2.3.1']);
   assert.equal(lines[0]!.details['end'], 'released');
-  assert.deepEqual(lines[0]!.details['received'], {});
+  assert.deepEqual(lines[0]!.details['received'], { 'lost on the way': 1, 'SOP class not supported (0122H)': 1 });
 });

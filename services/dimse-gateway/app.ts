@@ -163,12 +163,20 @@ class Admitted implements AdmittedPeer {
     });
   }
 
+  refused(status: number): void {
+    this.counts.failed++;
+    this.count(statusText(status));
+  }
+
   receive(arriving: Parameters<InstanceStore['begin']>[0]): Receiving {
     const file = this.ports.store.begin(arriving);
     return {
       write: (bytes) => file.write(bytes),
       drained: () => file.drained(),
-      lost: () => void file.discard(),
+      lost: () => {
+        this.count('lost on the way');
+        void file.discard();
+      },
       end: async () => {
         this.underWay++;
         try {

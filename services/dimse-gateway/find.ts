@@ -59,6 +59,11 @@ export async function* findInIndex(
       }
     if (!signal.aborted) outcome = 'complete';
   } catch (error) {
+    // In a cluster that shows only when the answer ends.
+    if (error instanceof DitagError && error.code === 'no-index') {
+      outcome = 'complete';
+      return;
+    }
     const explained = explain(error);
     outcome = statusText(explained.status);
     if (explained !== error) kind = error instanceof DitagError ? error.code : 'unexpected';

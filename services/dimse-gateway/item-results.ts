@@ -60,10 +60,11 @@ export class ItemResults {
     const place = file === undefined ? undefined : this.places.get(file);
     if (place === undefined) return;
     this.waiting.push({ file: place, outcome, ...(status === undefined ? {} : { status }), reason, bytes });
-    this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
-    this.bytes += bytes;
-    if (isSent(outcome)) this.sent++;
-    else this.notSent++;
+  }
+
+  /** What failed while the item was being ended may have failed for that: it is not told, and tried again if need be. */
+  forgetFailures(): void {
+    this.waiting = this.waiting.filter(({ outcome }) => outcome !== 'failed');
   }
 
   /** Tells what has come together; where that fails `end` does. */
@@ -88,6 +89,12 @@ export class ItemResults {
   private write(isLast: boolean): void {
     const { send, item } = this.item;
     const results = this.waiting.splice(0, MOST_RESULTS);
+    for (const { outcome, bytes } of results) {
+      this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+      this.bytes += bytes;
+      if (isSent(outcome)) this.sent++;
+      else this.notSent++;
+    }
     const page = { send, item, attempt: this.attempt, page: this.pages++, results, isLast };
     this.writing = this.writing.then(() => this.tell(page));
     // It is looked at in the end.

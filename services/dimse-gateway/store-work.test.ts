@@ -41,7 +41,7 @@ interface Play {
 }
 
 /** A gateway that carries out what `give` gives it. */
-function played(t: TestContext, play: Play = {}) {
+function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
   const pages: ResultPage[] = [];
   const sent: string[] = [];
   const lines: string[] = [];
@@ -102,7 +102,7 @@ function played(t: TestContext, play: Play = {}) {
       isMounted: async () => play.isMounted ?? true,
       log: { info: log, warn: log },
     },
-    { archives: ['a'], associations: 1, pauses: [1, 1] },
+    { archives: ['a'], associations: 1, pauses },
   );
   const running = work.run(() => {});
   t.after(async () => {
@@ -230,4 +230,17 @@ test('a gateway that is stopped tells what it has sent and gives back the rest',
   await work.stop();
   assert.equal(await ended, 0);
   assert.ok(pages.length > 0 && pages.every(({ isLast }) => !isLast));
+});
+
+test('a gateway that is stopped while the PACS is away says of nothing that it failed', async (t) => {
+  const open = (times: number) => (times > 0 ? ditagError('pacs-unreachable', DETAILS) : undefined);
+  const store = () => {
+    throw ditagError('association-aborted', DETAILS);
+  };
+  const { work, give, results } = played(t, { open, store }, [5_000]);
+  const ended = give(itemOf(0, 3));
+  await sleep(50);
+  await work.stop();
+  assert.equal(await ended, 0);
+  assert.deepEqual(results(), []);
 });

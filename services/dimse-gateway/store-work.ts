@@ -181,12 +181,11 @@ export class StoreWork {
     const began = performance.now();
     const peer = new WatchedPeer(this.ports.peerOf(item.pacs));
     await this.sendRest(item, results, peer, signal);
-    const isLost = this.isLost(item.pacs, peer);
-    if (isLost && !signal.aborted && attempt < mostTries(peer) && !this.lost.has(pacsName(item.pacs))) {
+    if (!signal.aborted && this.isToComeAgain(taken, peer)) {
       taken.later(AGAIN);
       return false;
     }
-    if (isLost && !signal.aborted) this.lost.add(pacsName(item.pacs));
+    if (signal.aborted) results.forgetFailures();
     await results.end(!signal.aborted);
     this.tell(item, attempt, results, performance.now() - began);
     if (!signal.aborted || this.cancelled.has(item.send)) return true;
@@ -213,9 +212,15 @@ export class StoreWork {
     }
   }
 
-  private isLost(pacs: StorePacs, { associations, refusal }: WatchedPeer): boolean {
-    if (associations > 0) this.lost.delete(pacsName(pacs));
-    return associations === 0 && refusal !== undefined;
+  /** Whether the PACS gave no association, and may give one later. */
+  private isToComeAgain({ item, attempt }: TakenItem, { associations, refusal }: WatchedPeer): boolean {
+    const name = pacsName(item.pacs);
+    if (associations > 0) this.lost.delete(name);
+    if (associations > 0 || refusal === undefined) return false;
+    const most = refusal.code === 'association-rejected' ? MOST_REFUSALS : MOST_TRIES;
+    if (attempt < most && !this.lost.has(name)) return true;
+    this.lost.add(name);
+    return false;
   }
 
   /** The line of the audit. */
@@ -267,10 +272,6 @@ class WatchedPeer implements StorePeer {
       throw error;
     }
   }
-}
-
-function mostTries({ refusal }: WatchedPeer): number {
-  return refusal?.code === 'association-rejected' ? MOST_REFUSALS : MOST_TRIES;
 }
 
 function pacsName({ host, port, calledAETitle, callingAETitle }: StorePacs): string {
