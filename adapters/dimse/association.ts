@@ -47,7 +47,7 @@ const EMPTY = Buffer.alloc(0);
 
 /** What takes the data set of a message, as its bytes come. */
 export interface DataTaker {
-  /** False: no more for now, until `drained`. */
+  /** Holds none of the bytes afterwards. False: no more for now, until `drained`. */
   write(bytes: Buffer): boolean;
   drained(): Promise<void>;
   end(): void;
@@ -337,7 +337,7 @@ export class Association {
     if (this.commandLength > MOST_COMMAND)
       throw new PduError(`it sent a command set of more than ${MOST_COMMAND} bytes`);
     // Empty ones would never be too many bytes.
-    if (bytes.length > 0) this.commandPieces.push(bytes);
+    if (bytes.length > 0) this.commandPieces.push(isEnd ? bytes : Buffer.from(bytes));
     if (!isEnd) return;
     const pieces = this.commandPieces;
     this.commandPieces = [];
@@ -427,7 +427,7 @@ export function collector(done: (identifier: Buffer) => void): DataTaker {
     write: (bytes) => {
       length += bytes.length;
       if (length > MOST_IDENTIFIER) throw new PduError(`it sent an identifier of more than ${MOST_IDENTIFIER} bytes`);
-      pieces.push(bytes);
+      pieces.push(Buffer.from(bytes));
       return true;
     },
     drained: () => Promise.resolve(),

@@ -1,7 +1,7 @@
-// One instance on its way into the store: its pieces are collected, written to a file of its own in `incoming`, and at
-// the end the file is synced and named. Which instance it is: incoming-file-identity.ts; the name:
+// One instance on its way into the store: its bytes are gathered in blocks, written to a file of its own in `incoming`, and
+// at the end the file is synced and named. Which instance it is: incoming-file-identity.ts; the name:
 // instance-store-names.ts.
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import { encodeFileMeta } from '../../core/dimse/file-meta.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
@@ -16,13 +16,13 @@ import { call, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
 import { nameInstance } from './instance-store-names.ts';
 import type { StoreFolders } from './store-folders.ts';
 
-/** Bytes, or pieces, that are collected before they are written; fewer only at the end. */
-const WRITE_AT = 256 * 1024;
-const MOST_PIECES = 1024;
+/** Bytes that are gathered before they are written; fewer only at the end. */
+const BLOCK = 256 * 1024;
+/** Blocks are kept for the next instance: made anew each time they would cost more than what they are for. */
+const idleBlocks: Buffer[] = [];
+const MOST_IDLE = 64;
 /** More bytes of one file than this do not wait for the disk. */
 const MOST_WAITING = 1024 * 1024;
-/** Of a file that has been written to, so many bytes stay in memory for reading its identity. */
-const HEAD = 64 * 1024;
 const NEW_FILE = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL;
 
 /** What a file needs of its store. */
@@ -33,18 +33,22 @@ export interface Surroundings {
 }
 
 /**
- * Pieces wait in `pending`; `write` hands them over to the disk when they are many, one batch at a time. After `commit`
- * or `discard` it is ended: further pieces are dropped. An error of the disk is kept in `failure` until `commit` tells
- * it; pieces are dropped then too, as the peer will send them to their end.
+ * What comes is copied into a block, so that nothing of the connection's is held. Full blocks wait in `pending` for the
+ * disk. After `commit` or `discard` it is ended: further bytes are dropped. An error of the disk is kept in `failure`
+ * until `commit` tells it; bytes are dropped then too, as the peer will send them to their end.
  */
 export class Incoming implements IncomingFile {
   private readonly around: Surroundings;
   private readonly temporary: string;
   private readonly arriving: ArrivingInstance;
   private readonly onEnd: () => void;
-  /** Pieces of the start, the file meta first; the same array as `pending` until that is written. */
-  private head: Buffer[] = [];
-  private pending: Buffer[] = this.head;
+  /** The first block, which stays to the end: the file meta, and what tells which instance it is. */
+  private head: Buffer | undefined;
+  private headLength = 0;
+  /** The block that is being filled. */
+  private block: Buffer | undefined;
+  private blockLength = 0;
+  private pending: Buffer[] = [];
   private pendingBytes = 0;
   private bytes = 0;
   private dataSetStart = 0;
@@ -96,34 +100,55 @@ export class Incoming implements IncomingFile {
   }
 
   private take(bytes: Buffer): void {
-    this.pending.push(bytes);
+    for (let at = 0; at < bytes.length; ) {
+      this.block ??= idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
+      this.head ??= this.block;
+      const copied = bytes.copy(this.block, this.blockLength, at);
+      at += copied;
+      this.blockLength += copied;
+      if (this.block === this.head) this.headLength = this.blockLength;
+      if (this.blockLength === BLOCK) this.endBlock();
+    }
     this.pendingBytes += bytes.length;
     this.bytes += bytes.length;
   }
 
+  private endBlock(): void {
+    if (this.block === undefined) return;
+    this.pending.push(this.block.subarray(0, this.blockLength));
+    this.block = undefined;
+    this.blockLength = 0;
+  }
+
   private writeIfMany(): void {
-    if (this.pendingBytes >= WRITE_AT || this.pending.length >= MOST_PIECES) this.writing ??= this.writePending();
+    if (this.pending.length > 0) this.writing ??= this.writePending();
   }
 
   private async writePending(): Promise<void> {
-    const pieces = this.pending;
+    const blocks = this.pending;
     this.pending = [];
-    if (pieces === this.head) this.head = startOf(pieces);
-    this.writingBytes = this.pendingBytes;
-    this.pendingBytes = 0;
+    this.writingBytes = blocks.reduce((sum, block) => sum + block.length, 0);
+    this.pendingBytes -= this.writingBytes;
     try {
       this.file ??= await call<number>((done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done));
-      await writeAll(this.file, pieces, this.writingBytes);
+      await writeAll(this.file, blocks, this.writingBytes);
     } catch (error) {
       this.failure ??= storeError(error);
       this.dropPending();
       await this.removeTemporary();
     }
+    this.giveBack(blocks);
     this.writingBytes = 0;
     this.writing = undefined;
     this.writeIfMany();
     if (this.isBehind) return;
     for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  /** The head stays. */
+  private giveBack(blocks: readonly Buffer[]): void {
+    for (const { buffer } of blocks)
+      if (buffer !== this.head?.buffer && idleBlocks.length < MOST_IDLE) idleBlocks.push(Buffer.from(buffer));
   }
 
   private async store(): Promise<StoredInstance> {
@@ -147,6 +172,7 @@ export class Incoming implements IncomingFile {
 
   /** Resolves when all that came is handed to the disk. */
   private async written(): Promise<void> {
+    this.endBlock();
     while (this.writing !== undefined || this.pending.length > 0) await (this.writing ??= this.writePending());
     if (this.failure !== undefined) throw this.failure;
   }
@@ -155,9 +181,15 @@ export class Incoming implements IncomingFile {
     this.dropPending();
     await this.writing;
     await this.removeTemporary();
+    const { head } = this;
+    this.head = undefined;
+    this.headLength = 0;
+    if (head !== undefined) this.giveBack([head]);
   }
 
   private dropPending(): void {
+    this.endBlock();
+    this.giveBack(this.pending);
     this.pending = [];
     this.pendingBytes = 0;
   }
@@ -172,8 +204,8 @@ export class Incoming implements IncomingFile {
 
   /** Reads from what is in memory, else from the disk. */
   private readonly read = async (buffer: Buffer, offset: number, length: number, position: number): Promise<number> => {
-    const copied = copyPieces(this.head, position, buffer, offset, length);
-    if (copied === length) return copied;
+    if (this.head !== undefined && position + length <= this.headLength)
+      return this.head.copy(buffer, offset, position, position + length);
     await this.written();
     return read(this.file!, buffer, offset, length, position);
   };
@@ -184,31 +216,4 @@ function storeError(error: unknown): StoreError {
   const code = failureCode(error);
   const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'no-space' : 'failed';
   return new StoreError(reason, `The instance cannot be stored: ${code}.`, { cause: error });
-}
-
-/** The pieces with the first HEAD bytes; fewer where they are many. */
-function startOf(pieces: readonly Buffer[]): Buffer[] {
-  let bytes = 0;
-  let count = 0;
-  while (count < pieces.length && bytes < HEAD) bytes += pieces[count++]!.length;
-  return pieces.slice(0, count);
-}
-
-/** Copies what the pieces hold of `length` bytes from `position` on. Returns how many bytes that is. */
-function copyPieces(
-  pieces: readonly Buffer[],
-  position: number,
-  target: Buffer,
-  offset: number,
-  length: number,
-): number {
-  let start = 0;
-  let copied = 0;
-  for (const piece of pieces) {
-    const from = position + copied - start;
-    if (from < piece.length) copied += piece.copy(target, offset + copied, from, from + length - copied);
-    if (copied === length) break;
-    start += piece.length;
-  }
-  return copied;
 }

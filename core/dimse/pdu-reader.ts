@@ -23,7 +23,7 @@ export interface DataPiece {
   readonly isCommand: boolean;
   /** With this piece the command set, or the data set, is whole. */
   readonly isEnd: boolean;
-  /** A view, not a copy. */
+  /** A view of what came: whoever needs it longer than the call copies it. */
   readonly bytes: Buffer;
 }
 
@@ -89,7 +89,8 @@ export class PduReader {
   /** What was wanted, in one piece; undefined, and the part held, where there is too little. */
   private gather(part: Buffer, missing: number): Buffer | undefined {
     if (part.length < missing) {
-      this.held.push(part);
+      // What comes holds good only while it is handed on.
+      this.held.push(Buffer.from(part));
       this.heldLength += part.length;
       if (this.held.length > MOST_PIECES) this.held = [Buffer.concat(this.held)];
       return undefined;

@@ -15,8 +15,8 @@ export interface InstanceStore {
 /** One instance on its way in: `write` for each piece, then `commit` or `discard`. */
 export interface IncomingFile {
   /**
-   * Takes the next bytes of the data set; they must stay as they are until they are written. False: more than a bounded
-   * amount waits for the disk, so pause until `drained` resolves.
+   * Takes the next bytes of the data set, and holds none of them afterwards. False: more than a bounded amount waits for
+   * the disk, so pause until `drained` resolves.
    */
   write(bytes: Buffer): boolean;
   /** Never rejects: what went wrong is said by `commit`. */

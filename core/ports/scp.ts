@@ -84,7 +84,7 @@ export type Refusal = 'calling-not-known' | 'called-not-known' | 'too-many';
 
 /** An instance on its way in. */
 export interface Receiving {
-  /** False: no more for now, until `drained`. */
+  /** Holds none of the bytes afterwards. False: no more for now, until `drained`. */
   write(bytes: Buffer): boolean;
   drained(): Promise<void>;
   /** It is whole: resolves with the status of PS3.4 B.2.3 when what that says is so. Never rejects. */

@@ -22,7 +22,8 @@ test('what is wrong is told with its place', () => {
     [[{ ...peer, host: '' }], /\/0\/host/],
     [[peer, { ...peer, may: ['read'] }], /\/1\/may\/0/],
     [[{ ...peer, associations: 0 }], /\/0\/associations/],
-    [[{ ...peer, port: 104 }], /\/0/],
+    [[{ ...peer, port: 0 }], /\/0\/port/],
+    [[{ ...peer, rights: [] }], /\/0/],
     [[peer, peer], /CT1 stands there twice/],
   ];
   for (const [value, message] of wrong) assert.throws(() => read(value), { code: 'bad-settings', message });

@@ -24,6 +24,8 @@ class Played {
   archives: ReadonlySet<string> | undefined = new Set(['a']);
   most = 0;
   underWay = 0;
+  /** How often the reading of results breaks off after the first page. */
+  breaks = 0;
 
   private readonly play: Play;
   private readonly length: number;
@@ -75,7 +77,11 @@ class Played {
       results: {
         add: async () => {},
         pages: async function* (this: Played, _: string, from: number) {
-          for (const [i, page] of [...this.pages].entries()) if (i >= from) yield { page, next: i + 1 };
+          for (const [i, page] of [...this.pages].entries()) {
+            if (i < from) continue;
+            yield { page, next: i + 1 };
+            if (this.breaks-- > 0) throw new Error('no connection');
+          }
         }.bind(this),
         known: async () => new Set<number>(),
         remove: async (send) => void this.calls.push(`remove ${send}`),
@@ -125,6 +131,17 @@ test('what is told twice counts once, whichever attempt tells it', async () => {
   ]);
   assert.equal(series, 2);
   assert.deepEqual(played.calls, ['open pacs 3', 'remove s']);
+});
+
+test('pages of which the reading breaks off are read again', async () => {
+  const played = new Played((item, tell, done) => {
+    tell({ results: [stored(0)] });
+    tell({ page: 1, results: all(item), isLast: true });
+    done();
+  }, 2);
+  played.breaks = 1;
+  const { results } = await played.send(['1']);
+  assert.deepEqual(outcomes(results), ['1.0 stored', '1.1 stored']);
 });
 
 test('no more than 64 items are ahead, and every series is told', async () => {

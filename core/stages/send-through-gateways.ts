@@ -141,10 +141,13 @@ class GatewaySend {
     this.lookedAt = performance.now();
     const pages = await patiently(async () => {
       const found: ResultPage[] = [];
+      // What broke off in the middle is read again from its start.
+      let after = this.next;
       for await (const { page, next } of this.ports.results.pages(this.options.send, this.next)) {
         found.push(page);
-        this.next = next;
+        after = next;
       }
+      this.next = after;
       return found;
     });
     for (const page of pages) this.tell(page);
