@@ -25,9 +25,11 @@ import { type Came, playStorePeer, type StorePlay } from '../store-peer.ts';
 import { clusterWorkspace, index, localWorkspace } from './clusters.ts';
 
 const SAMPLES = path.resolve(import.meta.dirname, '../samples');
-const SERIES = Array.from({ length: 6 }, (_, i) => `1.2.7.${i}`);
+const SERIES = Array.from({ length: 9 }, (_, i) => `1.2.7.${i}`);
 const EACH = 120;
 const ALL = SERIES.length * EACH;
+/** More than one gateway has with a PACS, and fewer than two have: both have work, and the limit is felt. */
+const OF_TWO = 6;
 
 /** A peer that counts the associations over which instances come at the same time, and how often each comes. */
 async function countingPeer(t: TestContext, milliseconds: number, play: StorePlay = {}) {
@@ -214,13 +216,14 @@ describe('ditag send in a cluster', () => {
   test('one that is killed gives back what it had', async (t) => {
     const cluster = await partOrSkip(t, () => started!);
     if (cluster === undefined) return;
-    const [dying] = await Promise.all([gateway(t, cluster), steady(cluster)]);
+    const [dying, other] = await Promise.all([gateway(t, cluster), steady(cluster)]);
     const peer = await countingPeer(t, 5);
-    const sending = send(there, peer.port, SERIES, { threads: 4 });
+    const sending = send(there, peer.port, SERIES, { threads: OF_TWO });
     while (peer.seen.stored < ALL / 2) await sleep(10);
     await dying.kill();
     allStored(await sending, peer.times);
     t.diagnostic(`${peer.seen.stored - ALL} instances came twice`);
+    assert.match(fs.readFileSync(other.logFile, 'utf8'), /"attempt":2,/);
     assert.ok(peer.seen.stored < 1.5 * ALL);
   });
 
@@ -229,15 +232,19 @@ describe('ditag send in a cluster', () => {
     if (cluster === undefined) return;
     const gateways = await Promise.all([gateway(t, cluster), steady(cluster)]);
     const peer = await countingPeer(t, 4);
-    const sending = send(there, peer.port, SERIES, { threads: 3 });
+    const sending = send(there, peer.port, SERIES, { threads: OF_TWO });
     while (peer.seen.stored < ALL / 2) await sleep(10);
     await gateways[0].stop();
     allStored(await sending, peer.times);
-    assert.deepEqual(peer.seen, { most: 3, stored: ALL });
+    assert.equal(peer.seen.stored, ALL);
+    assert.ok(peer.seen.most > 4 && peer.seen.most <= OF_TWO, `${peer.seen.most} associations`);
     for (const { logFile } of gateways) assert.match(fs.readFileSync(logFile, 'utf8'), /"msg":"sent"/);
   });
 
-  test('a NATS server that is killed and started anew holds it up, no more', async (t) => {
+  const isLong = process.env['DITAG_LONG'] === '1';
+  test('a NATS server that is killed and started anew holds it up, no more', {
+    skip: !isLong && 'only with DITAG_LONG=1',
+  }, async (t) => {
     const cluster = await partOrSkip(t, () => started!);
     if (cluster === undefined) return;
     await steady(cluster);

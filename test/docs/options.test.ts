@@ -5,8 +5,8 @@ import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { readPage } from './markdown.ts';
 
 const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
-const COMMANDS = ['index', 'query', 'stats', 'echo', ...JOBS];
-const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md'];
+const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', ...JOBS];
+const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md'];
 /** What every command has. */
 const GLOBAL = ['--config-file', '--help', '--local', '--nats'];
 const help = new Map<string, Set<string>>();
