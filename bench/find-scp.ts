@@ -29,6 +29,8 @@ const RETURNED = {
 };
 /** Queries of a kind; each asks for something else. */
 const ASKED = 40;
+/** The same of those with very many answers. */
+const ASKED_LARGE = 8;
 /** An answer with so many rows tells of the rate. */
 const LARGE = 5_000;
 
@@ -63,6 +65,7 @@ export async function run(options: BenchOptions): Promise<Figures> {
         '[GATEWAY]',
         'aetitle = GATEWAY',
         `port = ${port}`,
+        'answers = 10000000',
       ];
       writeFileSync(config, [...lines, `[PEER ${SCU}]`, 'host = 127.0.0.1', 'may = find', ''].join('\n'));
       return [...ditag.command, '--config-file', config, 'gateway'];
@@ -91,9 +94,9 @@ async function sampleOf(scu: FindAssociation): Promise<Identifier[]> {
 }
 
 function kinds(sample: readonly Identifier[]): Record<string, Identifier[]> {
-  const each = (keys: (one: Identifier, n: number) => Record<string, string>) =>
-    Array.from({ length: ASKED }, (_, n) =>
-      identifierOf({ ...RETURNED, ...keys(sample[Math.floor((n * sample.length) / ASKED)]!, n) }),
+  const each = (keys: (one: Identifier, n: number) => Record<string, string>, length = ASKED) =>
+    Array.from({ length }, (_, n) =>
+      identifierOf({ ...RETURNED, ...keys(sample[Math.floor((n * sample.length) / length)]!, n) }),
     );
   const month = (n: number) => `${2003 + (n % 15)}${String((n % 12) + 1).padStart(2, '0')}`;
   return {
@@ -101,13 +104,14 @@ function kinds(sample: readonly Identifier[]): Record<string, Identifier[]> {
     'a study by UID': each((one) => ({ StudyInstanceUID: text(one, 'StudyInstanceUID') })),
     'a patient by PatientID': each((one) => ({ PatientID: text(one, 'PatientID') })),
     'a month': each((_, n) => ({ StudyDate: `${month(n)}01-${month(n)}28` })),
-    'a description with wildcards': each((_, n) => ({
-      SeriesDescription: `*${['FLAIR', 'T1', 'AX', 'DWI'][n % 4]!}*`,
-    })),
-    'a modality in a year': each((_, n) => ({
-      Modality: 'MR',
-      StudyDate: `${2003 + (n % 15)}0101-${2003 + (n % 15)}1231`,
-    })),
+    'a description with wildcards': each(
+      (_, n) => ({ SeriesDescription: `*${['FLAIR', 'T1', 'AX', 'DWI'][n % 4]!}*` }),
+      ASKED_LARGE,
+    ),
+    'a modality in a year': each(
+      (_, n) => ({ Modality: 'MR', StudyDate: `${2003 + (n % 15)}0101-${2003 + (n % 15)}1231` }),
+      ASKED_LARGE,
+    ),
   };
 }
 
@@ -185,7 +189,7 @@ function report(title: string, asked: Asked[], checked: string, memory: number):
     title,
     tables: [
       {
-        caption: `${ASKED} queries of each kind, one after the other over one association`,
+        caption: `${ASKED} queries of each kind, ${ASKED_LARGE} of the last two, one after the other over one association`,
         columns: ['asked for', 'answers, median', 'first answer ms, p50', 'p95', 'answers/s of large results'],
         rows: asked.map(({ kind, answers, firsts, rates }) => [
           kind,
