@@ -42,7 +42,6 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   const earlier = options.retry === undefined ? undefined : await readEarlier(options.retry);
   const series = await listOf(options, earlier, stdin);
   using results = options.results === undefined ? undefined : new ResultsFile(options.results, options);
-  results?.addEarlier(earlier);
   try {
     await pacs.echo(settings);
   } catch (error) {
@@ -50,6 +49,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
     if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
     stderr.write(`${error.message} Its settings are not kept.\n`);
   }
+  results?.begin(earlier);
   // From here on an interruption waits for what is under way; before, nothing is.
   const { signal } = context;
   const progress = progressReporter(stderr, quiet);
@@ -149,12 +149,19 @@ class ResultsFile implements Disposable {
       const allowed = `name another file than ${option} has, which is still needed`;
       throw ditagError('bad-option', { option: '--results', value: file, allowed });
     }
-    this.handle = this.writing(() => fs.openSync(file, 'w', 0o600));
-    this.write(csvLine(RESULT_COLUMNS));
+    // What it holds stays until there is something new to say.
+    this.handle = this.writing(() => fs.openSync(file, 'a', 0o600));
   }
 
-  /** So that the results of a run with --retry are, for the next one, those of all runs together. */
-  addEarlier(earlier: Earlier | undefined): void {
+  /** Begins anew, readable by its owner only. The results of a run with --retry are, for the next one, those of all runs together. */
+  begin(earlier: Earlier | undefined): void {
+    this.writing(() => {
+      // A pipe or a device is written to as it stands.
+      if (!fs.fstatSync(this.handle).isFile()) return;
+      fs.fchmodSync(this.handle, 0o600);
+      fs.ftruncateSync(this.handle);
+    });
+    this.write(csvLine(RESULT_COLUMNS));
     for (const [SOPInstanceUID, [SeriesInstanceUID, outcome]] of earlier?.sent ?? [])
       this.write(csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, '', 'in an earlier run', '', '', '']));
   }

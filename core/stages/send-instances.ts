@@ -150,7 +150,7 @@ class Sending {
           try {
             const opened = await openOutgoing(file, this.ports.files);
             this.contexts.need(file.SOPClassUID, opened.transferSyntax);
-            const reason = 'the same instance stands in another file, which was sent';
+            const reason = 'the same instance stands in another file, which goes for it';
             for (const copy of copies.slice(n + 1)) onResult({ ...base, file: copy, outcome: 'copy', reason });
             return opened;
           } catch (error) {

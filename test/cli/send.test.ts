@@ -165,6 +165,18 @@ describe('ditag send', () => {
     assert.equal((await resultsOf('first.csv')).size, 60);
   });
 
+  test('results begin anew when the PACS answers, readable by their owner only', async (t) => {
+    const own = file('earlier.csv');
+    fs.writeFileSync(own, 'of an earlier run\n', { mode: 0o644 });
+    const nobody = await send(await freePort(), '--input', list, '--results', own);
+    assert.equal(nobody.code, 1);
+    assert.equal(fs.readFileSync(own, 'utf8'), 'of an earlier run\n');
+    const peer = await playStorePeer(t);
+    assert.equal((await send(peer.port, '--input', list, '--results', own)).code, 0);
+    assert.deepEqual(outcomes(await resultsOf('earlier.csv')), { stored: 60 });
+    assert.equal(fs.statSync(own).mode & 0o777, 0o600);
+  });
+
   test('results whose last line was cut off are good for --retry', async (t) => {
     const peer = await playStorePeer(t);
     assert.equal((await send(peer.port, '--input', list, '--results', file('whole.csv'))).code, 0);
