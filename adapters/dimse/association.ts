@@ -23,10 +23,11 @@ import {
 } from '../../core/dimse/pdu.ts';
 import type { DataPiece } from '../../core/dimse/pdu-reader.ts';
 import { isPending } from '../../core/dimse/reasons.ts';
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '../../core/dimse/uids.ts';
 import { type DitagError, ditagError } from '../../core/errors/errors.ts';
+import { type AgreedContext, agreed, request } from './agreement.ts';
 import type { Peer } from './connection.ts';
-import { type LayerUser, MAXIMUM_LENGTH, UpperLayer } from './upper-layer.ts';
+import { collector, type DataTaker } from './data-taker.ts';
+import { type LayerUser, UpperLayer } from './upper-layer.ts';
 
 /** How long is waited, in milliseconds. */
 export interface Patience {
@@ -39,21 +40,9 @@ export interface Patience {
 const PATIENCE: Patience = { connect: 10_000, answer: 60_000 };
 /** A whole command set is shorter than this, whatever its peer: PS3.7 knows no long elements in it. */
 const MOST_COMMAND = 64 * 1024;
-/** The same of an identifier, the data set of an answer. */
-const MOST_IDENTIFIER = 1024 * 1024;
 /** What a P-DATA-TF of ours has at most, in bytes without its header, where the peer takes any. */
 const MOST_SENT = 128 * 1024;
 const EMPTY = Buffer.alloc(0);
-
-/** What takes the data set of a message, as its bytes come. */
-export interface DataTaker {
-  /** Holds none of the bytes afterwards. False: no more for now, until `drained`. */
-  write(bytes: Buffer): boolean;
-  drained(): Promise<void>;
-  end(): void;
-  /** The association has ended before the data set did. */
-  lost(): void;
-}
 
 /** Takes a request of the peer. Gives what takes its data set; where it gives nothing the data set is read and dropped. */
 export type RequestTaker = (contextId: number, command: CommandSet) => DataTaker | undefined;
@@ -65,13 +54,6 @@ export interface Acceptor {
   begin(association: Association): RequestTaker;
   /** It is over. */
   ended(failure: DitagError | undefined): void;
-}
-
-/** A presentation context in which both will speak. */
-export interface AgreedContext {
-  readonly id: number;
-  readonly abstractSyntax: string;
-  readonly transferSyntax: string;
 }
 
 interface Waiting {
@@ -110,7 +92,7 @@ export class Association {
   private constructor(makeLayer: (user: LayerUser) => UpperLayer, patience: Patience, acceptor?: Acceptor) {
     this.patience = patience;
     this.layer = makeLayer({
-      asked: (request) => this.asked(request, acceptor!),
+      asked: (asked) => this.asked(asked, acceptor!),
       accepted: (answer) => this.accepted(answer),
       data: (piece) => this.take(piece),
       ended: (failure) => {
@@ -130,8 +112,10 @@ export class Association {
     patience: Patience = PATIENCE,
     takeRequest?: RequestTaker,
   ): Promise<Association> {
-    const request: AssociateRequest = { pdu: 'associate-request', ...titles(peer), ...proposal, ...OURS };
-    const association = new Association((user) => UpperLayer.open(peer, request, patience.connect, user), patience);
+    const association = new Association(
+      (user) => UpperLayer.open(peer, request(peer, proposal), patience.connect, user),
+      patience,
+    );
     association.takeRequest = takeRequest;
     const proposed = new Map(proposal.contexts.map((context) => [context.id, context]));
     const timer = association.timer(patience.connect + patience.answer);
@@ -394,54 +378,4 @@ export class Association {
     this.incoming?.taker?.lost();
     this.incoming = undefined;
   }
-}
-
-const OURS = {
-  maximumLength: MAXIMUM_LENGTH,
-  implementationClassUID: IMPLEMENTATION_CLASS_UID,
-  implementationVersionName: IMPLEMENTATION_VERSION_NAME,
-};
-
-function titles({ calledAETitle, callingAETitle }: Peer) {
-  return { calledAETitle, callingAETitle };
-}
-
-function agreed(
-  proposed: ReadonlyMap<number, ProposedContext>,
-  answered: ReadonlyMap<number, AnsweredContext>,
-): Map<number, AgreedContext> {
-  const contexts = new Map<number, AgreedContext>();
-  for (const { id, result, transferSyntax } of answered.values()) {
-    const known = proposed.get(id);
-    if (known !== undefined && result === 0)
-      contexts.set(id, { id, abstractSyntax: known.abstractSyntax, transferSyntax });
-  }
-  return contexts;
-}
-
-/** Takes an identifier whole. */
-export function collector(done: (identifier: Buffer) => void): DataTaker {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  return {
-    write: (bytes) => {
-      length += bytes.length;
-      if (length > MOST_IDENTIFIER) throw new PduError(`it sent an identifier of more than ${MOST_IDENTIFIER} bytes`);
-      pieces.push(Buffer.from(bytes));
-      return true;
-    },
-    drained: () => Promise.resolve(),
-    end: () => done(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)),
-    lost: () => {},
-  };
-}
-
-/** What an acceptor says of itself. */
-export function acceptance(
-  { calledAETitle, callingAETitle }: AssociateRequest,
-  contexts: readonly AnsweredContext[],
-  roles?: readonly Role[],
-): AssociateAccept {
-  const answer: AssociateAccept = { pdu: 'associate-accept', calledAETitle, callingAETitle, contexts, ...OURS };
-  return roles === undefined || roles.length === 0 ? answer : { ...answer, roles };
 }

@@ -5,9 +5,12 @@ import { type AssociateAccept, type AssociateReject, type AssociateRequest, PduE
 import { VERIFICATION } from '../../core/dimse/uids.ts';
 import type { DitagError } from '../../core/errors/errors.ts';
 import type { AdmittedPeer, Refusal, Scp } from '../../core/ports/scp.ts';
-import { type Acceptor, type Association, acceptance, type DataTaker, type RequestTaker } from './association.ts';
-import { FindScp, isFindClass } from './find-scp.ts';
-import { RetrieveScp, retrieveRight } from './retrieve-scp.ts';
+import { acceptance } from './agreement.ts';
+import type { Acceptor, Association, RequestTaker } from './association.ts';
+import type { DataTaker } from './data-taker.ts';
+import { answerFinds, isFindClass } from './find-scp.ts';
+import { IdentifierRequests } from './identifier-requests.ts';
+import { answerRetrieve, retrieveRight } from './retrieve-scp.ts';
 
 /** Statuses of PS3.7 annex C.5. */
 const SUCCESS = 0x0000;
@@ -38,8 +41,7 @@ export class ScpAssociation implements Acceptor {
   private readonly address: string;
   private peer: AdmittedPeer | undefined;
   private association: Association | undefined;
-  private finding: FindScp | undefined;
-  private retrieving: RetrieveScp | undefined;
+  private requests: IdentifierRequests | undefined;
   private callingAETitle = '';
   private unanswered = 0;
 
@@ -80,14 +82,17 @@ export class ScpAssociation implements Acceptor {
 
   begin(association: Association): RequestTaker {
     this.association = association;
-    this.finding = new FindScp(association, this.peer!);
-    this.retrieving = new RetrieveScp(association, this.peer!);
+    const peer = this.peer!;
+    this.requests = new IdentifierRequests(association, (asked) =>
+      isFindClass(asked.context.abstractSyntax)
+        ? answerFinds(asked, association, peer)
+        : answerRetrieve(asked, association, peer),
+    );
     return (contextId, command) => this.take(contextId, command);
   }
 
   ended(failure: DitagError | undefined): void {
-    this.finding?.end();
-    this.retrieving?.end();
+    this.requests?.end();
     this.peer?.ended(failure?.message);
     this.peer = undefined;
   }
@@ -105,12 +110,11 @@ export class ScpAssociation implements Acceptor {
         return this.store(contextId, command, context);
       case COMMAND.cancelRequest:
         // What it is for may have been answered already.
-        this.finding!.cancel(command.MessageIDBeingRespondedTo);
-        this.retrieving!.cancel(command.MessageIDBeingRespondedTo);
+        this.requests!.cancel(command.MessageIDBeingRespondedTo);
         return undefined;
       case COMMAND.findRequest:
         if (command.AffectedSOPClassUID === context.abstractSyntax && isFindClass(context.abstractSyntax))
-          return this.finding!.take(command, context);
+          return this.requests!.take(command, context);
         this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
         return undefined;
       case COMMAND.moveRequest:
@@ -119,7 +123,7 @@ export class ScpAssociation implements Acceptor {
           command.AffectedSOPClassUID === context.abstractSyntax &&
           retrieveRight(context.abstractSyntax) === (command.CommandField === COMMAND.moveRequest ? 'move' : 'get')
         )
-          return this.retrieving!.take(command, context);
+          return this.requests!.take(command, context);
         this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
         return undefined;
       default:

@@ -2,7 +2,8 @@
 import { COMMAND, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { StoreAssociation, StoreContext, StoredAs, StorePeer } from '../../core/ports/store-peer.ts';
-import { type AgreedContext, Association, type DataSource, type Patience } from './association.ts';
+import type { AgreedContext } from './agreement.ts';
+import { Association, type DataSource, type Patience } from './association.ts';
 import type { Peer } from './connection.ts';
 
 /** On whose behalf instances are sent, where that is a C-MOVE (PS3.7 9.1.1.1). */

@@ -1,13 +1,15 @@
 // Re-encoding real files: there and back, against DCMTK's dcmconv, and damaged ones. The rules are in re-encode.test.ts.
+
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { mutated } from '../../test/fuzz/mutate.ts';
+import { hasProgram } from '../../test/programs.ts';
 import { Random } from '../../test/random.ts';
 import { BIG, DEFLATED, EXPLICIT, IMPLICIT } from '../../test/reader/dicom-bytes.ts';
 import { newReader, readBytes } from '../../test/reader/scripted-source.ts';
@@ -103,7 +105,7 @@ test('the size of the pieces makes no difference', async () => {
 });
 
 test('dcmconv of DCMTK writes the same bytes', async (t) => {
-  if (!hasDcmconv(t)) return;
+  if (!hasProgram(t, 'dcmconv', 'dcmtk')) return;
   const folder = mkdtempSync(path.join(tmpdir(), 'ditag-test-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   // Without group lengths, with undefined lengths, and no file meta.
@@ -164,15 +166,6 @@ test('damaged deflate streams', async (t) => {
     await result.catch((error: unknown) => assert.ok(error instanceof ReEncodeError, `${seed}: ${String(error)}`));
   }
 });
-
-/** Skips as `isHere` of scripts/parts does, which core may not import. */
-function hasDcmconv(t: TestContext): boolean {
-  if (spawnSync('dcmconv', ['--version']).status === 0) return true;
-  const missing = 'there is no dcmconv (Debian package dcmtk)';
-  assert.notEqual(process.env['DITAG_REQUIRE_PARTS'], '1', missing);
-  t.skip(`NOT RUN: ${missing}`);
-  return false;
-}
 
 /** Undefined where it is refused. */
 function withoutWaiting(data: Buffer, from: TransferSyntax, to: TransferSyntax): Buffer | undefined {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { hasProgram } from '../../test/programs.ts';
 import { csvHeader, csvLine } from './csv.ts';
 import { parseCsvLines } from './csv-reader.ts';
 
@@ -50,11 +51,7 @@ test('what is written is read back', () => {
 });
 
 test('what is written is read back by Python', (t) => {
-  if (spawnSync('python3', ['-c', 'import csv']).status !== 0) {
-    // Where all parts are required, a missing one is a failure.
-    assert.notEqual(process.env.DITAG_REQUIRE_PARTS, '1', 'python3 is not here (apt-get install python3)');
-    return t.skip('python3 is not here (apt-get install python3)');
-  }
+  if (!hasProgram(t, 'python3', 'python3')) return;
   const rows = fc
     .sample(values, { numRuns: 500, seed: 3 })
     // Lone surrogates are no text that a file could hold; NUL is refused by older Pythons.
