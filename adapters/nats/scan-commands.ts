@@ -1,7 +1,9 @@
 // The ports ScanCommands and ScanCommandSource as requests over NATS: each archive has a subject, which the scanners that
 // can see it share.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { NoRespondersError, RequestError } from '@nats-io/transport-node';
+import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { ScanCommandSource, ScanCommands, StartedScan, StartScan } from '../../core/ports/scan-commands.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
@@ -12,8 +14,14 @@ import { archiveToken } from './subjects.ts';
 
 const LIST = 'ditag.scanner.list';
 const GROUP = 'scanner';
-/** A slow mount takes its time to be looked at (milliseconds). */
-const PATIENCE = 30_000;
+/** How long an answer is waited for, and after what time it is asked again (milliseconds). */
+export interface Patience {
+  readonly most: number;
+  readonly askAgain: number;
+}
+
+/** A slow mount takes its time to be looked at; and whoever was asked may have gone: then another one is asked. */
+const PATIENCE: Patience = { most: 30_000, askAgain: 3_000 };
 /** How long the answers of scanners are gathered (milliseconds). */
 const GATHER = 500;
 
@@ -21,25 +29,39 @@ function startSubject(archive: string): string {
   return `ditag.scanner.start.${archiveToken(archive)}`;
 }
 
+/** An id for a scan that is about to be asked for. */
+export function newScan(): string {
+  return randomUUID().slice(0, 8);
+}
+
 export class NatsScanCommands implements ScanCommands {
   private readonly connection: NatsConnection;
+  private readonly patience: Patience;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, patience = PATIENCE) {
     this.connection = connection;
+    this.patience = patience;
   }
 
   async start(request: StartScan): Promise<StartedScan> {
-    const names = [request.archive, request.archive.replace(/(?<=.)\/+$/, '')];
-    try {
-      const { data } = await this.connection.request(startSubject(names[1]!), encodeFrame(request), {
-        timeout: PATIENCE,
-      });
-      return decodeStarted(data);
-    } catch (error) {
-      const isAlone = error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
-      if (!isAlone) throw error;
-      throw ditagError('no-scanner', { archive: request.archive, hint: hint(await this.archives()) }, error);
+    const { archive, scan } = request;
+    const { most, askAgain } = this.patience;
+    const subject = startSubject(archive.replace(/(?<=.)\/+$/, ''));
+    const asked: Promise<Msg>[] = [];
+    for (let left = most; left > 0; left -= askAgain) {
+      const again = sleep(Math.min(left, askAgain));
+      asked.push(this.connection.request(subject, encodeFrame(request), { timeout: left }));
+      const answer = await Promise.race([Promise.any(asked).catch((none: AggregateError) => none), again]);
+      if (answer instanceof AggregateError) {
+        const lost = answer.errors.find((error) => !isAlone(error) && !(error instanceof TimeoutError));
+        if (lost !== undefined) throw lost;
+        const hasNoScanner = answer.errors.every(isAlone) && asked.length === 1;
+        if (hasNoScanner) throw ditagError('no-scanner', { archive, hint: hint(await this.archives()) }, answer);
+        // Whoever was asked has gone, and nobody else is there yet.
+        await again;
+      } else if (answer !== undefined) return decodeStarted(answer.data);
     }
+    throw ditagError('scanner-silent', { archive, scan, seconds: most / 1000 });
   }
 
   private async archives(): Promise<string[]> {
@@ -53,6 +75,10 @@ export class NatsScanCommands implements ScanCommands {
     }
     return [...names].sort();
   }
+}
+
+function isAlone(error: unknown): boolean {
+  return error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
 }
 
 function hint(archives: readonly string[]): string {

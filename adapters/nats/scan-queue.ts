@@ -23,9 +23,11 @@ export class NatsScanQueue implements ScanQueue {
     this.putAside = putAside;
   }
 
-  async add(work: ScanWork): Promise<void> {
+  async add(work: ScanWork, once?: string): Promise<void> {
     const data = fitting(this.cluster, encodeWork(work), 'the list of its files');
-    await this.cluster.jetstream.publish(jobSubject(work.archive.name, work.scan), data);
+    await this.cluster.jetstream.publish(jobSubject(work.archive.name, work.scan), data, {
+      ...(once === undefined ? {} : { msgID: once }),
+    });
   }
 
   async *take(archives: readonly ArchiveIdentity[], atATime: number, signal: AbortSignal): AsyncIterable<TakenWork> {

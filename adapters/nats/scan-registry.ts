@@ -86,10 +86,12 @@ export class NatsScanRegistry implements ScanRegistry {
         const found = await this.numbers.get(key);
         if (found === null || found.operation !== 'PUT') await this.numbers.create(key, state.id);
         else {
-          const other = await this.find(found.string());
+          const holder = found.string();
+          const isOwn = holder === state.id;
+          const other = await this.find(holder);
           const isFresh = Date.now() - found.created.getTime() < NAMED_FIRST;
-          if (other === undefined ? isFresh : isActive(other.state)) return found.string();
-          await this.numbers.update(key, state.id, found.revision);
+          if (other === undefined ? isFresh && !isOwn : isOwn || isActive(other.state)) return holder;
+          if (!isOwn) await this.numbers.update(key, state.id, found.revision);
         }
         await this.states.create(state.id, JSON.stringify(state));
         return undefined;

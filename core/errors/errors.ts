@@ -141,6 +141,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'scanner-silent': {
+    message:
+      'No scanner has said within {seconds} s whether "{archive}" can be scanned: its mount may hang, or the scanner has gone. `ditag jobs` shows whether the scan {scan} has begun all the same.',
+    exitCode: 2,
+    retry: 'later',
+  },
   'rebuild-running': {
     message: 'The index is being built anew already (generation {generation}): wait for that to end.',
     exitCode: 2,

@@ -3,6 +3,8 @@
 import type { ArchiveIdentity } from './record-log.ts';
 
 export interface StartScan {
+  /** The id that the scan shall have, of whoever asks: asked for again, it is the same scan. */
+  readonly scan: string;
   /** As typed. */
   readonly archive: string;
   readonly append: boolean;
@@ -17,7 +19,7 @@ export interface StartedScan {
 
 /** The asking side. */
 export interface ScanCommands {
-  /** Throws what is wrong with the archive, `no-scanner` and `scan-running`. */
+  /** Throws what is wrong with the archive, `no-scanner`, `scanner-silent` and `scan-running`. */
   start(request: StartScan): Promise<StartedScan>;
 }
 

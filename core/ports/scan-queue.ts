@@ -28,8 +28,8 @@ export interface TakenWork {
 }
 
 export interface ScanQueue {
-  /** Resolves when the work is stored. */
-  add(work: ScanWork): Promise<void>;
+  /** Resolves when the work is stored. @param once work that several may add is stored once under this name (for two minutes) */
+  add(work: ScanWork, once?: string): Promise<void>;
   /**
    * Takes work on these archives; at most `atATime` pieces wait here to be taken. Ends when `signal` aborts; throws where the
    * delivery broke off: it is to be asked for again.

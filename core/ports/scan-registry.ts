@@ -21,7 +21,7 @@ export interface ScanRegistry {
   /** The archive of this name, which is given a number when it is named first. */
   archive(name: string): Promise<ArchiveIdentity>;
   archives(): Promise<readonly ArchiveIdentity[]>;
-  /** Keeps a new scan. Where another one of its archive is under way it is not kept, and that one's id is returned. */
+  /** Keeps a new scan. Where one of its archive is under way (this one, too) it is not kept; that one's id is returned. */
   add(state: ScanState): Promise<string | undefined>;
   find(id: string): Promise<KnownScan | undefined>;
   /** The newest first. */

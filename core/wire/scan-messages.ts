@@ -5,6 +5,7 @@ import type { StartedScan, StartScan } from '../ports/scan-commands.ts';
 import { decodeMessage } from './index-messages.ts';
 
 export const StartScanMessage = Type.Object({
+  scan: Type.String({ pattern: '^[0-9a-f]{8}$' }),
   archive: Type.String(),
   append: Type.Boolean(),
   acceptDeletions: Type.Boolean(),

@@ -12,7 +12,7 @@ import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
 import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
-import { NatsScanCommands } from '../../adapters/nats/scan-commands.ts';
+import { NatsScanCommands, newScan } from '../../adapters/nats/scan-commands.ts';
 import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { NatsStoreQueue } from '../../adapters/nats/store-queue.ts';
 import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
@@ -117,7 +117,7 @@ async function receive(
   const commands = new NatsScanCommands(cluster.connection);
   const store = FilesystemInstanceStore.open(folder, { sync: true });
   const indexing = new IndexReceived(
-    async () => void (await commands.start({ archive, append: true, acceptDeletions: false })),
+    async () => void (await commands.start({ scan: newScan(), archive, append: true, acceptDeletions: false })),
     (error) => log.warn({ reason: (error as Error).message }, 'what was received could not be indexed yet'),
   );
   const openIndex = async () => new NatsInstanceIndex(cluster.connection, url);

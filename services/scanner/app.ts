@@ -1,7 +1,6 @@
 // The scanner: takes work on the archives that it can see, carries it out, and stores what came of it. All scanners of a
 // cluster are alike; each of them also brings scans to their end when no work is left. What a scan's stages do stands in
 // core/stages; here is only who does what when.
-import { randomUUID } from 'node:crypto';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
@@ -112,7 +111,7 @@ export class Scanner {
     await Promise.all(this.running);
   }
 
-  /** Answers the request for a scan. */
+  /** Answers the request for a scan; asked for again, since whoever was asked first may have gone, it is the same scan. */
   private async start(number: number, request: StartScan): Promise<StartedScan> {
     const { registry, queue, logger } = this.ports;
     const { identity, files, folder } = this.mounted.get(number)!;
@@ -120,7 +119,7 @@ export class Scanner {
     const shown = `${identity.name} (${folder})`;
     await checkRoot(files, shown, request.acceptDeletions ? undefined : known);
     const state: ScanState = {
-      id: randomUUID().slice(0, 8),
+      id: request.scan,
       archive: identity,
       append: request.append,
       acceptDeletions: request.acceptDeletions,
@@ -130,16 +129,15 @@ export class Scanner {
       knownInstances: known?.instances ?? 0,
     };
     const underWay = await registry.add(state);
-    if (underWay !== undefined) throw ditagError('scan-running', { archive: identity.name, scan: underWay });
     const { id, acceptDeletions } = state;
+    if (underWay !== undefined && underWay !== id)
+      throw ditagError('scan-running', { archive: identity.name, scan: underWay });
+    const begun = underWay === undefined ? undefined : (await registry.find(id))?.state;
+    if (begun !== undefined && begun.status !== 'starting')
+      return { scan: id, archive: identity, knownFiles: begun.knownFiles };
     const isNew = known === undefined;
-    await queue.add({
-      scan: id,
-      archive: identity,
-      acceptDeletions,
-      isNew,
-      jobs: [{ job: 'scan-folder', folder: '' }],
-    });
+    const jobs = [{ job: 'scan-folder', folder: '' }] as const;
+    await queue.add({ scan: id, archive: identity, acceptDeletions, isNew, jobs }, `${id} begins`);
     await changeScan(registry, id, (now) => (now.status === 'starting' ? { ...now, status: 'scanning' } : undefined));
     logger.info({ scan: id, archive: identity.number }, 'scan started');
     return { scan: id, archive: identity, knownFiles: state.knownFiles };

@@ -67,6 +67,14 @@ export function scanQueueContract(name: string, make: () => Promise<QueueUnderTe
     }
   });
 
+  contract('work that is added again under one name is there once', async ({ open }) => {
+    const [one, other] = [await open(), await open()];
+    await one.queue.add(work('f'), 's1 begins');
+    await other.queue.add(work('f'), 's1 begins');
+    await other.queue.add(work('f'));
+    assert.equal(await one.queue.left(A, 's1'), 2);
+  });
+
   contract('of several takers each piece goes to one', async ({ open }) => {
     const takers = await Promise.all([open(), open(), open()]);
     for (let i = 0; i < 90; i++) await takers[0]!.queue.add(work(`f${i}`));

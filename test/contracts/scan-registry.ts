@@ -69,6 +69,13 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
     assert.deepEqual(await registries[0]!.archives(), [named[0]]);
   });
 
+  contract('a scan that is added again is the one that is under way', async (open) => {
+    const registries = await Promise.all(Array.from({ length: 8 }, open));
+    const added = await Promise.all(registries.map((registry) => registry.add(scan('s1'))));
+    assert.deepEqual([added.filter((id) => id === undefined).length, new Set(added)], [1, new Set([undefined, 's1'])]);
+    assert.equal((await registries[0]!.all()).length, 1);
+  });
+
   contract('a state is replaced only as it was read', async (open) => {
     const [one, other] = [await open(), await open()];
     await one.add(scan('s1'));

@@ -9,7 +9,7 @@ import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
 import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
-import { NatsScanCommands } from '../../../adapters/nats/scan-commands.ts';
+import { NatsScanCommands, newScan } from '../../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
 import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
@@ -92,7 +92,7 @@ export class ClusterWorkspace implements Workspace {
     const cluster = await this.open();
     try {
       const { append, acceptDeletions } = options;
-      const request = { archive: nameOrPath(typed), append, acceptDeletions };
+      const request = { scan: newScan(), archive: nameOrPath(typed), append, acceptDeletions };
       const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
       options.onStart({ archive: archive.name, resumed: false, knownFiles });
       const { state, tally } = await this.watch(cluster, scan, options);
