@@ -1,0 +1,69 @@
+// What a PACS says that there is for an accession number: studies, their series, and every instance where it lists them.
+// That is what a download has to have on disk before it is complete.
+
+/** Values of an answer by keyword (raw DICOM text, several values joined by `\`). Only what the PACS returned. */
+export type Attributes = Readonly<Record<string, string>>;
+
+export interface ExpectedInstance {
+  readonly SOPInstanceUID: string;
+  /** '' where the PACS does not say. */
+  readonly SOPClassUID: string;
+}
+
+export interface ExpectedSeries {
+  readonly StudyInstanceUID: string;
+  readonly SeriesInstanceUID: string;
+  /** Of the series and of its study and patient. */
+  readonly attributes: Attributes;
+  /** NumberOfSeriesRelatedInstances, where the PACS gives it. */
+  readonly announced: number | undefined;
+  /** Instances that the PACS lists. */
+  readonly listed: number;
+  /** Whether the list is believed to be whole; false: `announced` says how many there are, if anything does. */
+  readonly isListed: boolean;
+}
+
+/** How many instances of the series there have to be; at least 1 where nobody says how many. */
+export function expectedCount({ announced, listed, isListed }: ExpectedSeries): number {
+  return isListed ? listed : Math.max(listed, announced ?? 1);
+}
+
+export interface FoundSeries extends ExpectedSeries {
+  readonly instances: readonly ExpectedInstance[];
+}
+
+export interface FoundStudy {
+  readonly StudyInstanceUID: string;
+  readonly attributes: Attributes;
+  readonly series: readonly FoundSeries[];
+}
+
+/**
+ * What became of an accession number: `found` with all that belongs to it; `incomplete` where the PACS announces more than
+ * it lists; `not-found`; `refused` (it cannot be asked for, or the PACS will not answer); `failed` (to be asked again).
+ */
+export const ACCESSION_OUTCOMES = ['open', 'found', 'incomplete', 'not-found', 'refused', 'failed'] as const;
+export type AccessionOutcome = (typeof ACCESSION_OUTCOMES)[number];
+
+export interface AccessionAnswer {
+  readonly accession: string;
+  readonly outcome: Exclude<AccessionOutcome, 'open'>;
+  /** Why it is not simply found, in words; '' where it is. */
+  readonly reason: string;
+  readonly studies: readonly FoundStudy[];
+}
+
+/** An accession number of the list. */
+export interface Target {
+  readonly accession: string;
+  /** In the list, blank lines and comments counted, from 1 on. */
+  readonly line: number;
+}
+
+/** An accession number as the project knows it. */
+export interface TargetState extends Target {
+  readonly outcome: AccessionOutcome;
+  readonly reason: string;
+  readonly studies: number;
+  readonly patients: number;
+}
