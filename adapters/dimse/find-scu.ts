@@ -8,12 +8,13 @@ import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { contextText } from '../../core/dimse/reasons.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN } from '../../core/dimse/uids.ts';
 import { ditagError } from '../../core/errors/errors.ts';
+import type { PacsQueries } from '../../core/ports/pacs.ts';
 import { Association, type Patience } from './association.ts';
 import type { Peer } from './connection.ts';
 
 const CONTEXT_ID = 1;
 
-export class FindAssociation {
+export class FindAssociation implements PacsQueries {
   private readonly association: Association;
   private readonly model: string;
   private readonly syntax: TransferSyntax;
@@ -58,7 +59,15 @@ export class FindAssociation {
     throw ditagError('not-dicom', { peer: association.name, reason: 'its answer has no status' });
   }
 
+  get isOpen(): boolean {
+    return this.association.isOpen;
+  }
+
   async close(): Promise<void> {
     await this.association.release();
+  }
+
+  abort(): void {
+    this.association.abort();
   }
 }

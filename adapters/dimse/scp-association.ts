@@ -1,5 +1,5 @@
 // One association as its acceptor serves it: what is agreed on, and each request of the peer to the port Scp.
-import { COMMAND, type CommandSet, NO_DATA_SET, responseTo } from '../../core/dimse/command-set.ts';
+import { COMMAND, type CommandSet, responseTo } from '../../core/dimse/command-set.ts';
 import { answerContexts, isStorageClass } from '../../core/dimse/negotiation.ts';
 import { type AssociateAccept, type AssociateReject, type AssociateRequest, PduError } from '../../core/dimse/pdu.ts';
 import { VERIFICATION } from '../../core/dimse/uids.ts';
@@ -11,11 +11,11 @@ import type { DataTaker } from './data-taker.ts';
 import { answerFinds, isFindClass } from './find-scp.ts';
 import { IdentifierRequests } from './identifier-requests.ts';
 import { answerRetrieve, retrieveRight } from './retrieve-scp.ts';
+import { takeStore } from './store-scp.ts';
 
 /** Statuses of PS3.7 annex C.5. */
 const SUCCESS = 0x0000;
 const SOP_CLASS_NOT_SUPPORTED = 0x0122;
-const NOT_AUTHORIZED = 0x0124;
 const UNRECOGNIZED_OPERATION = 0x0211;
 /** Requests of one association that are whole and whose answer has not gone out: a peer that asks for more does not listen. */
 const MOST_UNANSWERED = 16;
@@ -107,7 +107,11 @@ export class ScpAssociation implements Acceptor {
         this.answer(contextId, command, SUCCESS);
         return undefined;
       case COMMAND.storeRequest:
-        return this.store(contextId, command, context);
+        return takeStore(command, context, {
+          peer: this.peer!,
+          sourceAETitle: this.callingAETitle,
+          answer: (request, status) => this.answerStore(contextId, request, status),
+        });
       case COMMAND.cancelRequest:
         // What it is for may have been answered already.
         this.requests!.cancel(command.MessageIDBeingRespondedTo);
@@ -132,48 +136,16 @@ export class ScpAssociation implements Acceptor {
     }
   }
 
-  private store(
-    contextId: number,
-    command: CommandSet,
-    { abstractSyntax, transferSyntax }: { abstractSyntax: string; transferSyntax: string },
-  ): DataTaker | undefined {
-    const { AffectedSOPClassUID: SOPClassUID, AffectedSOPInstanceUID: SOPInstanceUID = '' } = command;
-    if ((command.CommandDataSetType ?? NO_DATA_SET) === NO_DATA_SET)
-      throw new PduError('it sent a C-STORE without a data set');
-    if (SOPClassUID !== abstractSyntax || abstractSyntax === VERIFICATION) {
-      this.refuse(contextId, command, SOP_CLASS_NOT_SUPPORTED);
-      return undefined;
+  private answerStore(contextId: number, request: CommandSet, status: number | Promise<number>): void {
+    if (typeof status === 'number') {
+      this.answer(contextId, request, status);
+      return;
     }
-    // Its context may have been accepted for what it gets, not for what it stores.
-    if (!this.peer!.rights.has('store')) {
-      this.refuse(contextId, command, NOT_AUTHORIZED);
-      return undefined;
-    }
-    const { callingAETitle: sourceAETitle } = this;
-    const receiving = this.peer!.receive({
-      SOPClassUID,
-      SOPInstanceUID,
-      transferSyntaxUID: transferSyntax,
-      sourceAETitle,
+    this.unanswered++;
+    void status.then((known) => {
+      this.unanswered--;
+      this.answer(contextId, request, known);
     });
-    return {
-      write: (bytes) => receiving.write(bytes),
-      drained: () => receiving.drained(),
-      lost: () => receiving.lost(),
-      end: () => {
-        this.unanswered++;
-        void receiving.end().then((status) => {
-          this.unanswered--;
-          this.answer(contextId, { ...command, AffectedSOPInstanceUID: SOPInstanceUID }, status);
-        });
-      },
-    };
-  }
-
-  /** An instance that is not even begun with. */
-  private refuse(contextId: number, command: CommandSet, status: number): void {
-    this.peer!.refused(status);
-    this.answer(contextId, command, status);
   }
 
   private answer(contextId: number, request: CommandSet, Status: number): void {

@@ -2,6 +2,7 @@
 // at the end the file is synced and named. Which instance it is: incoming-file-identity.ts; the name:
 // instance-store-names.ts.
 import { Buffer } from 'node:buffer';
+import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { encodeFileMeta } from '../../core/dimse/file-meta.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
@@ -12,8 +13,8 @@ import {
   StoreError,
 } from '../../core/ports/instance-store.ts';
 import { type IdentityReader, uidFailure } from './incoming-file-identity.ts';
-import { call, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
-import { nameInstance } from './instance-store-names.ts';
+import { call, digestOf, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
+import { nameInstance, type Place } from './instance-store-names.ts';
 import type { StoreFolders } from './store-folders.ts';
 
 /** Bytes that are gathered before they are written; fewer only at the end. */
@@ -30,6 +31,9 @@ export interface Surroundings {
   readonly sync: boolean;
   readonly folders: StoreFolders;
   readonly identities: IdentityReader;
+  readonly place: Place;
+  /** Whether the SHA-256 of each file is wanted. */
+  readonly isHashed: boolean;
 }
 
 /**
@@ -50,6 +54,7 @@ export class Incoming implements IncomingFile {
   private blockLength = 0;
   private pending: Buffer[] = [];
   private pendingBytes = 0;
+  private readonly hash: Hash | undefined;
   private bytes = 0;
   private dataSetStart = 0;
   private file: number | undefined;
@@ -65,6 +70,7 @@ export class Incoming implements IncomingFile {
     this.arriving = arriving;
     this.onEnd = onEnd;
     this.failure = uidFailure(arriving);
+    this.hash = around.isHashed ? createHash('sha256') : undefined;
     if (this.failure !== undefined) return;
     const meta = encodeFileMeta(arriving);
     this.dataSetStart = meta.length;
@@ -100,6 +106,7 @@ export class Incoming implements IncomingFile {
   }
 
   private take(bytes: Buffer): void {
+    this.hash?.update(bytes);
     for (let at = 0; at < bytes.length; ) {
       this.block ??= idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
       this.head ??= this.block;
@@ -152,7 +159,7 @@ export class Incoming implements IncomingFile {
   }
 
   private async store(): Promise<StoredInstance> {
-    const { sync, folders, identities } = this.around;
+    const { sync, folders, identities, place } = this.around;
     try {
       if (this.failure !== undefined) throw this.failure;
       // Of a small file all is in memory yet: what is refused never gets to the disk.
@@ -161,9 +168,15 @@ export class Incoming implements IncomingFile {
       const { temporary, dataSetStart, bytes } = this;
       const file = this.file!;
       if (sync) await call((done) => fs.fdatasync(file, done));
-      const { folder, path, outcome } = await nameInstance(folders, { file, temporary, dataSetStart, bytes }, identity);
-      await Promise.all([this.remove(), folders.sync(folder)]);
-      return { ...identity, path, bytes, outcome };
+      const unnamed = { file, temporary, dataSetStart, bytes };
+      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity));
+      const { path, outcome } = named;
+      await Promise.all([this.remove(), folders.sync(named.folder)]);
+      if (this.hash === undefined) return { ...identity, path, bytes, outcome };
+      // What was there before has the same data set, but perhaps another file meta.
+      if (outcome === 'already-there')
+        return { ...identity, path, outcome, ...(await digestOf(`${folders.archive}/${path}`)) };
+      return { ...identity, path, bytes, outcome, sha256: this.hash.digest('hex') };
     } catch (error) {
       await this.remove();
       throw storeError(error);

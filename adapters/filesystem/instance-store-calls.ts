@@ -46,6 +46,18 @@ export async function digestFrom(file: number, start: number, end: number): Prom
   return hash.digest('hex');
 }
 
+/** Size and SHA-256 of a whole file. */
+export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const flags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW;
+  const file = await call<number>((done) => fs.open(path, flags, done));
+  try {
+    const { size: bytes } = await call<fs.Stats>((done) => fs.fstat(file, done));
+    return { bytes, sha256: await digestFrom(file, 0, bytes) };
+  } finally {
+    await call((done) => fs.close(file, done));
+  }
+}
+
 export async function haveSameBytes(
   a: number,
   startA: number,

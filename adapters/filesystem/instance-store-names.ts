@@ -1,5 +1,5 @@
-// The name of an instance in the archive: `StudyInstanceUID/SeriesInstanceUID/SOPInstanceUID.dcm`, and with a digest of
-// its data set where another has that name. Nothing is ever overwritten: a file gets its name by a hard link, which
+// The name of an instance in the archive: `SOPInstanceUID.dcm` in the folder that it is given, and with a digest of its
+// data set where another has that name. Nothing is ever overwritten: a file gets its name by a hard link, which
 // fails where the name is taken.
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -24,21 +24,32 @@ interface Name extends Pick<StoredInstance, 'path' | 'outcome'> {
   readonly folder: string;
 }
 
-/** Links the file to the first of its names that is free. */
-export async function nameInstance(folders: StoreFolders, unnamed: UnnamedFile, identity: Identity): Promise<Name> {
-  const { SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID } = identity;
+/** The folder of an instance, relative to the archive; its parts are harmless as names. */
+export type Place = (identity: Identity) => string | Promise<string>;
+
+/** `StudyInstanceUID/SeriesInstanceUID`. */
+export function placeByUids({ StudyInstanceUID, SeriesInstanceUID }: Identity): string {
   const study = StudyInstanceUID === '' ? 'no-study' : fileNameOf(StudyInstanceUID);
-  const folder = `${study}/${fileNameOf(SeriesInstanceUID)}`;
+  return `${study}/${fileNameOf(SeriesInstanceUID)}`;
+}
+
+/** Links the file to the first of its names that is free. */
+export async function nameInstance(
+  folders: StoreFolders,
+  unnamed: UnnamedFile,
+  SOPInstanceUID: string,
+  folder: string,
+): Promise<Name> {
   let digest = '';
   for (const digits of [0, 8, 16, 64]) {
     if (digits > 0 && digest === '') digest = await digestFrom(unnamed.file, unnamed.dataSetStart, unnamed.bytes);
     const suffix = digits === 0 ? '' : `.${digest.slice(0, digits)}`;
     const path = `${folder}/${fileNameOf(SOPInstanceUID)}${suffix}.dcm`;
-    if (await link(folders, unnamed, study, folder, path))
+    if (await link(folders, unnamed, folder, path))
       return { folder, path, outcome: digits === 0 ? 'stored' : 'differs' };
     if (await isSame(unnamed, `${folders.archive}/${path}`)) {
       // Whoever wrote it may not have synced its name yet, or that of its folder.
-      await folders.make(study, folder);
+      await folders.make(folder);
       return { folder, path, outcome: 'already-there' };
     }
   }
@@ -46,15 +57,9 @@ export async function nameInstance(folders: StoreFolders, unnamed: UnnamedFile, 
 }
 
 /** False: the name is taken. */
-async function link(
-  folders: StoreFolders,
-  { temporary }: UnnamedFile,
-  study: string,
-  folder: string,
-  path: string,
-): Promise<boolean> {
+async function link(folders: StoreFolders, { temporary }: UnnamedFile, folder: string, path: string): Promise<boolean> {
   for (let tries = 0; ; tries++) {
-    await folders.make(study, folder);
+    await folders.make(folder);
     try {
       await call((done) => fs.link(temporary, `${folders.archive}/${path}`, done));
       return true;

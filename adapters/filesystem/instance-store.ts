@@ -9,12 +9,20 @@ import type { ArrivingInstance, IncomingFile, InstanceStore } from '../../core/p
 import { Incoming, type Surroundings } from './incoming-file.ts';
 import { IdentityReader } from './incoming-file-identity.ts';
 import { PRIVATE_FOLDER } from './instance-store-calls.ts';
+import { type Place, placeByUids } from './instance-store-names.ts';
 import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { StoreFolders, syncFolderNow } from './store-folders.ts';
 
 export interface InstanceStoreOptions {
   /** False: neither files nor folders are synced. For measuring only. */
   readonly sync: boolean;
+  /** Folders below the store's: of what is committed, and of what is on its way. */
+  readonly archive?: string;
+  readonly incoming?: string;
+  /** Where instances are put; by study and series if it is not said. */
+  readonly place?: Place;
+  /** Make the SHA-256 of each file. */
+  readonly isHashed?: boolean;
 }
 
 export class FilesystemInstanceStore implements InstanceStore {
@@ -29,8 +37,10 @@ export class FilesystemInstanceStore implements InstanceStore {
   }
 
   /** Opens the store in `folder`, which is made if need be, and removes what dead processes left in `incoming`. Throws `cannot-write`. */
-  static open(folder: string, { sync }: InstanceStoreOptions): FilesystemInstanceStore {
-    const [archive, incoming] = [resolve(folder, 'instances'), resolve(folder, 'incoming')];
+  static open(folder: string, options: InstanceStoreOptions): FilesystemInstanceStore {
+    const { sync, place = placeByUids, isHashed = false } = options;
+    const archive = resolve(folder, options.archive ?? 'instances');
+    const incoming = resolve(folder, options.incoming ?? 'incoming');
     try {
       for (const path of [archive, incoming]) fs.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
       // An archive whose own name is lost takes all with it.
@@ -38,7 +48,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       assertCanBeLinked(incoming, archive);
       const folders = new StoreFolders(archive, sync);
       const identities = new IdentityReader();
-      return new FilesystemInstanceStore({ sync, folders, identities }, takeOwnFolder(incoming));
+      return new FilesystemInstanceStore({ sync, folders, identities, place, isHashed }, takeOwnFolder(incoming));
     } catch (error) {
       throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
     }

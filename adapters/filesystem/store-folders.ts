@@ -19,12 +19,12 @@ export class StoreFolders {
     this.syncs = syncs;
   }
 
-  /** Makes the folder of a series in that of its study. Their names are synced then, whoever made them. */
-  make(study: string, folder: string): Promise<void> {
+  /** Makes a folder and those that it is in. Their names are synced then, whoever made them. */
+  make(folder: string): Promise<void> {
     let made = this.made.get(folder);
     if (made === undefined) {
       if (this.made.size >= MOST_FOLDERS) this.made.clear();
-      made = this.makeAndSync(study, folder);
+      made = this.makeAndSync(folder);
       this.made.set(folder, made);
       made.catch(() => this.made.delete(folder));
     }
@@ -53,10 +53,14 @@ export class StoreFolders {
     return next;
   }
 
-  private async makeAndSync(study: string, folder: string): Promise<void> {
-    await makeFolder(`${this.archive}/${study}`);
-    await makeFolder(`${this.archive}/${folder}`);
-    await Promise.all([this.sync(''), this.sync(study)]);
+  private async makeAndSync(folder: string): Promise<void> {
+    const above = [''];
+    for (const name of folder.split('/')) {
+      const path = above.at(-1) === '' ? name : `${above.at(-1)}/${name}`;
+      await makeFolder(`${this.archive}/${path}`);
+      above.push(path);
+    }
+    await Promise.all(above.slice(0, -1).map((path) => this.sync(path)));
   }
 
   private startSync(folder: string): Promise<void> {

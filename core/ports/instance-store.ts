@@ -43,6 +43,8 @@ export interface StoredInstance {
    * SOPInstanceUID was there before, both are kept.
    */
   readonly outcome: 'stored' | 'already-there' | 'differs';
+  /** Of the whole file at `path`, in hexadecimal digits; undefined where the store does not make it. */
+  readonly sha256?: string;
 }
 
 /** Why an instance was not stored; each is a C-STORE status (PS3.4 table B.2-1): A900, A700, and 0110 of PS3.7 annex C. */

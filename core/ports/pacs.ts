@@ -13,6 +13,8 @@ export interface PacsQueries {
   /** Asks for what matches `keys`, of the level that they name. Gives the final status. Throws what `queries` throws, IdentifierError. */
   find(keys: Identifier, onAnswer: (answer: Identifier) => void): Promise<number>;
   close(): Promise<void>;
+  /** Ends it at once, and whatever is being asked. */
+  abort(): void;
 }
 
 /** The final answer to a C-MOVE or C-GET; the peer may leave out counts. */

@@ -1,0 +1,52 @@
+// The port Pacs over DIMSE.
+import { allTransferSyntaxes } from '../../core/dicom/transfer-syntaxes.ts';
+import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND } from '../../core/dimse/uids.ts';
+import type { Pacs, PacsQueries, PacsRetrievals } from '../../core/ports/pacs.ts';
+import type { Patience } from './association.ts';
+import type { Peer } from './connection.ts';
+import { FindAssociation } from './find-scu.ts';
+import { type Getting, RetrieveAssociation } from './retrieve-scu.ts';
+import type { Storing } from './store-scp.ts';
+
+/** Presentation contexts of an association, without the one of the C-GET itself (PS3.8 9.3.2.2). */
+const MOST_CONTEXTS = 127;
+
+/** How what is retrieved comes: to the listener with this AE title, or over the association that asks. */
+export type RetrieveMethod = { readonly move: string } | { readonly get: Storing['peer'] };
+
+export class DimsePacs implements Pacs {
+  private readonly peer: Peer;
+  private readonly method: RetrieveMethod;
+  private readonly patience: Patience | undefined;
+
+  constructor(peer: Peer, method: RetrieveMethod, patience?: Patience) {
+    this.peer = peer;
+    this.method = method;
+    this.patience = patience;
+  }
+
+  queries(): Promise<PacsQueries> {
+    return FindAssociation.open(this.peer, STUDY_ROOT_FIND, this.patience);
+  }
+
+  retrievals(classes: readonly string[]): Promise<PacsRetrievals> {
+    const { method } = this;
+    const to = 'move' in method ? method.move : { contexts: contextsFor(classes), peer: method.get };
+    return RetrieveAssociation.open(this.peer, to, this.patience);
+  }
+}
+
+/**
+ * For each class one context of the syntaxes that everybody can make, and as far as there is room one for each of the
+ * others: so nothing has to be decompressed by the peer.
+ */
+export function contextsFor(classes: readonly string[]): Getting['contexts'] {
+  const plain = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
+  const others = [...allTransferSyntaxes().values()].filter(({ uid }) => !plain.includes(uid));
+  // Retired ones are the least likely.
+  others.sort((a, b) => Number(a.retired) - Number(b.retired));
+  const contexts = classes.map((SOPClassUID) => ({ SOPClassUID, transferSyntaxes: plain }));
+  for (const { uid } of others)
+    for (const SOPClassUID of classes) contexts.push({ SOPClassUID, transferSyntaxes: [uid] });
+  return contexts.slice(0, MOST_CONTEXTS);
+}

@@ -1,0 +1,46 @@
+// C-STORE as its acceptor takes it (PS3.7 9.1.1, PS3.4 annex B): from whoever has opened the association, and over a
+// C-GET from whoever was asked.
+import { type CommandSet, NO_DATA_SET } from '../../core/dimse/command-set.ts';
+import { PduError } from '../../core/dimse/pdu.ts';
+import { VERIFICATION } from '../../core/dimse/uids.ts';
+import type { AdmittedPeer } from '../../core/ports/scp.ts';
+import type { AgreedContext } from './agreement.ts';
+import type { DataTaker } from './data-taker.ts';
+
+/** Statuses of PS3.7 annex C.5. */
+const SOP_CLASS_NOT_SUPPORTED = 0x0122;
+const NOT_AUTHORIZED = 0x0124;
+
+/** Who sends, and who takes it. */
+export interface Storing {
+  readonly peer: Pick<AdmittedPeer, 'rights' | 'receive' | 'refused'>;
+  readonly sourceAETitle: string;
+  /** Answers the request: at once, or when the instance is stored. */
+  readonly answer: (request: CommandSet, status: number | Promise<number>) => void;
+}
+
+/** Takes one instance; undefined where it is refused. Throws PduError. */
+export function takeStore(
+  command: CommandSet,
+  { abstractSyntax, transferSyntax }: AgreedContext,
+  { peer, sourceAETitle, answer }: Storing,
+): DataTaker | undefined {
+  const { AffectedSOPClassUID: SOPClassUID, AffectedSOPInstanceUID: SOPInstanceUID = '' } = command;
+  if ((command.CommandDataSetType ?? NO_DATA_SET) === NO_DATA_SET)
+    throw new PduError('it sent a C-STORE without a data set');
+  const refuse = (status: number) => {
+    peer.refused(status);
+    answer(command, status);
+    return undefined;
+  };
+  if (SOPClassUID !== abstractSyntax || abstractSyntax === VERIFICATION) return refuse(SOP_CLASS_NOT_SUPPORTED);
+  // Its context may have been accepted for what it gets, not for what it stores.
+  if (!peer.rights.has('store')) return refuse(NOT_AUTHORIZED);
+  const receiving = peer.receive({ SOPClassUID, SOPInstanceUID, transferSyntaxUID: transferSyntax, sourceAETitle });
+  return {
+    write: (bytes) => receiving.write(bytes),
+    drained: () => receiving.drained(),
+    lost: () => receiving.lost(),
+    end: () => answer({ ...command, AffectedSOPInstanceUID: SOPInstanceUID }, receiving.end()),
+  };
+}
