@@ -56,6 +56,11 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'not-a-project': {
+    message: '{file} is not the file of a ditag project: move it away, or choose another --project-name.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'damaged-database': {
     message: 'The index {database} is damaged ({reason}): move it away and run `ditag index --archive DIR` again.',
     exitCode: 2,

@@ -1,0 +1,66 @@
+// Finds out what a PACS has for the accession numbers of a project, over several associations at a time. Each outcome is
+// kept as it is known; one that fails does not end the list.
+import { DitagError } from '../errors/errors.ts';
+import type { Pacs } from '../ports/pacs.ts';
+import type { ProjectStore } from '../ports/project-store.ts';
+import type { AccessionAnswer, Target } from '../projects/expected.ts';
+import { findAccession } from './find-accession.ts';
+import { PacsAsker } from './pacs-asker.ts';
+
+/** So many one after the other that could not be asked for: the PACS is gone. */
+const MOST_FAILURES = 8;
+
+export interface FindAccessionsPorts {
+  readonly pacs: Pacs;
+  readonly store: Pick<ProjectStore, 'keep'>;
+}
+
+export interface FindAccessionsOptions {
+  /** Associations at a time. */
+  readonly threads: number;
+  readonly onAnswer: (answer: AccessionAnswer) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Throws why the PACS cannot be asked any more; what was answered is kept. Where the signal aborts it ends early. */
+export async function findAccessions(
+  targets: readonly Target[],
+  { pacs, store }: FindAccessionsPorts,
+  { threads, onAnswer, signal }: FindAccessionsOptions,
+): Promise<void> {
+  let next = 0;
+  let failuresInARow = 0;
+  let gone: Error | undefined;
+  let kept = Promise.resolve();
+
+  const keep = (answer: AccessionAnswer) => {
+    // It is not waited for before the next one is asked for.
+    const keeping = store.keep(answer);
+    kept = Promise.all([kept, keeping]).then(() => onAnswer(answer));
+    kept.catch(() => {});
+  };
+
+  async function work(): Promise<void> {
+    const asker = new PacsAsker(pacs, signal);
+    try {
+      while (next < targets.length && gone === undefined && !signal.aborted) {
+        const { accession } = targets[next++]!;
+        try {
+          keep(await findAccession(accession, asker.ask));
+          failuresInARow = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          if (!(error instanceof DitagError)) throw error;
+          keep({ accession, outcome: 'failed', reason: error.message, studies: [] });
+          if (++failuresInARow >= MOST_FAILURES) gone = error;
+        }
+      }
+    } finally {
+      await asker.close();
+    }
+  }
+
+  await Promise.all(Array.from({ length: Math.min(threads, targets.length) }, work));
+  await kept;
+  if (gone !== undefined) throw gone;
+}

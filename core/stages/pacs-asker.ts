@@ -1,0 +1,56 @@
+// Asks a PACS query after query over an association that is kept open, opens another one where it is lost, and waits
+// where the PACS says that it can not at the moment.
+import type { Identifier } from '../dimse/identifier.ts';
+import { isTemporary } from '../dimse/reasons.ts';
+import { DitagError, ERRORS } from '../errors/errors.ts';
+import type { Pacs, PacsQueries } from '../ports/pacs.ts';
+import type { Answered } from './find-accession.ts';
+import { pauseUnlessAborted } from './pause.ts';
+
+/** How often a query is asked, and the pause before it is asked again, which doubles (milliseconds). */
+const TRIES = 4;
+const FIRST_PAUSE = 500;
+/** One that gives more answers than this to one query does not understand it. */
+const MOST_ANSWERS = 200_000;
+
+export class PacsAsker {
+  private readonly pacs: Pacs;
+  private readonly signal: AbortSignal;
+  private queries: PacsQueries | undefined;
+
+  constructor(pacs: Pacs, signal: AbortSignal) {
+    this.pacs = pacs;
+    this.signal = signal;
+  }
+
+  /** Throws what the last try threw. */
+  readonly ask = async (keys: Identifier): Promise<Answered> => {
+    for (let tries = 1, pause = FIRST_PAUSE; ; tries++, pause *= 2) {
+      this.signal.throwIfAborted();
+      try {
+        const answered = await this.askOnce(keys);
+        if (!isTemporary(answered.status) || tries === TRIES) return answered;
+      } catch (error) {
+        this.queries?.abort();
+        this.queries = undefined;
+        const mayPass = error instanceof DitagError && ERRORS[error.code].retry === 'later';
+        if (!mayPass || tries === TRIES) throw error;
+      }
+      await pauseUnlessAborted(pause, this.signal);
+    }
+  };
+
+  private async askOnce(keys: Identifier): Promise<Answered> {
+    if (this.queries?.isOpen !== true) this.queries = await this.pacs.queries();
+    const { queries } = this;
+    const answers: Identifier[] = [];
+    const status = await queries.find(keys, (answer) => {
+      if (answers.push(answer) > MOST_ANSWERS) queries.abort();
+    });
+    return { answers, status };
+  }
+
+  async close(): Promise<void> {
+    if (this.queries?.isOpen === true) await this.queries.close().catch(() => {});
+  }
+}
