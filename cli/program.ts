@@ -3,6 +3,10 @@
 import { Command, CommanderError } from 'commander';
 import type { CommandContext, ExitCode } from './command.ts';
 import type { IndexArchiveOptions } from './commands/index-archive.ts';
+import type { ProjectDownloadOptions } from './commands/project-download.ts';
+import type { ProjectIndexOptions } from './commands/project-index.ts';
+import type { ProjectReportOptions } from './commands/project-report.ts';
+import type { ProjectVerifyOptions } from './commands/project-verify.ts';
 import type { QueryOptions } from './commands/query.ts';
 import type { SendOptions } from './commands/send.ts';
 import type { StatsOptions } from './commands/stats.ts';
@@ -123,6 +127,23 @@ function withPacsOptions(command: Command): Command {
     .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)');
 }
 
+const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
+
+function queryOptions(command: Command): Command {
+  return command
+    .option('--sdate <YYYYMMDD>', 'StudyDate on this day or later')
+    .option('--edate <YYYYMMDD>', 'StudyDate on this day or earlier')
+    .option('--date <YYYYMMDD>', 'StudyDate on this day')
+    .option('--targets <tags>', 'comma-separated tags that --pattern is matched against, any of them')
+    .option('--pattern <regex>', "regular expression, with the syntax of Python's re.search")
+    .option('--where <TAG=REGEX>', 'the tag matches too (repeatable)', collect)
+    .option('--where-not <TAG=REGEX>', 'the tag does not match (repeatable)', collect)
+    .option('--columns <tags>', 'comma-separated tags to print after the six columns')
+    .option('--format <format>', 'csv, json, ndjson or table', 'csv')
+    .option('--count', 'print only the number of series')
+    .option('--output <file>', 'write to a file instead of stdout');
+}
+
 function commands(run: Run): Command {
   const program = withGlobalOptions(new Command('ditag'))
     .description('Indexes DICOM archives in place and finds series by date, regular expression and any tag.')
@@ -146,7 +167,6 @@ function commands(run: Run): Command {
       });
     parent.addCommand(command, { isDefault: command.name() === 'list' });
   };
-  const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
 
   add<IndexArchiveOptions>(
     new Command('index')
@@ -161,20 +181,10 @@ function commands(run: Run): Command {
     async (options, context) => (await import('./commands/index-archive.ts')).indexArchive(options, context),
   );
   add<QueryOptions>(
-    new Command('query')
-      .description('find series')
-      .option('--sdate <YYYYMMDD>', 'StudyDate on this day or later')
-      .option('--edate <YYYYMMDD>', 'StudyDate on this day or earlier')
-      .option('--date <YYYYMMDD>', 'StudyDate on this day')
-      .option('--targets <tags>', 'comma-separated tags that --pattern is matched against, any of them')
-      .option('--pattern <regex>', "regular expression, with the syntax of Python's re.search")
-      .option('--where <TAG=REGEX>', 'the tag matches too (repeatable)', collect)
-      .option('--where-not <TAG=REGEX>', 'the tag does not match (repeatable)', collect)
-      .option('--columns <tags>', 'comma-separated tags to print after the six columns')
-      .option('--format <format>', 'csv, json, ndjson or table', 'csv')
-      .option('--count', 'print only the number of series')
-      .option('--output <file>', 'write to a file instead of stdout')
-      .option('--project-name <name>', "ask a project's index"),
+    queryOptions(new Command('query').description('find series')).option(
+      '--project-name <name>',
+      "ask a project's index",
+    ),
     async (options, context) => (await import('./commands/query.ts')).query(options, context),
   );
   add<StatsOptions>(
@@ -202,6 +212,67 @@ function commands(run: Run): Command {
   add<object>(
     new Command('gateway').description('take instances of the peers in the configuration, and index them'),
     async (_, context) => (await import('./commands/gateway.ts')).gateway(context),
+  );
+  const project = withGlobalOptions(new Command('project'))
+    .description('projects: from a list of accession numbers to a download that is proven complete')
+    .exitOverride();
+  program.addCommand(project);
+  const projectOf = (name: string) => new Command(name).option('--project-name <name>', 'the project');
+  add<ProjectIndexOptions>(
+    projectOf('index')
+      .description('ask the PACS for the accession numbers of a list, and index the answers')
+      .option('--pacs <host>', "the PACS (default: the project's, else the configuration's)")
+      .option('--port <n>', 'its port')
+      .option('--aetitle <aet>', 'its AE title')
+      .option('--my-aet <aet>', 'the AE title of ditag (default: DITAG)')
+      .option('--target-list <file>', "accession numbers, one a line (default: the project's list)")
+      .option('--start-at-line <n>', 'ask from this line of the list on')
+      .option('--start-at-accession <number>', 'ask from this accession number of the list on')
+      .option('--refresh', 'ask again also for what is known')
+      .option('--threads <n>', 'associations at a time (default: 4)')
+      .option('--quiet', 'print nothing but errors'),
+    async (options, context) => (await import('./commands/project-index.ts')).projectIndex(options, context),
+    project,
+  );
+  add<QueryOptions>(
+    queryOptions(projectOf('query').description("find series in the project's index")),
+    async (options, context) => (await import('./commands/query.ts')).projectQuery(options, context),
+    project,
+  );
+  add<ProjectReportOptions>(
+    projectOf('report')
+      .description('what was asked for, found, received and is missing')
+      .option('--get-cost <amount>', 'cost per study, which is kept for later reports')
+      .option('--format <format>', 'text, json or csv', 'text'),
+    async (options, context) => (await import('./commands/project-report.ts')).projectReport(options, context),
+    project,
+  );
+  add<ProjectDownloadOptions>(
+    projectOf('download')
+      .description('have the PACS send what the project expects, until it is complete')
+      .option('--output <dir>', 'folder for the download', '.')
+      .option('--input <csv>', 'only these series, as `ditag project query` prints them; - is stdin (default: all)')
+      .option('--threads <n>', 'retrievals at a time, at most (default: 4)')
+      .option('--my-aet <aet>', 'the AE title of ditag (default: DITAG)')
+      .option('--method <method>', 'move, or get where no port can be opened', 'move')
+      .option('--scp-port <n>', 'port to receive at (default: 11112)')
+      .option('--accept-from <list>', 'further AE titles or addresses that may send, separated by commas')
+      .option('--window <hours>', 'ask the PACS only in these hours, for example 19:00-06:00')
+      .option('--rounds <n>', 'how often a series is asked for before it is unobtainable (default: 3)')
+      .option('--patience <seconds>', 'and how long nothing may have come of it (default: 120)')
+      .option('--zip-project', 'make one zip of each subject that is whole')
+      .option('--quiet', 'print nothing but errors'),
+    async (options, context) => (await import('./commands/project-download.ts')).projectDownload(options, context),
+    project,
+  );
+  add<ProjectVerifyOptions>(
+    projectOf('verify')
+      .description('compare a download with its manifest, file by file')
+      .option('--output <dir>', 'the folder that was given to download')
+      .option('--folder <dir>', 'the folder of a download itself, wherever it was moved to')
+      .option('--quiet', 'print nothing but errors'),
+    async (options, context) => (await import('./commands/project-verify.ts')).projectVerify(options, context),
+    project,
   );
   const jobs = withGlobalOptions(new Command('jobs')).description("the cluster's scans").exitOverride();
   program.addCommand(jobs);

@@ -1,5 +1,7 @@
 // The port Pacs over DIMSE.
+import { allUids } from '../../core/dicom/dictionary.ts';
 import { allTransferSyntaxes } from '../../core/dicom/transfer-syntaxes.ts';
+import { isStorageClass } from '../../core/dimse/negotiation.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND } from '../../core/dimse/uids.ts';
 import type { Pacs, PacsQueries, PacsRetrievals } from '../../core/ports/pacs.ts';
 import type { Patience } from './association.ts';
@@ -31,7 +33,8 @@ export class DimsePacs implements Pacs {
 
   retrievals(classes: readonly string[]): Promise<PacsRetrievals> {
     const { method } = this;
-    const to = 'move' in method ? method.move : { contexts: contextsFor(classes), peer: method.get };
+    const wanted = classes.length === 0 ? storageClasses() : classes;
+    const to = 'move' in method ? method.move : { contexts: contextsFor(wanted), peer: method.get };
     return RetrieveAssociation.open(this.peer, to, this.patience);
   }
 }
@@ -49,4 +52,9 @@ export function contextsFor(classes: readonly string[]): Getting['contexts'] {
   for (const { uid } of others)
     for (const SOPClassUID of classes) contexts.push({ SOPClassUID, transferSyntaxes: [uid] });
   return contexts.slice(0, MOST_CONTEXTS);
+}
+
+/** Those that are not retired. */
+function storageClasses(): string[] {
+  return [...allUids()].filter(([uid, { retired }]) => !retired && isStorageClass(uid)).map(([uid]) => uid);
 }

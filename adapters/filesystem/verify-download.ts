@@ -299,7 +299,8 @@ class SubjectZips {
   }
 
   private closeSome(): void {
-    let entries = this.kept.values().reduce((sum, zip) => sum + zip.entries, 0);
+    let entries = 0;
+    for (const zip of this.kept.values()) entries += zip.entries;
     for (const [subject, zip] of this.kept) {
       // The one used last stays, however big.
       if ((this.kept.size <= MOST_ZIPS && entries <= MOST_ZIP_ENTRIES) || this.kept.size === 1) return;

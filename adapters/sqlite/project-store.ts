@@ -66,12 +66,10 @@ export class SqliteProjectStore implements ProjectStore {
     return added;
   }
 
-  async targetsToAsk(refresh: boolean, fromLine: number): Promise<readonly Target[]> {
+  async targetsToAsk(refresh: boolean): Promise<readonly Target[]> {
     return this.reading((database) => {
-      const wanted = refresh ? '' : " AND outcome IN ('open', 'failed')";
-      const rows = database
-        .prepare(`SELECT accession, line FROM target WHERE line >= ?${wanted} ORDER BY line, id`)
-        .all(fromLine);
+      const wanted = refresh ? "outcome <> 'refused'" : "outcome IN ('open', 'failed')";
+      const rows = database.prepare(`SELECT accession, line FROM target WHERE ${wanted} ORDER BY id`).all();
       return rows as unknown as Target[];
     });
   }

@@ -4,6 +4,7 @@ import { ditagError } from '../../core/errors/errors.ts';
 import { makeQuery } from '../../core/query/query.ts';
 import { csvFormat, ROW_FORMATS, type RowFormat, type RowFormatName } from '../../core/query/row-format.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
+import { projectName } from '../options.ts';
 import { fileOutput, type Output, streamOutput } from '../output.ts';
 
 export interface QueryOptions {
@@ -23,6 +24,11 @@ export interface QueryOptions {
 
 /** Milliseconds after which a long answer lets Ctrl-C be noticed. */
 const BREATHE_EVERY = 50;
+
+/** `ditag project query`: the project has to be named. */
+export function projectQuery(options: QueryOptions, context: CommandContext): Promise<ExitCode> {
+  return query({ ...options, projectName: projectName(options.projectName) }, context);
+}
 
 export async function query(options: QueryOptions, context: CommandContext): Promise<ExitCode> {
   const { workspace, stdout, stderr } = context;

@@ -5,12 +5,13 @@ import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { shownPath } from '../../core/instance/byte-path.ts';
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import { csvLine } from '../../core/query/csv.ts';
-import { BadList, type Chunks, readColumns, readSeriesList } from '../../core/query/series-list.ts';
+import { readColumns } from '../../core/query/series-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { threadCount } from '../options.ts';
 import { progressReporter } from '../reporters/progress.ts';
 import { SendCounts } from '../reporters/send-summary.ts';
 import { grouped } from '../reporters/statistics-text.ts';
+import { readingInput, readSeriesInput } from '../series-input.ts';
 import type { PacsOptions } from '../workspaces/pacs.ts';
 
 export interface SendOptions extends PacsOptions {
@@ -97,7 +98,7 @@ interface Earlier {
 async function readEarlier(file: string): Promise<Earlier> {
   const series = new Set<string>();
   const sent = new Map<string, readonly [string, string]>();
-  await reading(file, () =>
+  await readingInput(file, () =>
     readColumns(
       fs.createReadStream(file),
       ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'],
@@ -118,20 +119,7 @@ async function listOf(
   stdin: NodeJS.ReadStream,
 ): Promise<readonly string[]> {
   if (input === undefined && earlier !== undefined) return earlier.series;
-  if (input !== undefined && input !== '-') return reading(input, () => readSeriesList(fs.createReadStream(input)));
-  if (stdin.isTTY) throw ditagError('no-input', {});
-  return reading('standard input', () => readSeriesList(stdin as Chunks));
-}
-
-async function reading<T>(source: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof BadList) {
-      throw ditagError('bad-series-list', { source, reason: error.message, column: error.column }, error);
-    }
-    throw ditagError('cannot-read', { path: source, reason: (error as Error).message }, error);
-  }
+  return readSeriesInput(input, stdin);
 }
 
 /** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */

@@ -15,6 +15,8 @@ export interface Configuration {
   readonly projectsFolder: string;
   /** [PACS]: what is set there, or in the environment. */
   readonly pacs: Readonly<Partial<PacsSettings>>;
+  /** What of it the environment says: that comes before what a project says. */
+  readonly environmentPacs: Readonly<Partial<PacsSettings>>;
   /** How to speak TLS with it; undefined: without. */
   readonly pacsTls: PacsTls | undefined;
   /** How to reach the cluster; undefined: everything is done on this machine. */
@@ -62,7 +64,8 @@ export function readConfiguration(file: string | undefined, choice: ClusterChoic
     databasePath: database === undefined ? path.join(folder, 'dicom.db') : path.resolve(folder, expandHome(database)),
     archivePath: archive === undefined ? undefined : expandHome(archive),
     projectsFolder: path.join(folder, 'projects'),
-    pacs: pacsSettings(ini, choice.environment),
+    pacs: pacsSettings((key) => choice.environment[variableOf(key)] || ini.get('PACS', key)),
+    environmentPacs: pacsSettings((key) => choice.environment[variableOf(key)]),
     pacsTls: pacsTls(ini, folder, where),
     cluster: choice.local === true ? undefined : clusterSettings(ini, choice, folder),
   };
@@ -70,9 +73,13 @@ export function readConfiguration(file: string | undefined, choice: ClusterChoic
 
 const PACS_KEYS = ['destination', 'port', 'aetitle', 'myaet'] as const satisfies (keyof PacsSettings)[];
 
-/** Settings of [PACS], each before it of the environment (DITAG_PACS_DESTINATION and so on). */
-function pacsSettings(ini: IniFile, environment: ClusterChoice['environment']): Partial<PacsSettings> {
-  const values = PACS_KEYS.map((key) => [key, environment[`DITAG_PACS_${key.toUpperCase()}`] || ini.get('PACS', key)]);
+function variableOf(key: keyof PacsSettings): string {
+  return `DITAG_PACS_${key.toUpperCase()}`;
+}
+
+/** Settings of [PACS] that have a value. */
+function pacsSettings(settingOf: (key: keyof PacsSettings) => string | undefined): Partial<PacsSettings> {
+  const values = PACS_KEYS.map((key) => [key, settingOf(key)]);
   return Object.fromEntries(values.filter(([, value]) => value !== undefined && value !== ''));
 }
 
@@ -142,30 +149,8 @@ function saveIni(configuration: Configuration, ini: IniFile): void {
   }
 }
 
-/** The index file of a project. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
-export async function projectDatabase(configuration: Configuration, project: string): Promise<string> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(project)) throw ditagError('bad-project-name', { project });
-  const folder = path.join(configuration.projectsFolder, project);
-  const file = path.join(folder, `${project}.yml`);
-  if (!fs.existsSync(file)) {
-    const others = listFolders(configuration.projectsFolder);
-    const known = others.length === 0 ? ': there is none yet' : `; there are: ${others.join(', ')}`;
-    throw ditagError('unknown-project', { project, folder: configuration.projectsFolder, known });
-  }
-  const { parse } = await import('yaml');
-  let settings: unknown;
-  try {
-    settings = parse(fs.readFileSync(file, 'utf8'), { schema: 'failsafe' });
-  } catch (error) {
-    throw ditagError('bad-config', { config: file, reason: (error as Error).message.split('\n')[0]! }, error);
-  }
-  const database = (settings as { database_path?: unknown } | null)?.database_path;
-  return typeof database === 'string' && database !== ''
-    ? path.resolve(folder, expandHome(database))
-    : path.join(folder, `${project}.db`);
-}
-
-function listFolders(folder: string): string[] {
+/** Names of the folders in a folder; none where there is none. */
+export function listFolders(folder: string): string[] {
   if (!fs.existsSync(folder)) return [];
   return fs
     .readdirSync(folder, { withFileTypes: true })

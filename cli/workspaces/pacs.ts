@@ -2,7 +2,7 @@
 // either mode commands talk to it from here.
 import fs from 'node:fs';
 import type { Peer } from '../../adapters/dimse/connection.ts';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { type Configuration, type PacsSettings, savePacsSettings } from '../configuration/configuration.ts';
 
 /** `--destination`, `--port`, `--pacs-aetitle`, `--myaet`. */
@@ -11,6 +11,14 @@ export interface PacsOptions {
   readonly port?: string;
   readonly pacsAetitle?: string;
   readonly myaet?: string;
+}
+
+/** The same of the commands of projects: `--pacs`, `--port`, `--aetitle`, `--my-aet`. */
+export interface ProjectPacsOptions {
+  readonly pacs?: string;
+  readonly port?: string;
+  readonly aetitle?: string;
+  readonly myAet?: string;
 }
 
 const OWN_AE_TITLE = 'DITAG';
@@ -24,18 +32,48 @@ export class Pacs {
 
   /** Which PACS. Throws `no-pacs`, `bad-option`. */
   settings({ destination, port, pacsAetitle, myaet }: PacsOptions): PacsSettings {
-    const { pacs } = this.configuration;
-    const known = (option: string, key: keyof PacsSettings, given: string | undefined): string => {
-      const value = given ?? pacs[key];
-      if (value === undefined) throw ditagError('no-pacs', { missing: option, key, config: this.configuration.file });
-      return value;
+    const options = { destination: '--destination', port: '--port', aetitle: '--pacs-aetitle', myaet: '--myaet' };
+    return this.known({ destination, port, aetitle: pacsAetitle, myaet }, {}, options);
+  }
+
+  /** The PACS of a project. @param ofProject what the project says. Throws `no-pacs`, `bad-option`. */
+  projectSettings(
+    { pacs, port, aetitle, myAet }: ProjectPacsOptions,
+    ofProject: Partial<Omit<PacsSettings, 'myaet'>>,
+  ): PacsSettings {
+    const options = { destination: '--pacs', port: '--port', aetitle: '--aetitle', myaet: '--my-aet' };
+    return this.known({ destination: pacs, port, aetitle, myaet: myAet }, ofProject, options);
+  }
+
+  /** Option, environment, project, configuration: the first that says something. */
+  private known(
+    given: Readonly<Record<keyof PacsSettings, string | undefined>>,
+    ofProject: Partial<PacsSettings>,
+    options: Readonly<Record<keyof PacsSettings, string>>,
+  ): PacsSettings {
+    const { pacs, environmentPacs, file } = this.configuration;
+    const value = (key: keyof PacsSettings) => given[key] ?? environmentPacs[key] ?? ofProject[key] ?? pacs[key];
+    const needed = (key: keyof PacsSettings): string => {
+      const found = value(key);
+      if (found === undefined) throw ditagError('no-pacs', { missing: options[key], key, config: file });
+      return found;
     };
     return {
-      destination: known('--destination', 'destination', destination),
-      port: portNumber(known('--port', 'port', port)),
-      aetitle: aeTitle('--pacs-aetitle', known('--pacs-aetitle', 'aetitle', pacsAetitle)),
-      myaet: aeTitle('--myaet', myaet ?? pacs.myaet ?? OWN_AE_TITLE),
+      destination: needed('destination'),
+      port: portNumber(needed('port'), options.port),
+      aetitle: aeTitle(options.aetitle, needed('aetitle')),
+      myaet: aeTitle(options.myaet, value('myaet') ?? OWN_AE_TITLE),
     };
+  }
+
+  /** Asks for a C-ECHO; one that does not do that may do all else. Throws what `echo` throws. */
+  async reach(settings: PacsSettings): Promise<void> {
+    const { echo } = await import('../../adapters/dimse/echo.ts');
+    try {
+      await echo(this.peer(settings));
+    } catch (error) {
+      if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
+    }
   }
 
   /** Asks for a C-ECHO, and keeps the settings for later commands once it was answered. Throws what `echo` throws. */
@@ -66,10 +104,11 @@ function pem(name: string, file: string | undefined): Record<string, string> {
   }
 }
 
-function portNumber(text: string): string {
+/** Throws `bad-option`. */
+export function portNumber(text: string, option: string): string {
   const port = Number(text);
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return String(port);
-  throw ditagError('bad-option', { option: '--port', value: text, allowed: 'give a whole number from 1 to 65535' });
+  throw ditagError('bad-option', { option, value: text, allowed: 'give a whole number from 1 to 65535' });
 }
 
 /** PS3.5 6.2: 1 to 16 characters of the default repertoire, no backslash, not only spaces. */

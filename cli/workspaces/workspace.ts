@@ -8,6 +8,8 @@ import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { Project } from './project.ts';
+import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 
 /** Where an index run stands; `files` and the tallies are of this run so far. */
 export interface IndexProgress {
@@ -114,6 +116,10 @@ export interface Workspace {
   send(options: SendOptions): Promise<void>;
   /** Runs a DIMSE gateway as configured. Throws `gateway-of-cluster`, `bad-config`, `cannot-listen`, `cannot-write`. */
   gateway(options: GatewayOptions): Promise<void>;
+  /** A project; with `isNew` it is made where there is none. Throws `bad-project-name`, `unknown-project`, `bad-config`, `project-of-cluster`. */
+  project(name: string, options: { readonly isNew: boolean }): Promise<Project>;
+  /** Compares a download with its manifest. Throws `bad-manifest`, `cannot-read`. */
+  verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;
   /** Throws `no-cluster` where everything is done on this machine. */

@@ -56,6 +56,54 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'destination-unknown': {
+    message:
+      'The PACS does not know where to send to: have the AE title of --my-aet entered there with the address of this machine and the port of --scp-port, or use --method get.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'pacs-sends-nothing': {
+    message: 'The PACS was asked and sent nothing for {seconds} s.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'disk-full': {
+    message:
+      'Only {free} are free where the download goes; {reserve} are to stay free. Make room, then run the same command again: it goes on where it was.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'project-of-cluster': {
+    message: 'Projects are kept on this machine: add --local.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-target-list': {
+    message: 'Nothing says which accession numbers are wanted: give --target-list FILE, with one in each line.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'not-indexed-project': {
+    message: 'Nothing is known of what project {project} has to have: run `ditag project index` first.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-manifest': {
+    message: '{path} is not the manifest of a download: {reason}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-download': {
+    message:
+      'There is no download of {project}{where}: run `ditag project download` first, or name its folder with --folder.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'zip-failed': {
+    message: 'The archive {path} could not be made: {reason}. The folder is kept.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'not-a-project': {
     message: '{file} is not the file of a ditag project: move it away, or choose another --project-name.',
     exitCode: 2,

@@ -23,8 +23,8 @@ export interface ProjectTotals {
 export interface ProjectStore {
   /** Adds accession numbers that are not there yet; gives how many were new. */
   addTargets(targets: readonly Target[]): Promise<number>;
-  /** Those that are to be asked for, in the order of lines: open and failed ones, with `refresh` all; from a line on. */
-  targetsToAsk(refresh: boolean, fromLine: number): Promise<readonly Target[]>;
+  /** Those that are to be asked for, in the order in which they came: open and failed ones, with `refresh` all but refused ones. */
+  targetsToAsk(refresh: boolean): Promise<readonly Target[]>;
   /** Keeps what the PACS said, in the place of what it said before. */
   keep(answer: AccessionAnswer): Promise<void>;
   targets(): AsyncIterable<TargetState>;

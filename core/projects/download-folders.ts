@@ -21,6 +21,9 @@ export interface SeriesFolder {
   readonly series: string;
 }
 
+/** By SeriesInstanceUID. */
+export type SeriesFolders = ReadonlyMap<string, SeriesFolder>;
+
 const MAX_CHARACTERS = 100;
 /**
  * Bytes of UTF-8, without a suffix: with the longest one a name stays below the 255 bytes of Linux, and below the 255

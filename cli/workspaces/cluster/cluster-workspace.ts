@@ -21,6 +21,8 @@ import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { sendThroughGateways } from '../../../core/stages/send-through-gateways.ts';
 import { expandHome } from '../../configuration/configuration.ts';
+import type { Project } from '../project.ts';
+import type { VerifyOptions, VerifyOutcome } from '../verify.ts';
 import type {
   GatewayOptions,
   IndexOptions,
@@ -51,8 +53,7 @@ export class ClusterWorkspace implements Workspace {
   }
 
   async openIndex(project: string | undefined): Promise<InstanceIndex> {
-    if (project !== undefined)
-      throw ditagError('unknown-project', { project, folder: 'the cluster', known: ': projects come later' });
+    if (project !== undefined) throw ditagError('project-of-cluster', {});
     const cluster = await this.open();
     return new NatsInstanceIndex(cluster.connection, this.settings.url, () => cluster.close());
   }
@@ -79,6 +80,15 @@ export class ClusterWorkspace implements Workspace {
     } finally {
       await cluster.close();
     }
+  }
+
+  async project(): Promise<Project> {
+    throw ditagError('project-of-cluster', {});
+  }
+
+  async verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome> {
+    const { verifyDownload } = await import('../verify.ts');
+    return verifyDownload(folder, options);
   }
 
   async gateway(_: GatewayOptions): Promise<void> {

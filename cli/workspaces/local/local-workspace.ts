@@ -8,12 +8,10 @@ import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
-import {
-  type Configuration,
-  expandHome,
-  projectDatabase,
-  saveIndexSettings,
-} from '../../configuration/configuration.ts';
+import { type Configuration, expandHome, saveIndexSettings } from '../../configuration/configuration.ts';
+import { projectDatabase } from '../../configuration/project-settings.ts';
+import type { Project } from '../project.ts';
+import type { VerifyOptions, VerifyOutcome } from '../verify.ts';
 import type {
   GatewayOptions,
   IndexOptions,
@@ -63,6 +61,16 @@ export class LocalWorkspace implements Workspace {
       await this.index({ archive, append: true, signal, ...quiet });
     };
     await runGateway(this.configuration, options, index, () => this.openIndex(undefined));
+  }
+
+  async project(name: string, options: { readonly isNew: boolean }): Promise<Project> {
+    const { LocalProject } = await import('./local-project.ts');
+    return LocalProject.open(this.configuration, name, options);
+  }
+
+  async verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome> {
+    const { verifyDownload } = await import('../verify.ts');
+    return verifyDownload(folder, options);
   }
 
   async rebuild(_: RebuildOptions): Promise<RebuildOutcome> {

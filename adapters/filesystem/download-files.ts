@@ -1,0 +1,115 @@
+// The port DownloadFiles: what a download has on disk.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { ditagError } from '../../core/errors/errors.ts';
+import { failureCode } from '../../core/ports/archive-files.ts';
+import type { DownloadFiles } from '../../core/ports/download-files.ts';
+import { digestOf, PRIVATE_FILE } from './instance-store-calls.ts';
+import { syncFolderNow } from './store-folders.ts';
+import { openZip } from './verify-download.ts';
+
+export const MANIFEST = 'manifest.csv';
+/** Characters of a manifest that are written at a time. */
+const BLOCK = 256 * 1024;
+
+export class FilesystemDownloadFiles implements DownloadFiles {
+  private readonly folder: string;
+  /** What the zips of subjects hold, by subject: sizes by path. */
+  private readonly zips = new Map<string, ReadonlyMap<string, number>>();
+
+  /** @param folder of the download, which is there */
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Calls that wait cost less than calls that are handed to threads; other work has its turn after each folder. */
+  async list(folder: string): Promise<ReadonlyMap<string, number>> {
+    const sizes = new Map<string, number>();
+    const absolute = path.join(this.folder, folder);
+    let names: string[];
+    try {
+      names = fs.readdirSync(absolute);
+    } catch (error) {
+      if (failureCode(error) === 'ENOENT') return this.listInZip(folder);
+      throw ditagError('cannot-read', { path: absolute, reason: failureCode(error) }, error);
+    }
+    for (const name of names) {
+      const status = fs.lstatSync(`${absolute}/${name}`, { throwIfNoEntry: false });
+      if (status?.isFile() === true) sizes.set(name, status.size);
+    }
+    await setImmediate();
+    return sizes;
+  }
+
+  /** A subject's folder may have become a zip. */
+  private async listInZip(folder: string): Promise<ReadonlyMap<string, number>> {
+    const subject = folder.split('/', 1)[0]!;
+    let inZip = this.zips.get(subject);
+    if (inZip === undefined) {
+      inZip = await listZip(path.join(this.folder, `${subject}.zip`));
+      // Series come study by study: one subject is soon done with.
+      this.zips.clear();
+      this.zips.set(subject, inZip);
+    }
+    const sizes = new Map<string, number>();
+    for (const [file, size] of inZip) {
+      const name = file.startsWith(`${folder}/`) ? file.slice(folder.length + 1) : '';
+      if (name !== '' && !name.includes('/')) sizes.set(name, size);
+    }
+    return sizes;
+  }
+
+  async digest(file: string): Promise<{ readonly size: number; readonly sha256: string }> {
+    const { bytes: size, sha256 } = await digestOf(path.join(this.folder, file));
+    return { size, sha256 };
+  }
+
+  async freeSpace(): Promise<number> {
+    const { bavail, bsize } = await fs.promises.statfs(this.folder);
+    return bavail * bsize;
+  }
+
+  /** Replaces the manifest when the new one is whole and synced. Throws `cannot-write`. */
+  async writeManifest(lines: AsyncIterable<string>): Promise<void> {
+    const [temporary, file] = [path.join(this.folder, `.${MANIFEST}`), path.join(this.folder, MANIFEST)];
+    try {
+      const handle = await fs.promises.open(temporary, 'w', PRIVATE_FILE);
+      try {
+        let block = '';
+        for await (const line of lines) {
+          block += line;
+          if (block.length < BLOCK) continue;
+          await handle.write(block);
+          block = '';
+        }
+        await handle.write(block);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      fs.renameSync(temporary, file);
+      syncFolderNow(this.folder);
+    } catch (error) {
+      throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+    }
+  }
+}
+
+/** Sizes of the entries of a zip; none where there is no zip. */
+async function listZip(file: string): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  let zip: Awaited<ReturnType<typeof openZip>>;
+  try {
+    zip = await openZip(file);
+  } catch (error) {
+    if (failureCode(error) === 'ENOENT') return sizes;
+    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+  }
+  try {
+    for await (const { fileName, uncompressedSize } of zip.eachEntry()) sizes.set(fileName, uncompressedSize);
+  } finally {
+    zip.close();
+  }
+  return sizes;
+}

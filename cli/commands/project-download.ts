@@ -1,0 +1,187 @@
+// `ditag project download`: has the PACS send what the project expects, until each instance is on disk or is known to be
+// unobtainable.
+import { ditagError } from '../../core/errors/errors.ts';
+import { parseWindow } from '../../core/projects/time-window.ts';
+import type { DownloadProgress } from '../../core/stages/download-project.ts';
+import type { CommandContext, ExitCode } from '../command.ts';
+import { projectName, threadCount, wholeNumber } from '../options.ts';
+import { type ProgressReporter, progressReporter } from '../reporters/progress.ts';
+import { grouped } from '../reporters/statistics-text.ts';
+import { readSeriesInput } from '../series-input.ts';
+import { type ProjectPacsOptions, portNumber } from '../workspaces/pacs.ts';
+import type { Project, ProjectDownloadOutcome, Receiving } from '../workspaces/project.ts';
+
+export interface ProjectDownloadOptions extends Pick<ProjectPacsOptions, 'myAet'> {
+  readonly projectName?: string;
+  readonly threads?: string;
+  readonly output?: string;
+  readonly input?: string;
+  readonly scpPort?: string;
+  readonly method?: string;
+  readonly acceptFrom?: string;
+  readonly window?: string;
+  readonly rounds?: string;
+  readonly patience?: string;
+  readonly zipProject?: boolean;
+  readonly quiet?: boolean;
+}
+
+const THREADS = 4;
+const SCP_PORT = '11112';
+const ROUNDS = 3;
+const PATIENCE = 120;
+/** Series with something missing that are told of; all stand in the manifest. */
+const MOST_TOLD = 50;
+
+export async function projectDownload(options: ProjectDownloadOptions, context: CommandContext): Promise<ExitCode> {
+  const { workspace, pacs, stdin, stderr } = context;
+  const name = projectName(options.projectName);
+  const quiet = options.quiet === true;
+  const receiving = receivingOf(options);
+  const settings = {
+    threads: threadCount(options.threads) ?? THREADS,
+    rounds: wholeNumber('--rounds', options.rounds, 1, 100) ?? ROUNDS,
+    patience: 1000 * (wholeNumber('--patience', options.patience, 1, 86_400) ?? PATIENCE),
+    window: windowOf(options.window),
+  };
+  const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
+  const project = await workspace.project(name, { isNew: false });
+  try {
+    using _ = project.lock();
+    const { accessions, series: known } = await project.store.totals();
+    if (accessions === 0) throw ditagError('not-indexed-project', { project: name });
+    const { pacs: ofProject } = await project.settings();
+    const peerSettings = pacs.projectSettings(options.myAet === undefined ? {} : { myAet: options.myAet }, ofProject);
+    const unknown = series === undefined ? 0 : await countUnknown(project, series);
+    if (unknown > 0)
+      stderr.write(`${grouped(unknown)} of the listed series are not in the project: they are left out.\n`);
+    if (known > 0) await pacs.reach(peerSettings);
+    const { signal } = context;
+    const progress = progressReporter(stderr, quiet);
+    let outcome: ProjectDownloadOutcome;
+    try {
+      outcome = await project.download({
+        ...settings,
+        ...{ peer: pacs.peer(peerSettings), receiving, output: options.output ?? '.', series, signal },
+        onFolder: (folder, isContinued) => {
+          if (!quiet) stderr.write(`${isContinued ? 'Continued in' : 'Into'} ${folder}\n`);
+        },
+        onPrepared: (done, all) =>
+          progress.update(() => {
+            return {
+              step: 'comparing',
+              done: done / all,
+              text: `${grouped(done)} series`,
+              unit: 'series',
+              amount: done,
+            };
+          }),
+        onProgress: (at) => showProgress(progress, at),
+        onWarning: (text) => stderr.write(`${text}\n`),
+      });
+    } finally {
+      progress.stop();
+    }
+    return await ended(project, outcome, { ...options, quiet, unknown }, context);
+  } finally {
+    await project.close();
+  }
+}
+
+async function ended(
+  project: Project,
+  outcome: ProjectDownloadOutcome,
+  { quiet, zipProject, unknown }: { quiet: boolean; zipProject?: boolean; unknown: number },
+  { stderr, signal }: CommandContext,
+): Promise<ExitCode> {
+  const { folder, expected, received, bytes, notAskedFor, open, stopped, refusedCallers } = outcome;
+  if (zipProject === true && !signal.aborted) {
+    const progress = progressReporter(stderr, quiet);
+    const onSubject = (done: number, all: number) =>
+      progress.update(() => {
+        return {
+          step: 'zipping',
+          done: done / all,
+          text: `${done} of ${all} subjects`,
+          unit: 'subjects',
+          amount: done,
+        };
+      });
+    try {
+      await project.zip({ folder, onSubject, signal });
+    } finally {
+      progress.stop();
+    }
+  }
+  if (!quiet) stderr.write(`${summary(expected, received, bytes)} The manifest is ${folder}/manifest.csv.\n`);
+  if (notAskedFor > 0)
+    stderr.write(`${grouped(notAskedFor)} instances came that were not asked for: they are kept aside.\n`);
+  for (const caller of refusedCallers)
+    stderr.write(`${caller} wanted to send and was refused: --accept-from would let it.\n`);
+  if (signal.aborted) {
+    stderr.write('Interrupted. Run the same command again: it goes on where it was.\n');
+    return 130;
+  }
+  if (stopped !== undefined) stderr.write(`${stopped.message}\n`);
+  await tellMissing(project, open, stderr);
+  return received === expected && unknown === 0 ? 0 : 1;
+}
+
+function summary(expected: number, received: number, bytes: number): string {
+  const size = `${(bytes / 1e6).toFixed(1)} MB`;
+  if (received === expected) return `Complete: all ${grouped(expected)} instances are on disk (${size}).`;
+  return `Not complete: ${grouped(received)} of ${grouped(expected)} instances are on disk (${size}), ${grouped(expected - received)} are missing.`;
+}
+
+/** By accession number and series. */
+async function tellMissing(
+  { store }: Project,
+  open: ProjectDownloadOutcome['open'],
+  stderr: NodeJS.WriteStream,
+): Promise<void> {
+  if (open.length === 0) return;
+  const reasons = new Map(open.map(([series, reason]) => [series.SeriesInstanceUID, { series, reason }]));
+  let told = 0;
+  for await (const { accession, SeriesInstanceUID } of store.series()) {
+    const found = reasons.get(SeriesInstanceUID);
+    if (found === undefined || told++ >= MOST_TOLD) continue;
+    const missing = found.series.expected - found.series.received;
+    stderr.write(`Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(missing)}; ${found.reason}\n`);
+  }
+  if (told > MOST_TOLD) stderr.write(`… and ${grouped(told - MOST_TOLD)} more series: the manifest has them all.\n`);
+}
+
+function showProgress(progress: ProgressReporter, at: DownloadProgress): void {
+  progress.update(() => {
+    const { received, expected, bytes, underWay, allowed, opensIn } = at;
+    const volume = `${grouped(received)} of ${grouped(expected)} instances, ${(bytes / 1e6).toFixed(1)} MB`;
+    const doing =
+      opensIn > 0
+        ? `waits ${Math.ceil(opensIn / 60_000)} min for its hours`
+        : `${underWay} of ${allowed} associations at work`;
+    const done = expected === 0 ? 1 : received / expected;
+    return { step: 'downloading', done, text: `${volume}, ${doing}`, unit: 'instances', amount: received };
+  });
+}
+
+function receivingOf({ method = 'move', scpPort, acceptFrom }: ProjectDownloadOptions): Receiving {
+  if (method !== 'move' && method !== 'get')
+    throw ditagError('bad-option', { option: '--method', value: method, allowed: 'choose move or get' });
+  if (method === 'get') return { method };
+  const senders = (acceptFrom ?? '').split(',').map((sender) => sender.trim());
+  const port = Number(portNumber(scpPort ?? SCP_PORT, '--scp-port'));
+  return { method, port, acceptFrom: senders.filter((sender) => sender !== '') };
+}
+
+function windowOf(text: string | undefined) {
+  if (text === undefined) return undefined;
+  const window = parseWindow(text);
+  if (window !== undefined) return window;
+  throw ditagError('bad-option', { option: '--window', value: text, allowed: 'write hours such as 19:00-06:00' });
+}
+
+async function countUnknown({ store }: Project, wanted: ReadonlySet<string>): Promise<number> {
+  let known = 0;
+  for await (const { SeriesInstanceUID } of store.series()) if (wanted.has(SeriesInstanceUID)) known++;
+  return wanted.size - known;
+}

@@ -1,0 +1,118 @@
+// `ditag project report`: what was asked for, found, received and is missing; the text is kept beside the project's files.
+import { ditagError } from '../../core/errors/errors.ts';
+import type { DownloadStore } from '../../core/ports/project-store.ts';
+import { expectedCount } from '../../core/projects/expected.ts';
+import {
+  type ProjectReport,
+  type ReportedTarget,
+  reportCsv,
+  reportJson,
+  reportText,
+  topDescriptions,
+} from '../../core/projects/report.ts';
+import type { CommandContext, ExitCode } from '../command.ts';
+import { projectName } from '../options.ts';
+import { streamOutput } from '../output.ts';
+import type { Project } from '../workspaces/project.ts';
+
+export interface ProjectReportOptions {
+  readonly projectName?: string;
+  readonly getCost?: string;
+  readonly format?: string;
+}
+
+const FORMATS: Readonly<Record<string, (report: ProjectReport) => string>> = {
+  text: reportText,
+  json: reportJson,
+  csv: reportCsv,
+};
+
+export async function projectReport(options: ProjectReportOptions, context: CommandContext): Promise<ExitCode> {
+  const name = projectName(options.projectName);
+  const format = FORMATS[options.format ?? 'text'];
+  if (format === undefined) {
+    const allowed = `choose one of ${Object.keys(FORMATS).join(', ')}`;
+    throw ditagError('bad-option', { option: '--format', value: options.format!, allowed });
+  }
+  const cost = options.getCost === undefined ? undefined : costOf(options.getCost);
+  const project = await context.workspace.project(name, { isNew: false });
+  try {
+    if (cost !== undefined) await project.change({ cost_per_study: cost });
+    const report = await reportOf(project);
+    project.writeReport(reportText(report));
+    const output = streamOutput(context.stdout);
+    await output.write(format(report));
+    await output.finish();
+    return 0;
+  } finally {
+    await project.close();
+  }
+}
+
+function costOf(text: string): string {
+  const cost = text.trim().replace(/^\$/, '');
+  if (/^\d+(\.\d+)?$/.test(cost)) return cost;
+  throw ditagError('bad-option', { option: '--get-cost', value: text, allowed: 'give an amount, for example 0.50' });
+}
+
+/** Gathers the figures. */
+async function reportOf(project: Project): Promise<ProjectReport> {
+  const { store, name } = project;
+  const { costPerStudy } = await project.settings();
+  const totals = await store.totals();
+  const [latest] = await store.downloads();
+  const download = latest === undefined ? undefined : await store.download(latest.folder);
+  const sums = await sumsOf(project, download);
+  const targets: ReportedTarget[] = [];
+  const severalStudies: string[] = [];
+  const severalPatients: string[] = [];
+  for await (const { line: _, ...target } of store.targets()) {
+    const { accession, studies, patients } = target;
+    targets.push({
+      ...target,
+      ...(sums.byAccession.get(accession) ?? { series: 0, expected: 0, received: 0, missing: 0 }),
+    });
+    if (studies > 1) severalStudies.push(accession);
+    if (patients > 1) severalPatients.push(accession);
+  }
+  return {
+    name,
+    accessions: totals.accessions,
+    outcomes: totals.outcomes,
+    studies: totals.studies,
+    patients: totals.patients,
+    topSeriesDescriptions: topDescriptions(sums.descriptions),
+    costPerStudy: costPerStudy === undefined ? undefined : Number(costPerStudy),
+    expected: totals.instances,
+    received: sums.received,
+    missing: totals.instances - sums.received,
+    notAskedFor: latest?.notAskedFor ?? 0,
+    bytes: latest?.bytes ?? 0,
+    downloadFolder: latest?.folder,
+    severalStudies,
+    severalPatients,
+    targets,
+  };
+}
+
+async function sumsOf({ store }: Project, download: DownloadStore | undefined) {
+  const byAccession = new Map<string, { series: number; expected: number; received: number; missing: number }>();
+  const descriptions = new Map<string, number>();
+  let received = 0;
+  for await (const series of store.series()) {
+    const { accession, attributes, SeriesInstanceUID } = series;
+    const sum = byAccession.get(accession) ?? { series: 0, expected: 0, received: 0, missing: 0 };
+    byAccession.set(accession, sum);
+    const expected = expectedCount(series);
+    const here = download === undefined ? 0 : (await download.receivedOf(SeriesInstanceUID)).length;
+    const counted = Math.min(expected, here);
+    sum.series++;
+    sum.expected += expected;
+    sum.received += counted;
+    sum.missing += expected - counted;
+    received += counted;
+    const description = attributes['SeriesDescription'] ?? '';
+    descriptions.set(description, (descriptions.get(description) ?? 0) + 1);
+  }
+  return { byAccession, descriptions, received };
+}

@@ -1,0 +1,24 @@
+// Lists of series that commands are given: a file, or standard input.
+import fs from 'node:fs';
+import { ditagError } from '../core/errors/errors.ts';
+import { BadList, type Chunks, readSeriesList } from '../core/query/series-list.ts';
+
+/** The SeriesInstanceUIDs of `--input`, or of stdin for `-` and undefined. Throws `no-input`, `bad-series-list`, `cannot-read`. */
+export function readSeriesInput(input: string | undefined, stdin: NodeJS.ReadStream): Promise<readonly string[]> {
+  if (input !== undefined && input !== '-')
+    return readingInput(input, () => readSeriesList(fs.createReadStream(input)));
+  if (stdin.isTTY) throw ditagError('no-input', {});
+  return readingInput('standard input', () => readSeriesList(stdin as Chunks));
+}
+
+/** Says of what `read` throws which source it is about. */
+export async function readingInput<T>(source: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof BadList) {
+      throw ditagError('bad-series-list', { source, reason: error.message, column: error.column }, error);
+    }
+    throw ditagError('cannot-read', { path: source, reason: (error as Error).message }, error);
+  }
+}

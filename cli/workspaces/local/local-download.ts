@@ -1,0 +1,154 @@
+// A download on this machine put together: a folder, a store in it, a listener for what the PACS sends, and the stages
+// that ask for it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { DimsePacs } from '../../../adapters/dimse/dimse-pacs.ts';
+import { DimseListener } from '../../../adapters/dimse/listener.ts';
+import { localAddress } from '../../../adapters/dimse/local-address.ts';
+import { FilesystemDownloadFiles } from '../../../adapters/filesystem/download-files.ts';
+import { FilesystemInstanceStore } from '../../../adapters/filesystem/instance-store.ts';
+import { placeByUids } from '../../../adapters/filesystem/instance-store-names.ts';
+import { ZipFailed, zipSubject } from '../../../adapters/filesystem/subject-zip.ts';
+import { ditagError } from '../../../core/errors/errors.ts';
+import type { DownloadState, ProjectStore } from '../../../core/ports/project-store.ts';
+import { NOT_ASKED_FOR } from '../../../core/projects/download-folders.ts';
+import { expectedCount } from '../../../core/projects/expected.ts';
+import { Arrivals } from '../../../core/stages/download-arrivals.ts';
+import { manifestLines } from '../../../core/stages/download-manifest.ts';
+import { DownloadPlan } from '../../../core/stages/download-plan.ts';
+import { downloadSeries } from '../../../core/stages/download-project.ts';
+import { expandHome } from '../../configuration/configuration.ts';
+import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
+
+/** What is on its way. */
+const INCOMING = '.incoming';
+/** Bytes that stay free, and what an instance is taken for before any has come. */
+const RESERVE = 1e9;
+const USUAL_SIZE = 524_288;
+/** A PACS may be silent while it fetches from tape (milliseconds). */
+const LEAST_PATIENCE = 60_000;
+
+interface OfProject {
+  readonly name: string;
+  readonly store: ProjectStore;
+}
+
+/** Throws `cannot-write`, `cannot-listen`, `pacs-unreachable`, `already-running`. */
+export async function downloadHere(
+  { name, store }: OfProject,
+  options: ProjectDownloadOptions,
+): Promise<ProjectDownloadOutcome> {
+  const { peer, receiving, series: wanted, threads, rounds, patience, window, signal, onProgress } = options;
+  const isWanted = (uid: string) => wanted?.has(uid) ?? true;
+  const { folder, isContinued } = folderOf(name, options.output, await store.downloads());
+  makeFolder(folder);
+  options.onFolder(folder, isContinued);
+  const download = await store.download(folder);
+  const files = new FilesystemDownloadFiles(folder);
+  const plan = await DownloadPlan.open({ store, download, files });
+  const { series: all } = await store.totals();
+  let prepared = 0;
+  const open = await plan.prepare(isWanted, () => options.onPrepared(++prepared, wanted?.size ?? all), signal);
+  await checkSpace(plan.counts, files, options.onWarning);
+  const instances = FilesystemInstanceStore.open(folder, {
+    ...{ sync: true, archive: '.', incoming: INCOMING, isHashed: true },
+    place: async (identity) => (await plan.place(identity)) ?? `${NOT_ASKED_FOR}/${placeByUids(identity)}`,
+  });
+  const { local, remote } = await localAddress(peer);
+  const senders = new Set([peer.calledAETitle, remote]);
+  if (receiving.method === 'move') for (const sender of receiving.acceptFrom) senders.add(sender);
+  const ownAETitle = peer.callingAETitle;
+  const arrivals = new Arrivals({ store: instances, onStored: (stored) => plan.stored(stored), ownAETitle, senders });
+  const method = receiving.method === 'move' ? { move: ownAETitle } : { get: arrivals.peer };
+  const pacs = new DimsePacs(peer, method, { connect: 10_000, answer: Math.max(LEAST_PATIENCE, patience) });
+  const listener =
+    receiving.method === 'move'
+      ? await DimseListener.open(arrivals, { host: local, port: receiving.port }).catch(async (error) => {
+          await instances.close();
+          throw error;
+        })
+      : undefined;
+  try {
+    const outcome = await downloadSeries(
+      open,
+      { plan, pacs, arrivals, download, files },
+      { threads, rounds, patience, window, reserve: RESERVE, onProgress, signal },
+    );
+    const { expected, received, bytes, notAskedFor } = plan.counts;
+    if (plan.failure !== undefined) throw plan.failure;
+    const refusedCallers = [...arrivals.refusedCallers];
+    return { ...outcome, folder, expected, received, bytes, notAskedFor, refusedCallers };
+  } finally {
+    await listener?.close();
+    await instances.close();
+    fs.rmSync(path.join(folder, INCOMING), { recursive: true, force: true });
+    await files.writeManifest(manifestLines(store, download, isWanted));
+    await download.setComplete(wanted === undefined && plan.counts.received === plan.counts.expected);
+  }
+}
+
+/** The folder of a download that is not complete, else a new one of today. */
+function folderOf(name: string, output: string, downloads: readonly DownloadState[]) {
+  const within = path.resolve(expandHome(output));
+  const begun = downloads.find(
+    ({ folder, completedAt }) => completedAt === undefined && path.dirname(folder) === within && fs.existsSync(folder),
+  );
+  if (begun !== undefined) return { folder: begun.folder, isContinued: true };
+  const now = new Date();
+  const today = now.getFullYear() * 10_000 + (now.getMonth() + 1) * 100 + now.getDate();
+  const folder = path.join(within, `${name}_${today}`);
+  return { folder, isContinued: downloads.some((one) => one.folder === folder) };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw ditagError('cannot-write', { path: folder, reason: (error as Error).message }, error);
+  }
+}
+
+/** A PACS does not say how large instances are: it is judged by those that have come. */
+async function checkSpace(
+  { expected, received, bytes }: { readonly expected: number; readonly received: number; readonly bytes: number },
+  files: FilesystemDownloadFiles,
+  onWarning: (text: string) => void,
+): Promise<void> {
+  const each = received > 0 ? bytes / received : USUAL_SIZE;
+  const needed = each * (expected - received);
+  const free = (await files.freeSpace()) - RESERVE;
+  if (needed <= free) return;
+  const gigabytes = (value: number) => `${Math.max(0, value / 1e9).toFixed(1)} GB`;
+  onWarning(
+    `About ${gigabytes(needed)} are still to come (${Math.round(each / 1000)} kB an instance), and ${gigabytes(free)} may be used. The download stops when they are.`,
+  );
+}
+
+/** Throws `zip-failed`. */
+export async function zipHere({ store }: OfProject, { folder, onSubject, signal }: ZipOptions): Promise<void> {
+  const download = await store.download(folder);
+  const plan = await DownloadPlan.open({ store, download, files: new FilesystemDownloadFiles(folder) });
+  const subjects = new Map<string, { readonly series: string[]; isWhole: boolean }>();
+  for await (const series of store.series()) {
+    const received = await download.receivedOf(series.SeriesInstanceUID);
+    const place = received[0]?.path ?? plan.folderOf(series.SeriesInstanceUID)!;
+    const name = place.split('/', 1)[0]!;
+    const subject = subjects.get(name) ?? { series: [], isWhole: true };
+    subject.series.push(series.SeriesInstanceUID);
+    if (received.length < expectedCount(series)) subject.isWhole = false;
+    subjects.set(name, subject);
+  }
+  const whole = [...subjects].filter(([, { isWhole }]) => isWhole);
+  for (const [i, [name, { series }]] of whole.entries()) {
+    onSubject(i, whole.length);
+    const expected = [];
+    for (const uid of series) expected.push(...(await download.receivedOf(uid)));
+    try {
+      await zipSubject(folder, name, expected, signal);
+    } catch (error) {
+      if (!(error instanceof ZipFailed)) throw error;
+      throw ditagError('zip-failed', { path: `${name}.zip`, reason: error.message.replace(/\.$/, '') }, error);
+    }
+  }
+  onSubject(whole.length, whole.length);
+}

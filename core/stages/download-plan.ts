@@ -1,0 +1,219 @@
+// What a download has to have and what it has: every series of the project with its folder, how many instances are
+// expected and how many are on disk. Knows of each instance that arrives where it belongs.
+import { joinPath } from '../instance/byte-path.ts';
+import type { DownloadFiles } from '../ports/download-files.ts';
+import type { StoredInstance } from '../ports/instance-store.ts';
+import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
+import { downloadFolders, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
+import { type ExpectedInstance, type ExpectedSeries, expectedCount } from '../projects/expected.ts';
+
+/** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
+const MOST_REMEMBERED = 64;
+const EXTENSION = '.dcm';
+
+export interface PlannedSeries {
+  readonly StudyInstanceUID: string;
+  readonly SeriesInstanceUID: string;
+  /** Relative to the folder of the download. */
+  readonly folder: string;
+  /** Whether the expected instances are known one by one. */
+  readonly isListed: boolean;
+  readonly expected: number;
+  /** Of those that are expected. */
+  received: number;
+}
+
+/** A series that is being retrieved. */
+export interface ActiveSeries {
+  readonly series: PlannedSeries;
+  /** Those that are not on disk; empty where only the number is known. */
+  readonly missing: Map<string, ExpectedInstance>;
+  /** How many are not on disk. */
+  readonly left: number;
+  /** When the last one came (performance.now()); undefined for none since it is being retrieved. */
+  lastArrival: number | undefined;
+}
+
+export interface PlanPorts {
+  readonly store: Pick<ProjectStore, 'series' | 'instancesOf'>;
+  readonly download: DownloadStore;
+  readonly files: DownloadFiles;
+}
+
+export class DownloadPlan {
+  private readonly ports: PlanPorts;
+  private readonly folders: SeriesFolders;
+  /** Series that have begun in another folder than they would have now: accession numbers may have been added since. */
+  private readonly begun = new Map<string, string>();
+  private readonly all = new Map<string, PlannedSeries>();
+  private readonly active = new Map<string, ActiveSeries>();
+  private readonly remembered = new Map<string, Promise<ReadonlySet<string>>>();
+  /** What could not be noted of what came. */
+  failure: unknown;
+  /** Of all series that were prepared. */
+  readonly counts = { expected: 0, received: 0, bytes: 0, notAskedFor: 0 };
+
+  private constructor(ports: PlanPorts, folders: SeriesFolders) {
+    this.ports = ports;
+    this.folders = folders;
+  }
+
+  /** Reads which series there are, and gives each its folder. */
+  static async open(ports: PlanPorts): Promise<DownloadPlan> {
+    const named = [];
+    for await (const { StudyInstanceUID, SeriesInstanceUID, attributes } of ports.store.series()) {
+      const { PatientID = '', PatientName = '', SeriesDescription = '' } = attributes;
+      named.push({ StudyInstanceUID, SeriesInstanceUID, PatientID, PatientName, SeriesDescription });
+    }
+    return new DownloadPlan(ports, downloadFolders(named));
+  }
+
+  /** The folder of a series of the project, relative to that of the download. */
+  folderOf(SeriesInstanceUID: string): string | undefined {
+    const begun = this.begun.get(SeriesInstanceUID);
+    if (begun !== undefined) return begun;
+    const found = this.folders.get(SeriesInstanceUID);
+    return found === undefined ? undefined : joinPath(found.subject, found.series);
+  }
+
+  /**
+   * Compares what is noted with what is on disk: what a process that died had stored and not noted is noted, what has
+   * gone is expected again. Gives the series that are not whole. @param isWanted which of the project's series
+   */
+  async prepare(
+    isWanted: (SeriesInstanceUID: string) => boolean,
+    onSeries: () => void,
+    signal: AbortSignal,
+  ): Promise<PlannedSeries[]> {
+    const open: PlannedSeries[] = [];
+    for await (const series of this.ports.store.series()) {
+      signal.throwIfAborted();
+      if (!isWanted(series.SeriesInstanceUID)) continue;
+      const planned = await this.plan(series);
+      this.all.set(planned.SeriesInstanceUID, planned);
+      this.counts.expected += planned.expected;
+      this.counts.received += planned.received;
+      if (planned.received < planned.expected) open.push(planned);
+      onSeries();
+    }
+    return open;
+  }
+
+  private async plan(series: ExpectedSeries): Promise<PlannedSeries> {
+    const { download, files } = this.ports;
+    const { StudyInstanceUID, SeriesInstanceUID, isListed } = series;
+    const noted = await download.receivedOf(SeriesInstanceUID);
+    if (noted.length > 0) this.begun.set(SeriesInstanceUID, noted[0]!.path.replace(/\/[^/]*$/, ''));
+    const folder = this.folderOf(SeriesInstanceUID)!;
+    const onDisk = await files.list(folder);
+    const planned = {
+      StudyInstanceUID,
+      SeriesInstanceUID,
+      folder,
+      isListed,
+      expected: expectedCount(series),
+      received: 0,
+    };
+    if (noted.length === 0 && onDisk.size === 0) return planned;
+    const expected = isListed ? await this.expectedOf(SeriesInstanceUID) : undefined;
+    const isExpected = (uid: string) => expected?.has(uid) ?? true;
+    const known = new Set<string>();
+    for (const { SOPInstanceUID, path, size } of noted) {
+      known.add(path);
+      const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : '';
+      if (onDisk.get(name) !== size) {
+        await download.remove(SeriesInstanceUID, SOPInstanceUID);
+      } else if (isExpected(SOPInstanceUID)) {
+        planned.received++;
+        this.counts.bytes += size;
+      }
+    }
+    for (const name of onDisk.keys()) {
+      const path = joinPath(folder, name);
+      const SOPInstanceUID = name.endsWith(EXTENSION) ? name.slice(0, -EXTENSION.length) : '';
+      // Without a list, a name is a UID or it is something else.
+      if (known.has(path) || !/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
+      // Files get their names when they are whole.
+      const { size, sha256 } = await files.digest(path);
+      await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
+      planned.received++;
+      this.counts.bytes += size;
+    }
+    planned.received = Math.min(planned.received, planned.expected);
+    return planned;
+  }
+
+  /** Begins to retrieve a series: from now on `missing` and `left` follow what comes. */
+  async begin(series: PlannedSeries): Promise<ActiveSeries> {
+    const { store, download } = this.ports;
+    const { SeriesInstanceUID, isListed } = series;
+    const missing = new Map<string, ExpectedInstance>();
+    const active: ActiveSeries = {
+      series,
+      missing,
+      get left() {
+        return isListed ? missing.size : series.expected - series.received;
+      },
+      lastArrival: undefined,
+    };
+    this.active.set(SeriesInstanceUID, active);
+    if (!isListed) return active;
+    for (const instance of await store.instancesOf(SeriesInstanceUID)) missing.set(instance.SOPInstanceUID, instance);
+    for (const { SOPInstanceUID } of await download.receivedOf(SeriesInstanceUID)) missing.delete(SOPInstanceUID);
+    this.count(series, series.expected - missing.size - series.received);
+    return active;
+  }
+
+  end({ series }: ActiveSeries): void {
+    this.active.delete(series.SeriesInstanceUID);
+  }
+
+  /** Where an instance belongs; undefined: it was not asked for. */
+  async place({ SOPInstanceUID, SeriesInstanceUID }: Pick<StoredInstance, 'SOPInstanceUID' | 'SeriesInstanceUID'>) {
+    const folder = this.folderOf(SeriesInstanceUID);
+    if (folder === undefined) return undefined;
+    const planned = this.all.get(SeriesInstanceUID);
+    if (planned?.isListed === false) return folder;
+    return (await this.expectedOf(SeriesInstanceUID)).has(SOPInstanceUID) ? folder : undefined;
+  }
+
+  /** Notes what has come. */
+  stored({ SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome }: StoredInstance): void {
+    const { download } = this.ports;
+    const fail = (error: unknown) => (this.failure ??= error);
+    const received = { SOPInstanceUID, path, size, sha256 };
+    if (path.startsWith(`${NOT_ASKED_FOR}/`) || outcome === 'differs') {
+      if (outcome !== 'already-there') this.counts.notAskedFor++;
+      download.addNotAskedFor(SeriesInstanceUID, received).catch(fail);
+      return;
+    }
+    download.add(SeriesInstanceUID, received).catch(fail);
+    const planned = this.all.get(SeriesInstanceUID);
+    const active = this.active.get(SeriesInstanceUID);
+    if (active !== undefined) active.lastArrival = performance.now();
+    const isNew = active?.series.isListed === true ? active.missing.delete(SOPInstanceUID) : outcome === 'stored';
+    if (!isNew || planned === undefined) return;
+    this.counts.bytes += size;
+    // Of a series of which only the number is known there may be more than that.
+    if (planned.received < planned.expected) this.count(planned, 1);
+  }
+
+  private count(planned: PlannedSeries, more: number): void {
+    planned.received += more;
+    this.counts.received += more;
+  }
+
+  private expectedOf(SeriesInstanceUID: string): Promise<ReadonlySet<string>> {
+    const { remembered, ports } = this;
+    let found = remembered.get(SeriesInstanceUID);
+    if (found === undefined) {
+      found = ports.store
+        .instancesOf(SeriesInstanceUID)
+        .then((instances) => new Set(instances.map((instance) => instance.SOPInstanceUID)));
+      if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    } else remembered.delete(SeriesInstanceUID);
+    // The one that was needed last stands last.
+    remembered.set(SeriesInstanceUID, found);
+    return found;
+  }
+}

@@ -1,0 +1,363 @@
+// Has a PACS send what a download does not have yet: series by series, over several associations at a time, and what does
+// not come in a series instance by instance. The status of a C-MOVE or C-GET proves nothing: a series is done when each
+// of its instances is on disk, and unobtainable when it was asked for several times and nothing came for a while.
+import { type Identifier, identifierOf } from '../dimse/identifier.ts';
+import { isTemporary, statusText } from '../dimse/reasons.ts';
+import { DitagError, ditagError } from '../errors/errors.ts';
+import type { DownloadFiles } from '../ports/download-files.ts';
+import type { Pacs, PacsRetrievals } from '../ports/pacs.ts';
+import type { DownloadStore } from '../ports/project-store.ts';
+import { Pace } from '../projects/pace.ts';
+import { type TimeWindow, untilOpen } from '../projects/time-window.ts';
+import type { Arrivals } from './download-arrivals.ts';
+import type { ActiveSeries, DownloadPlan, PlannedSeries } from './download-plan.ts';
+import { pauseUnlessAborted } from './pause.ts';
+
+const SUCCESS = 0x0000;
+const DESTINATION_UNKNOWN = 0xa801;
+/** Instances that are named in one request. */
+const MOST_NAMED = 100;
+/** The PACS may say that it is done before the last instance has come: so long is looked whether more comes (milliseconds). */
+const SETTLE = 1_500;
+const LOOK_EVERY = 50;
+/** Pause before a series of which something is missing is asked for again; doubles with each round (milliseconds). */
+const FIRST_PAUSE = 1_000;
+const LOOK_AT_SPACE_EVERY = 2_000;
+
+export interface DownloadPorts {
+  readonly plan: DownloadPlan;
+  readonly pacs: Pacs;
+  readonly arrivals: Pick<Arrivals, 'underWay'>;
+  readonly download: Pick<DownloadStore, 'setReason'>;
+  readonly files: Pick<DownloadFiles, 'freeSpace'>;
+}
+
+export interface DownloadOptions {
+  /** Retrievals at a time, at most. */
+  readonly threads: number;
+  /** How often a series is asked for, and how long nothing may have come of it (milliseconds), before it is unobtainable. */
+  readonly rounds: number;
+  readonly patience: number;
+  readonly window: TimeWindow | undefined;
+  /** Bytes that are to stay free. */
+  readonly reserve: number;
+  readonly onProgress: (progress: DownloadProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface DownloadProgress {
+  readonly expected: number;
+  readonly received: number;
+  readonly bytes: number;
+  /** Series that are being retrieved, and how many may be. */
+  readonly underWay: number;
+  readonly allowed: number;
+  /** Milliseconds until the hours in which the PACS may be asked; 0 within them. */
+  readonly opensIn: number;
+}
+
+export interface DownloadOutcome {
+  /** Series that are not whole, each with the reason. */
+  readonly open: readonly (readonly [series: PlannedSeries, reason: string])[];
+  /** Why it ended before everything was tried. */
+  readonly stopped: DitagError | undefined;
+}
+
+/** A series that is not whole. */
+interface Item {
+  readonly series: PlannedSeries;
+  rounds: number;
+  /** When one of its instances came last, or else when it was asked for first (performance.now()). */
+  heardAt: number | undefined;
+  notBefore: number;
+  reason: string;
+  /** Whether the PACS refused to send instances by name. */
+  isByName: boolean;
+}
+
+/** Retrieves these series. Never throws what the PACS does; where `signal` aborts, what is not whole stays open. */
+export async function downloadSeries(
+  series: readonly PlannedSeries[],
+  ports: DownloadPorts,
+  options: DownloadOptions,
+): Promise<DownloadOutcome> {
+  return new Download(series, ports, options).run();
+}
+
+class Download {
+  private readonly ports: DownloadPorts;
+  private readonly options: DownloadOptions;
+  private readonly queue: Item[];
+  private readonly pace: Pace;
+  private readonly ending = new AbortController();
+  private readonly unobtainable: Item[] = [];
+  private underWay = 0;
+  private stopped: DitagError | undefined;
+  /** When the PACS answered last. */
+  private answeredAt = performance.now();
+
+  constructor(series: readonly PlannedSeries[], ports: DownloadPorts, options: DownloadOptions) {
+    this.ports = ports;
+    this.options = options;
+    this.pace = new Pace(options.threads);
+    this.queue = series.map((one) => ({
+      series: one,
+      rounds: 0,
+      heardAt: undefined,
+      notBefore: 0,
+      reason: '',
+      isByName: true,
+    }));
+  }
+
+  async run(): Promise<DownloadOutcome> {
+    const { signal, threads } = this.options;
+    const end = () => this.ending.abort(signal.reason);
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    const watch = this.watchSpace();
+    try {
+      const workers = Math.min(threads, this.queue.length);
+      await Promise.all(Array.from({ length: workers }, (_, i) => this.work(i)));
+    } finally {
+      this.ending.abort(new Error('done'));
+      signal.removeEventListener('abort', end);
+      await watch;
+    }
+    for (const item of this.queue) if (this.stopped !== undefined) item.reason = this.stopped.message;
+    const open = [...this.unobtainable, ...this.queue].map((item) => [item.series, item.reason] as const);
+    if (!signal.aborted)
+      for (const [{ SeriesInstanceUID }, reason] of open)
+        await this.ports.download.setReason(SeriesInstanceUID, reason);
+    return { open, stopped: this.stopped };
+  }
+
+  /** One association after the other, and over it one series after the other. */
+  private async work(number: number): Promise<void> {
+    const connection = new Connection(this.ports.pacs);
+    const { signal } = this.ending;
+    const abort = () => connection.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      while (!signal.aborted && (this.queue.length > 0 || this.underWay > 0)) {
+        const item = await this.take(number);
+        if (item === undefined) {
+          await pauseUnlessAborted(LOOK_EVERY, signal).catch(() => {});
+          continue;
+        }
+        this.underWay++;
+        try {
+          await this.round(item, connection);
+        } finally {
+          this.underWay--;
+          this.tell();
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      await connection.close();
+    }
+  }
+
+  /** The next series, where this worker may ask for one now. */
+  private async take(number: number): Promise<Item | undefined> {
+    const now = performance.now();
+    const { window } = this.options;
+    if (number >= this.pace.limit(now)) return undefined;
+    if (window !== undefined && untilOpen(window, new Date()) > 0) {
+      // Time in which nothing is asked is nobody's silence.
+      this.answeredAt = now;
+      this.tell();
+      return undefined;
+    }
+    const at = this.queue.findIndex((item) => item.notBefore <= now);
+    return at < 0 ? undefined : this.queue.splice(at, 1)[0];
+  }
+
+  /** Asks for a series once, and decides what is to become of it. */
+  private async round(item: Item, connection: Connection): Promise<void> {
+    const { plan, download } = this.ports;
+    const began = performance.now();
+    const active = await plan.begin(item.series);
+    const before = active.left;
+    item.rounds++;
+    item.heardAt ??= began;
+    try {
+      if (before > 0) await this.ask(item, active, connection);
+      if (active.left > 0) await this.settle(active);
+    } catch (error) {
+      if (!(error instanceof DitagError)) throw error;
+      item.reason = error.message;
+    } finally {
+      plan.end(active);
+    }
+    const came = before - active.left;
+    const now = performance.now();
+    if (active.lastArrival !== undefined) item.heardAt = active.lastArrival;
+    if (active.left === 0) {
+      this.pace.wentWell(came, now - began);
+      await download.setReason(item.series.SeriesInstanceUID, '');
+      return;
+    }
+    if (came > 0) item.rounds = 1;
+    const { rounds, patience } = this.options;
+    const waited = now - item.heardAt;
+    if (item.rounds >= rounds && waited >= patience && !this.ending.signal.aborted) {
+      this.unobtainable.push(item);
+      return;
+    }
+    const pause = FIRST_PAUSE * 2 ** Math.min(item.rounds - 1, 6);
+    item.notBefore = item.rounds < rounds ? now + Math.min(pause, patience) : item.heardAt + patience;
+    this.queue.push(item);
+  }
+
+  /** Throws why the PACS could not be asked. */
+  private async ask(item: Item, active: ActiveSeries, connection: Connection): Promise<void> {
+    const missing = [...active.missing.values()];
+    let retrievals: PacsRetrievals;
+    try {
+      retrievals = await connection.open([...new Set(missing.map(({ SOPClassUID }) => SOPClassUID))]);
+    } catch (error) {
+      this.lost(error);
+      throw error;
+    }
+    for (const identifier of requests(item, active)) {
+      const answer = await this.retrieve(retrievals, identifier, active);
+      const { status } = answer;
+      if (status === DESTINATION_UNKNOWN) this.stop(ditagError('destination-unknown', {}));
+      if (isTemporary(status)) this.pace.refused(performance.now());
+      if (status !== SUCCESS) item.isByName = !item.isByName;
+      item.reason =
+        status === SUCCESS
+          ? `the PACS said Success (${told(answer.completed)}) and did not send it`
+          : `the PACS answered ${statusText(status)}`;
+      if (active.left === 0 || status !== SUCCESS || this.ending.signal.aborted) return;
+    }
+  }
+
+  /** Throws what `PacsRetrievals.retrieve` throws. A retrieval of which nothing comes for too long is ended. */
+  private async retrieve(retrievals: PacsRetrievals, identifier: Identifier, active: ActiveSeries) {
+    const { arrivals } = this.ports;
+    const { patience } = this.options;
+    const asked = performance.now();
+    let isStalled = false;
+    const watch = setInterval(() => {
+      const heard = Math.max(asked, active.lastArrival ?? 0);
+      if (arrivals.underWay > 0 || performance.now() - heard < patience) return;
+      isStalled = true;
+      retrievals.abort();
+    }, LOOK_EVERY * 4);
+    try {
+      const answer = await retrievals.retrieve(identifier, () => this.tell());
+      this.answeredAt = performance.now();
+      return answer;
+    } catch (error) {
+      if (isStalled) throw ditagError('pacs-sends-nothing', { seconds: Math.round(patience / 1000) }, error);
+      this.lost(error);
+      throw error;
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  /** Waits for what is still on its way. */
+  private async settle(active: ActiveSeries): Promise<void> {
+    const { arrivals } = this.ports;
+    const asked = performance.now();
+    while (active.left > 0 && !this.ending.signal.aborted) {
+      const quiet = performance.now() - Math.max(asked, active.lastArrival ?? 0);
+      if (quiet > Math.min(SETTLE, this.options.patience) && arrivals.underWay === 0) return;
+      await pauseUnlessAborted(LOOK_EVERY, this.ending.signal).catch(() => {});
+    }
+  }
+
+  /** The association was lost or not to be had: fewer of them, later; and none any more where that lasts too long. */
+  private lost(error: unknown): void {
+    if (!(error instanceof DitagError) || this.ending.signal.aborted) return;
+    const now = performance.now();
+    this.pace.refused(now);
+    if (now - this.answeredAt >= this.options.patience) this.stop(error);
+  }
+
+  private stop(error: DitagError): void {
+    this.stopped ??= error;
+    this.ending.abort(error);
+  }
+
+  private async watchSpace(): Promise<void> {
+    const { files, plan } = this.ports;
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      const free = await files.freeSpace().catch(() => Number.POSITIVE_INFINITY);
+      if (free < this.options.reserve)
+        this.stop(ditagError('disk-full', { free: megabytes(free), reserve: megabytes(this.options.reserve) }));
+      if (plan.failure instanceof DitagError) this.stop(plan.failure);
+      await pauseUnlessAborted(LOOK_AT_SPACE_EVERY, signal).catch(() => {});
+    }
+  }
+
+  private tell(): void {
+    const { plan } = this.ports;
+    const { window, onProgress } = this.options;
+    const opensIn = window === undefined ? 0 : untilOpen(window, new Date());
+    const allowed = this.pace.limit(performance.now());
+    onProgress({ ...plan.counts, underWay: this.underWay, allowed, opensIn });
+  }
+}
+
+/** The association of a worker, kept open from one series to the next. */
+class Connection {
+  private readonly pacs: Pacs;
+  private retrievals: PacsRetrievals | undefined;
+  private classes: ReadonlySet<string> = new Set();
+
+  constructor(pacs: Pacs) {
+    this.pacs = pacs;
+  }
+
+  /** @param classes of what is to come */
+  async open(classes: readonly string[]): Promise<PacsRetrievals> {
+    const named = classes.filter((uid) => uid !== '');
+    const isFit = named.length === classes.length && named.every((uid) => this.classes.has(uid));
+    if (this.retrievals?.isOpen === true && isFit) return this.retrievals;
+    await this.close();
+    // Where the PACS does not say what they are, anything may come.
+    this.retrievals = await this.pacs.retrievals(named.length === classes.length ? named : []);
+    this.classes = new Set(named);
+    return this.retrievals;
+  }
+
+  abort(): void {
+    this.retrievals?.abort();
+  }
+
+  async close(): Promise<void> {
+    const { retrievals } = this;
+    this.retrievals = undefined;
+    if (retrievals?.isOpen === true) await retrievals.close().catch(() => {});
+  }
+}
+
+/** First the series as a whole; then, or where little of it is missing, the instances by name. */
+function* requests({ series, rounds, isByName }: Item, active: ActiveSeries): Iterable<Identifier> {
+  const { StudyInstanceUID, SeriesInstanceUID, isListed, expected } = series;
+  const isMostlyMissing = active.left > expected / 2;
+  if (!isListed || !isByName || (rounds === 1 && isMostlyMissing)) {
+    yield identifierOf({ QueryRetrieveLevel: 'SERIES', StudyInstanceUID, SeriesInstanceUID });
+    return;
+  }
+  const uids = [...active.missing.keys()];
+  for (let at = 0; at < uids.length; at += MOST_NAMED) {
+    const SOPInstanceUID = uids.slice(at, at + MOST_NAMED).filter((uid) => active.missing.has(uid));
+    if (SOPInstanceUID.length === 0) continue;
+    yield identifierOf({ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID });
+  }
+}
+
+function told(completed: number | undefined): string {
+  return completed === undefined ? 'without counts' : `${completed} instances by its count`;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1e6)} MB`;
+}
