@@ -1,11 +1,13 @@
 // The adapters over NATS keep the contracts of their ports, on a real server.
 import { after } from 'node:test';
 import { natsHere } from '../../test/contracts/nats-here.ts';
+import { projectStoreContract } from '../../test/contracts/project-store.ts';
 import { recordLogContract } from '../../test/contracts/record-log.ts';
 import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
 import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
 import { storeQueueContract } from '../../test/contracts/store-queue.ts';
 import { NatsIndexGenerations } from './index-generations.ts';
+import { NatsProjectStore } from './project-store.ts';
 import { NatsRecordFeed } from './record-feed.ts';
 import { NatsRecordLog } from './record-log.ts';
 import { NatsScanQueue } from './scan-queue.ts';
@@ -49,4 +51,9 @@ storeQueueContract('nats', async () => {
     const cluster = await nats.open();
     return { queue: new NatsStoreQueue(cluster), results: new NatsStoreResults(cluster), die: () => cluster.close() };
   };
+});
+
+projectStoreContract('nats', async () => {
+  await nats.fresh();
+  return async () => new NatsProjectStore(await nats.open(), 'a project');
 });

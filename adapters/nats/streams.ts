@@ -18,6 +18,7 @@ export const SCANS = 'DITAG_SCANS';
 export const FAILED = 'DITAG_FAILED';
 export const STORES = 'DITAG_STORES';
 export const RESULTS = 'DITAG_RESULTS';
+export const PROJECTS = 'DITAG_PROJECTS';
 /** Buckets of the key-value store. */
 export const SCAN_STATES = 'ditag_scans';
 export const ARCHIVES = 'ditag_archives';
@@ -77,7 +78,17 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       discard: DiscardPolicy.New,
       max_age: 365 * DAY,
     },
-    // Instances that gateways are to send.
+    // Projects: what they are to have, and what came of it.
+    {
+      ...common,
+      name: PROJECTS,
+      subjects: ['ditag.project.>'],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      discard: DiscardPolicy.New,
+    },
+    // Instances that gateways are to send, and accession numbers that they are to ask for.
     {
       ...common,
       name: STORES,

@@ -125,3 +125,41 @@ export function itemResults(send: string, item: number): string {
 export function sendResults(send: string): string {
   return `ditag.result.${send}.>`;
 }
+
+/** Of a project by its name. */
+function project(name: string): string {
+  return `ditag.project.${token(name, ARCHIVE_TOKEN)}`;
+}
+
+export function projectSubject(name: string): string {
+  return `${project(name)}.settings`;
+}
+
+/** The settings of all projects. */
+export const ALL_PROJECTS = 'ditag.project.*.settings';
+
+/** @param accession undefined: all of the project */
+export function targetSubject(name: string, accession?: string): string {
+  return `${project(name)}.target.${accession === undefined ? '*' : token(accession, FOLDER_TOKEN)}`;
+}
+
+export function listedSubject(name: string, SeriesInstanceUID: string): string {
+  return `${project(name)}.listed.${token(SeriesInstanceUID, FOLDER_TOKEN)}`;
+}
+
+/** @param folder undefined: all downloads of the project */
+export function downloadSubject(name: string, folder?: string): string {
+  return `${project(name)}.download.${folder === undefined ? '*' : token(folder, ARCHIVE_TOKEN)}`;
+}
+
+/** @param SeriesInstanceUID undefined: of all series @param batch undefined: all of the series */
+export function receivedSubject(name: string, folder: string, SeriesInstanceUID?: string, batch = '*'): string {
+  const series = SeriesInstanceUID === undefined ? '*' : token(SeriesInstanceUID, FOLDER_TOKEN);
+  return `${project(name)}.received.${token(folder, ARCHIVE_TOKEN)}.${series}.${batch}`;
+}
+
+/** @param path undefined: of all */
+export function notAskedForSubject(name: string, folder: string, path?: string): string {
+  const file = path === undefined ? '*' : token(path, FOLDER_TOKEN);
+  return `${project(name)}.aside.${token(folder, ARCHIVE_TOKEN)}.${file}`;
+}

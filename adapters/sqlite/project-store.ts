@@ -12,6 +12,7 @@ import {
   type ExpectedInstance,
   type ExpectedSeries,
   type FoundStudy,
+  patientOf,
   type Target,
   type TargetState,
 } from '../../core/projects/expected.ts';
@@ -70,7 +71,7 @@ export class SqliteProjectStore implements ProjectStore {
     return this.reading((database) => {
       const wanted = refresh ? "outcome <> 'refused'" : "outcome IN ('open', 'failed')";
       const rows = database.prepare(`SELECT accession, line FROM target WHERE ${wanted} ORDER BY id`).all();
-      return rows as unknown as Target[];
+      return rows.map(({ accession, line }) => ({ accession, line }) as Target);
     });
   }
 
@@ -136,7 +137,7 @@ export class SqliteProjectStore implements ProjectStore {
            JOIN sop_class c ON c.id = i.class WHERE s.uid = ? ORDER BY i.uid`,
         )
         .all(SeriesInstanceUID);
-      return rows as unknown as ExpectedInstance[];
+      return rows.map(({ SOPInstanceUID, SOPClassUID }) => ({ SOPInstanceUID, SOPClassUID }) as ExpectedInstance);
     });
   }
 
@@ -259,11 +260,6 @@ export class SqliteProjectStore implements ProjectStore {
       from = after(rows.at(-1)!);
     }
   }
-}
-
-/** Patients are told apart by PatientID; without one every study is of a patient of its own. */
-function patientOf({ PatientID = '' }: Attributes, StudyInstanceUID: string): string {
-  return PatientID === '' ? `study ${StudyInstanceUID}` : `id ${PatientID}`;
 }
 
 function parsed(attributes: string): Attributes {

@@ -5,6 +5,8 @@ export interface DownloadFiles {
   list(folder: string): Promise<ReadonlyMap<string, number>>;
   /** Reads a file whole. */
   digest(path: string): Promise<{ readonly size: number; readonly sha256: string }>;
+  /** Moves a file to where what was not asked for is kept, and gives its path there; undefined where it is no file of its own. */
+  setAside(path: string): Promise<string | undefined>;
   /** Bytes that are free for this user. */
   freeSpace(): Promise<number>;
 }

@@ -24,7 +24,10 @@ export interface ExpectedSeries {
 }
 
 /** How many instances of the series there have to be; at least 1 where nobody says how many. */
-export function expectedCount({ announced, listed, isListed }: ExpectedSeries): number {
+export function expectedCount(
+  series: Pick<ExpectedSeries, 'listed' | 'isListed'> & { readonly announced?: number | undefined },
+): number {
+  const { announced, listed, isListed } = series;
   return isListed ? listed : Math.max(listed, announced ?? 1);
 }
 
@@ -66,4 +69,9 @@ export interface TargetState extends Target {
   readonly reason: string;
   readonly studies: number;
   readonly patients: number;
+}
+
+/** By what patients are told apart: PatientID; without one every study is of a patient of its own. */
+export function patientOf({ PatientID = '' }: Attributes, StudyInstanceUID: string): string {
+  return PatientID === '' ? `study ${StudyInstanceUID}` : `id ${PatientID}`;
 }

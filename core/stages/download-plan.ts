@@ -123,6 +123,14 @@ export class DownloadPlan {
       const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : '';
       if (onDisk.get(name) !== size) {
         await download.remove(SeriesInstanceUID, SOPInstanceUID);
+        // Else the right one, when it comes, would not get its name.
+        const aside = onDisk.has(name) ? await files.setAside(path) : undefined;
+        if (aside !== undefined)
+          await download.addNotAskedFor(SeriesInstanceUID, {
+            SOPInstanceUID,
+            path: aside,
+            ...(await files.digest(aside)),
+          });
       } else if (isExpected(SOPInstanceUID)) {
         planned.received++;
         this.counts.bytes += size;

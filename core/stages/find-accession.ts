@@ -6,7 +6,7 @@ import { statusText } from '../dimse/reasons.ts';
 import type { AccessionAnswer, Attributes, ExpectedInstance, FoundSeries, FoundStudy } from '../projects/expected.ts';
 
 /** What the studies and series of a project are known by; each is asked for as a return key. */
-const STUDY_KEYS = [
+export const STUDY_KEYS = [
   'StudyInstanceUID',
   'PatientID',
   'PatientName',
@@ -17,7 +17,7 @@ const STUDY_KEYS = [
   'NumberOfStudyRelatedSeries',
   'NumberOfStudyRelatedInstances',
 ] as const;
-const SERIES_KEYS = [
+export const SERIES_KEYS = [
   'SeriesInstanceUID',
   'SeriesNumber',
   'SeriesDescription',
@@ -28,7 +28,7 @@ const SERIES_KEYS = [
   'ProtocolName',
   'NumberOfSeriesRelatedInstances',
 ] as const;
-const IMAGE_KEYS = ['SOPInstanceUID', 'SOPClassUID', 'InstanceNumber'] as const;
+export const IMAGE_KEYS = ['SOPInstanceUID', 'SOPClassUID', 'InstanceNumber'] as const;
 
 /** Asking part by part: so many numbers beyond the highest that was seen, and in all. */
 const NUMBERS_BEYOND = 20;

@@ -1,0 +1,174 @@
+// The port DownloadStore: what came is told in batches, each a message of its own, so that several may tell at once; what a
+// series has is all its messages, in their order.
+import { randomUUID } from 'node:crypto';
+import type { DownloadStore } from '../../core/ports/project-store.ts';
+import type { ReceivedInstance } from '../../core/projects/received.ts';
+import { encodeFrame } from '../../core/wire/frame.ts';
+import {
+  type DownloadMessage,
+  decodeDownload,
+  decodeNotAskedFor,
+  decodeReceived,
+  type ReceivedMessage,
+} from '../../core/wire/project-messages.ts';
+import type { Cluster } from './connection.ts';
+import { fitting } from './message-size.ts';
+import { storedMessages } from './stored-messages.ts';
+import { PROJECTS } from './streams.ts';
+import { downloadSubject, notAskedForSubject, receivedSubject } from './subjects.ts';
+
+/** What comes of a series within so long is told together (milliseconds), and at most so much. */
+const WAIT = 100;
+const MOST = 2_000;
+
+interface Batch {
+  readonly received: ReceivedInstance[];
+  readonly removed: string[];
+  reason: string | undefined;
+  readonly told: Promise<void>;
+  tell(): void;
+}
+
+export class NatsDownloadStore implements DownloadStore {
+  private readonly cluster: Cluster;
+  private readonly name: string;
+  private readonly folder: string;
+  private readonly batches = new Map<string, Batch>();
+  /** Batches of a series are told in their order. */
+  private readonly telling = new Map<string, Promise<void>>();
+
+  constructor(cluster: Cluster, name: string, folder: string) {
+    this.cluster = cluster;
+    this.name = name;
+    this.folder = folder;
+  }
+
+  add(SeriesInstanceUID: string, received: ReceivedInstance): Promise<void> {
+    return this.put(SeriesInstanceUID, (batch) => batch.received.push(received));
+  }
+
+  async addNotAskedFor(SeriesInstanceUID: string, received: ReceivedInstance): Promise<void> {
+    const subject = notAskedForSubject(this.name, this.folder, received.path);
+    await this.cluster.jetstream.publish(subject, encodeFrame({ SeriesInstanceUID, ...received }));
+  }
+
+  remove(SeriesInstanceUID: string, SOPInstanceUID: string): Promise<void> {
+    return this.put(SeriesInstanceUID, (batch) => batch.removed.push(SOPInstanceUID));
+  }
+
+  setReason(SeriesInstanceUID: string, reason: string): Promise<void> {
+    return this.put(SeriesInstanceUID, (batch) => (batch.reason = reason));
+  }
+
+  async receivedOf(SeriesInstanceUID: string): Promise<readonly ReceivedInstance[]> {
+    const { received } = await this.read(SeriesInstanceUID);
+    return [...received.values()].sort((a, b) => (a.SOPInstanceUID < b.SOPInstanceUID ? -1 : 1));
+  }
+
+  async reasonOf(SeriesInstanceUID: string): Promise<string> {
+    return (await this.read(SeriesInstanceUID)).reason;
+  }
+
+  async *notAskedFor(): AsyncIterable<ReceivedInstance & { readonly SeriesInstanceUID: string }> {
+    const all = [];
+    for await (const { data } of this.stored(notAskedForSubject(this.name, this.folder)))
+      all.push(decodeNotAskedFor(data));
+    yield* all.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  async setComplete(isComplete: boolean): Promise<void> {
+    const subject = downloadSubject(this.name, this.folder);
+    const found = await this.cluster.manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
+    const { completedAt: _, ...before } = decodeDownload(found!.data);
+    const message: DownloadMessage = isComplete ? { ...before, completedAt: new Date().toISOString() } : before;
+    await this.cluster.jetstream.publish(subject, encodeFrame(message));
+  }
+
+  /** Of the whole download. */
+  async sums(): Promise<{ readonly received: number; readonly bytes: number; readonly notAskedFor: number }> {
+    const sizes = new Map<string, Map<string, number>>();
+    for await (const { data } of this.stored(receivedSubject(this.name, this.folder))) {
+      const { SeriesInstanceUID, received, removed } = decodeReceived(data);
+      const series = sizes.get(SeriesInstanceUID) ?? new Map<string, number>();
+      sizes.set(SeriesInstanceUID, series);
+      for (const uid of removed) series.delete(uid);
+      for (const { SOPInstanceUID, size } of received) series.set(SOPInstanceUID, size);
+    }
+    let [received, bytes, notAskedFor] = [0, 0, 0];
+    for (const series of sizes.values())
+      for (const size of series.values()) {
+        received++;
+        bytes += size;
+      }
+    for await (const _ of this.stored(notAskedForSubject(this.name, this.folder))) notAskedFor++;
+    return { received, bytes, notAskedFor };
+  }
+
+  private async read(SeriesInstanceUID: string) {
+    this.batches.get(SeriesInstanceUID)?.tell();
+    await this.telling.get(SeriesInstanceUID);
+    const received = new Map<string, ReceivedInstance>();
+    let reason = '';
+    for await (const { data } of this.stored(receivedSubject(this.name, this.folder, SeriesInstanceUID))) {
+      const message = decodeReceived(data);
+      for (const uid of message.removed) received.delete(uid);
+      for (const one of message.received) received.set(one.SOPInstanceUID, one);
+      reason = message.reason ?? reason;
+    }
+    return { received, reason };
+  }
+
+  private stored(filter: string) {
+    return storedMessages(this.cluster, PROJECTS, filter);
+  }
+
+  private put(SeriesInstanceUID: string, change: (batch: Batch) => unknown): Promise<void> {
+    let batch = this.batches.get(SeriesInstanceUID);
+    // What goes and comes again is told in two messages.
+    if (batch !== undefined && batch.removed.length > 0 && batch.received.length > 0) {
+      batch.tell();
+      batch = undefined;
+    }
+    batch ??= this.begin(SeriesInstanceUID);
+    change(batch);
+    if (batch.received.length >= MOST) batch.tell();
+    return batch.told;
+  }
+
+  private begin(SeriesInstanceUID: string): Batch {
+    const { promise: told, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => batch.tell(), WAIT);
+    const batch: Batch = {
+      received: [],
+      removed: [],
+      reason: undefined,
+      told,
+      tell: () => {
+        clearTimeout(timer);
+        if (this.batches.get(SeriesInstanceUID) === batch) this.batches.delete(SeriesInstanceUID);
+        const { received, removed, reason } = batch;
+        const message: ReceivedMessage = {
+          SeriesInstanceUID,
+          received,
+          removed,
+          ...(reason === undefined ? {} : { reason }),
+        };
+        const before = this.telling.get(SeriesInstanceUID) ?? Promise.resolve();
+        const telling = before.then(() => this.tell(message)).then(resolve, reject);
+        this.telling.set(SeriesInstanceUID, telling);
+        void telling.then(() => {
+          if (this.telling.get(SeriesInstanceUID) === telling) this.telling.delete(SeriesInstanceUID);
+        });
+      },
+    };
+    told.catch(() => {});
+    this.batches.set(SeriesInstanceUID, batch);
+    return batch;
+  }
+
+  private async tell(message: ReceivedMessage): Promise<void> {
+    const subject = receivedSubject(this.name, this.folder, message.SeriesInstanceUID, randomUUID());
+    const data = fitting(this.cluster, encodeFrame(message), 'what came of a series');
+    await this.cluster.jetstream.publish(subject, data);
+  }
+}
