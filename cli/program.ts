@@ -1,6 +1,6 @@
 // The program `ditag`: commands and their options, and everything that touches the process. What a command does is in
 // commands/; it is loaded when it is called, so that a query starts quickly.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './command.ts';
 import type { IndexArchiveOptions } from './commands/index-archive.ts';
 import type { ProjectDownloadOptions } from './commands/project-download.ts';
@@ -119,12 +119,18 @@ function withGlobalOptions(command: Command): Command {
     .option('--local', 'work on this machine, even where a cluster is configured');
 }
 
+/** `--myaet` and `--my-aet` mean the same everywhere; the help of a command has the one that it has always had. */
+function otherName(option: '--myaet' | '--my-aet'): Option {
+  return new Option(`${option} <aet>`).hideHelp();
+}
+
 function withPacsOptions(command: Command): Command {
   return command
     .option('--destination <host>', "the PACS (default: the configuration's)")
     .option('--port <n>', 'its port')
     .option('--pacs-aetitle <aet>', 'its AE title')
-    .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)');
+    .option('--myaet <aet>', 'the AE title of ditag (default: DITAG)')
+    .addOption(otherName('--my-aet'));
 }
 
 const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
@@ -225,6 +231,7 @@ function commands(run: Run): Command {
       .option('--port <n>', 'its port')
       .option('--aetitle <aet>', 'its AE title')
       .option('--my-aet <aet>', 'the AE title of ditag (default: DITAG)')
+      .addOption(otherName('--myaet'))
       .option('--target-list <file>', "accession numbers, one a line (default: the project's list)")
       .option('--start-at-line <n>', 'ask from this line of the list on')
       .option('--start-at-accession <number>', 'ask from this accession number of the list on')
@@ -254,6 +261,7 @@ function commands(run: Run): Command {
       .option('--input <csv>', 'only these series, as `ditag project query` prints them; - is stdin (default: all)')
       .option('--threads <n>', 'retrievals at a time, at most (default: 4)')
       .option('--my-aet <aet>', 'the AE title of ditag (default: DITAG)')
+      .addOption(otherName('--myaet'))
       .option('--method <method>', 'move, or get where no port can be opened', 'move')
       .option('--scp-port <n>', 'port to receive at (default: 11112)')
       .option('--accept-from <list>', 'further AE titles or addresses that may send, separated by commas')

@@ -12,6 +12,7 @@ import {
   indexerConsumer,
   JOBS,
   MOST_UNACKED,
+  PROJECTS,
   RECORDS,
   RESULTS,
   SCAN_STATES,
@@ -24,12 +25,19 @@ import {
   archiveSubject,
   archiveToken,
   chunkSubject,
+  downloadSubject,
   folderSubject,
   heldSubject,
   jobSubject,
+  listedSubject,
+  notAskedForSubject,
+  projectLockSubject,
+  projectSubject,
+  receivedSubject,
   resultSubject,
   storeSubject,
   tallySubject,
+  targetSubject,
 } from '../adapters/nats/subjects.ts';
 import { WIRE_VERSION } from '../core/wire/frame.ts';
 import {
@@ -41,14 +49,29 @@ import {
   SeriesFilesMessage,
 } from '../core/wire/index-messages.ts';
 import { HeldChangeMessage, LogEntryMessage, ScanTallyMessage, ScanWorkMessage } from '../core/wire/messages.ts';
+import {
+  DownloadMessage,
+  ListedSeriesMessage,
+  NotAskedForMessage,
+  ProjectMessage,
+  ReceivedMessage,
+  TargetMessage,
+} from '../core/wire/project-messages.ts';
 import { QueryMessage } from '../core/wire/query-message.ts';
 import { StartedScanMessage, StartScanMessage } from '../core/wire/scan-messages.ts';
-import { GatewayAnswer, GatewayRequest, ResultPageMessage, StoreItemMessage } from '../core/wire/store-messages.ts';
+import {
+  FindItemMessage,
+  GatewayAnswer,
+  GatewayRequest,
+  ResultPageMessage,
+  StoreItemMessage,
+} from '../core/wire/store-messages.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
 /** What the page knows of a JSON Schema. */
 interface Shape {
   readonly type?: string;
+  readonly patternProperties?: unknown;
   readonly const?: unknown;
   readonly anyOf?: readonly Shape[];
   readonly properties?: Readonly<Record<string, Shape>>;
@@ -79,6 +102,7 @@ function inWords(shape: Shape): string {
     case 'array':
       return `list of ${inWords(shape.items as Shape)}`;
     case 'object':
+      if (shape.patternProperties !== undefined) return 'text by keyword';
       return `{ ${fieldsOf(shape)
         .map(({ name, isOptional, field }) => `${name}${isOptional ? '?' : ''}: ${inWords(field)}`)
         .join(', ')} }`;
@@ -140,6 +164,28 @@ const START = written('adapters/nats/scan-commands.ts', 'ditag.scanner.start.', 
 const LIST = written('adapters/nats/scan-commands.ts', 'ditag.scanner.list', '');
 const GATEWAYS = written('adapters/nats/gateways.ts', 'ditag.gateway.ask', '');
 const PAGES = written('adapters/nats/index-server.ts', 'ditag.index.pages.', 'ID');
+/** The subjects of projects as the page has them. */
+const PROJECT = 'PROJECT';
+const projectSubjects = [
+  projectSubject(PROJECT),
+  targetSubject(PROJECT, 'x'),
+  listedSubject(PROJECT, 'x'),
+  downloadSubject(PROJECT, 'x'),
+  receivedSubject(PROJECT, 'x', 'x', 'BATCH'),
+  notAskedForSubject(PROJECT, 'x', 'x'),
+  projectLockSubject(PROJECT),
+].map((subject) => subject.split('.'));
+for (const [kind, parts] of [
+  ['settings', 4],
+  ['target', 5],
+  ['listed', 5],
+  ['download', 5],
+  ['received', 7],
+  ['aside', 6],
+  ['lock', 4],
+] as const)
+  if (!projectSubjects.some((found) => found[3] === kind && found.length === parts))
+    throw new Error(`No subject of projects is ditag.project.PROJECT.${kind} with ${parts} parts any more`);
 const FAILED_SUBJECT = written('adapters/nats/failed-messages.ts', 'ditag.failed.', 'ORIGIN.SEQUENCE');
 
 const SECOND = 1e9;
@@ -246,6 +292,35 @@ In \`${STORES}\`, on \`${storeSubject('PACS', 'SEND')}\`, where \`PACS\` is the 
 gateways. Its files are counted through, from 0 on: results name them by that number.
 
 ${tables(StoreItemMessage)}
+## Accession numbers to be asked for
+
+In the same place; written by \`ditag project index\`. What the PACS says of them is kept in the project by the gateway that asked.
+
+${tables(FindItemMessage)}
+## Projects
+
+In \`${PROJECTS}\`. \`PROJECT\`, \`DOWNLOAD\` and the like stand for starts of digests, of the project's name, of the download's folder and so on.
+
+On \`ditag.project.PROJECT.settings\`, what the project is about; written by the commands of projects:
+
+${tables(ProjectMessage)}
+On \`ditag.project.PROJECT.target.ACCESSION\`, an accession number and what the PACS says of it; written by the command that adds it, then by gateways:
+
+${tables(TargetMessage)}
+On \`ditag.project.PROJECT.listed.SERIES\`, the instances of a series; written by gateways before the accession number:
+
+${tables(ListedSeriesMessage)}
+On \`ditag.project.PROJECT.download.DOWNLOAD\`, a download; written by \`ditag project download\`, as are the next two:
+
+${tables(DownloadMessage)}
+On \`ditag.project.PROJECT.received.DOWNLOAD.SERIES.BATCH\`, where \`BATCH\` is never used twice, what came of a series; all messages of a series together, in their order:
+
+${tables(ReceivedMessage)}
+On \`ditag.project.PROJECT.aside.DOWNLOAD.PATH\`, an instance that was not asked for:
+
+${tables(NotAskedForMessage)}
+On \`ditag.project.PROJECT.lock\`, text without a frame: who downloads into the project now, said again every few seconds; empty for nobody.
+
 ## What became of an item
 
 In \`${RESULTS}\`, on \`${resultSubject('SEND', 'ITEM' as never, 'ATTEMPT' as never, 'PAGE' as never)}\`. Written by gateways while they send, read by the command that waits for it, which removes it at its end.

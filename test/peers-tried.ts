@@ -23,6 +23,7 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
   dcmtk('storescp', 'SCP', 'C-STORE as destination of a C-MOVE', 'test/cli/retrieve.test.ts'),
   dcmtk('dcmqrscp', 'SCP', 'C-ECHO, rejections', 'adapters/dimse/echo.test.ts'),
   dcmtk('dcmqrscp', 'SCP', 'C-STORE', 'adapters/dimse/store-scu.test.ts'),
+  dcmtk('dcmqrscp', 'SCP', 'C-FIND at STUDY, SERIES and IMAGE level, C-MOVE, C-GET', 'test/projects/real-pacs.test.ts'),
   dcmtk('echoscu', 'SCU', 'C-ECHO, with and without TLS', 'adapters/dimse/listener.test.ts'),
   dcmtk('storescu', 'SCU', 'C-STORE, with and without TLS', 'adapters/dimse/listener.test.ts'),
   dcmtk(
@@ -35,6 +36,13 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
   dcmtk('movescu', 'SCU', 'C-MOVE', 'test/cli/retrieve.test.ts'),
   dcmtk('getscu', 'SCU', 'C-GET at every level, in both models', 'test/cli/retrieve.test.ts'),
   { peer: 'Orthanc', program: 'Orthanc', role: 'SCP', what: 'C-ECHO, C-STORE', test: 'test/cli/orthanc.test.ts' },
+  {
+    peer: 'Orthanc',
+    program: 'Orthanc',
+    role: 'SCP',
+    what: 'C-FIND at STUDY, SERIES and IMAGE level, C-MOVE, C-GET',
+    test: 'test/projects/real-pacs.test.ts',
+  },
   { peer: 'Orthanc', program: 'Orthanc', role: 'SCU', what: 'C-STORE on a C-MOVE', test: 'test/cli/orthanc.test.ts' },
   {
     peer: 'pynetdicom',

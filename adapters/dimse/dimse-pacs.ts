@@ -13,6 +13,43 @@ import type { Storing } from './store-scp.ts';
 /** Presentation contexts of an association, without the one of the C-GET itself (PS3.8 9.3.2.2). */
 const MOST_CONTEXTS = 127;
 
+/** Names of storage classes that hardly any PACS has: more than 127 are not retired. */
+const RARE = new RegExp(
+  [
+    ...[
+      'DICOS',
+      'Eddy Current',
+      'Implant',
+      'Protocol',
+      'Inventory',
+      'Color Palette',
+      'Structured Display',
+      'STL',
+      'OBJ',
+      'MTL',
+    ],
+    ...[
+      'Volumetric Presentation State',
+      'Blending',
+      'Measurements',
+      'Spectacle',
+      'Intraocular Lens',
+      'Corneal',
+      'Dermoscopic',
+    ],
+    ...[
+      'Imaging Agent',
+      'Acquisition Context',
+      'Content Assessment',
+      'Bulk Simple',
+      'Waveform Annotation',
+      'Physician Intent',
+    ],
+    ...['Radiation (Set|Record|Salvage)', 'Photon-Electron', 'Tomotherapeutic', 'Robotic', 'Delivery Instruction'],
+    ...['Treatment Preparation', 'Position Acquisition', 'Segment Annotation'],
+  ].join('|'),
+);
+
 /** How what is retrieved comes: to the listener with this AE title, or over the association that asks. */
 export type RetrieveMethod = { readonly move: string } | { readonly get: Storing['peer'] };
 
@@ -54,7 +91,9 @@ export function contextsFor(classes: readonly string[]): Getting['contexts'] {
   return contexts.slice(0, MOST_CONTEXTS);
 }
 
-/** Those that are not retired. */
+/** Those that are not retired; what hospitals rarely have is last, since not all of them find room. */
 function storageClasses(): string[] {
-  return [...allUids()].filter(([uid, { retired }]) => !retired && isStorageClass(uid)).map(([uid]) => uid);
+  const classes = [...allUids()].filter(([uid, { retired }]) => !retired && isStorageClass(uid));
+  classes.sort(([, a], [, b]) => Number(RARE.test(a.name)) - Number(RARE.test(b.name)));
+  return classes.map(([uid]) => uid);
 }

@@ -70,6 +70,10 @@ export class RetrieveAssociation implements PacsRetrievals {
     return this.association.isOpen;
   }
 
+  get sendsElsewhere(): boolean {
+    return this.destination !== undefined;
+  }
+
   async retrieve(identifier: Identifier, onPending: () => void): Promise<Retrieved> {
     const { association, destination, syntax } = this;
     const isMove = destination !== undefined;

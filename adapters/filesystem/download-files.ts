@@ -5,11 +5,14 @@ import { setImmediate } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
-import { digestOf, PRIVATE_FILE } from './instance-store-calls.ts';
+import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import { syncFolderNow } from './store-folders.ts';
-import { openZip } from './verify-download.ts';
+import { openZip } from './zip-files.ts';
 
 export const MANIFEST = 'manifest.csv';
+/** Files that are not what was received, among what was not asked for. */
+const CHANGED = 'changed';
 /** Characters of a manifest that are written at a time. */
 const BLOCK = 256 * 1024;
 
@@ -63,6 +66,20 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   async digest(file: string): Promise<{ readonly size: number; readonly sha256: string }> {
     const { bytes: size, sha256 } = await digestOf(path.join(this.folder, file));
     return { size, sha256 };
+  }
+
+  /** What is not the file that was noted is kept: somebody may have changed it on purpose. */
+  async setAside(file: string): Promise<string | undefined> {
+    const place = `${NOT_ASKED_FOR}/${CHANGED}/${file}`;
+    const [from, to] = [path.join(this.folder, file), path.join(this.folder, place)];
+    try {
+      if (fs.lstatSync(from, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+      fs.mkdirSync(path.dirname(to), { recursive: true, mode: PRIVATE_FOLDER });
+      fs.renameSync(from, to);
+    } catch (error) {
+      throw ditagError('cannot-write', { path: to, reason: failureCode(error) }, error);
+    }
+    return place;
   }
 
   async freeSpace(): Promise<number> {

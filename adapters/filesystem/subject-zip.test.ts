@@ -7,8 +7,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
-import { ZipFailed, zipSubject } from './subject-zip.ts';
+import { zipSubject } from './subject-zip.ts';
 import { type ExpectedFile, listFiles, verifyFiles } from './verify-download.ts';
+import { ZipFailed } from './zip-files.ts';
 
 const NEVER = new AbortController().signal;
 const A = '山田^太郎/CT Schädel/1.2.3.dcm';
@@ -64,8 +65,11 @@ test('a zip takes the place of the folder and holds all of it', async (t) => {
   const folder = download(t, { ...FILES, 'other/MR/9.dcm': 'other' });
   put(folder, { [`${SUBJECT}/notes.txt`]: 'nobody expects this' });
   let bytes = 0;
-  await zipSubject(folder, SUBJECT, expected(), NEVER, (more) => {
-    bytes += more;
+  await zipSubject(folder, SUBJECT, expected(), {
+    signal: NEVER,
+    onBytes: (more) => {
+      bytes += more;
+    },
   });
   assert.deepEqual(fs.readdirSync(folder).sort(), ['other', `${SUBJECT}.zip`]);
   assert.equal(fs.statSync(zipOf(folder)).mode & 0o777, 0o600);
@@ -79,31 +83,84 @@ test('the same folder gives the same zip', async (t) => {
   for (const names of [Object.entries(FILES), Object.entries(FILES).toReversed()]) {
     const folder = download(t, Object.fromEntries(names));
     for (const [name] of names) fs.utimesSync(`${folder}/${name}`, 1_700_000_000, 1_700_000_000);
-    await zipSubject(folder, SUBJECT, expected(), NEVER);
+    await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
     zips.push(fs.readFileSync(zipOf(folder)));
   }
   assert.ok(zips[0]!.equals(zips[1]!));
 });
 
-test('Python reads the zip', async (t) => {
+test('Python reads the zip, also as zip64', async (t) => {
   if (!isHere(t, findOnPath('python3') !== undefined, 'python3')) return;
-  // More bytes than are kept in memory: such a file is streamed, and its size stands behind it.
-  const files = { ...FILES, [`${SUBJECT}/XA/big.dcm`]: Buffer.alloc(40_000_000, 'cine') };
-  const folder = download(t, files);
-  await zipSubject(folder, SUBJECT, expected(files), NEVER);
   const program = `
 import hashlib, json, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as zip:
     assert zip.testzip() is None
-    print(json.dumps([[i.filename, i.file_size, hashlib.sha256(zip.read(i)).hexdigest()] for i in zip.infolist()]))
+    print(json.dumps([[i.filename, i.file_size, hashlib.sha256(zip.read(i)).hexdigest(), i.extract_version] for i in zip.infolist()]))
 `;
-  const { stdout, stderr } = spawnSync('python3', ['-c', program, zipOf(folder)], { encoding: 'utf8' });
-  assert.equal(stderr, '');
-  const sorted = expected(files).sort((a, b) => (a.path < b.path ? -1 : 1));
-  assert.deepEqual(
-    JSON.parse(stdout),
-    sorted.map(({ path, size, sha256 }) => [path, size, sha256]),
+  const sorted = expected().sort((a, b) => (a.path < b.path ? -1 : 1));
+  for (const forceZip64Format of [false, true]) {
+    const folder = download(t);
+    await zipSubject(folder, SUBJECT, expected(), { signal: NEVER, forceZip64Format });
+    const { stdout, stderr } = spawnSync('python3', ['-c', program, zipOf(folder)], { encoding: 'utf8' });
+    assert.equal(stderr, '');
+    // APPNOTE 4.4.3.2: 4.5 is needed for zip64.
+    const version = forceZip64Format ? 45 : 20;
+    assert.deepEqual(
+      JSON.parse(stdout),
+      sorted.map(({ path, size, sha256 }) => [path, size, sha256, version]),
+    );
+    // Locator of the zip64 end of central directory (APPNOTE 4.3.15).
+    assert.equal(fs.readFileSync(zipOf(folder)).includes('PK\x06\x07'), forceZip64Format);
+    assert.deepEqual(await problemsOf(folder), []);
+  }
+});
+
+test('where only the zip is left, its directory is compared and no more of it read', async (t) => {
+  const folder = download(t);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
+  const bytes = fs.readFileSync(zipOf(folder));
+  bytes[bytes.indexOf('first')]! ^= 1;
+  fs.writeFileSync(zipOf(folder), bytes);
+  fs.mkdirSync(`${folder}/${SUBJECT}/MR`, { recursive: true });
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
+  assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
+  assert.ok(bytes.equals(fs.readFileSync(zipOf(folder))));
+  const cases: [Files, RegExp][] = [
+    [{ ...FILES, [`${SUBJECT}/MR/7.dcm`]: 'x' }, /MR\/7\.dcm is expected and missing/],
+    [{ ...FILES, [A]: 'longer than it is' }, /1\.2\.3\.dcm has 5 bytes instead of 17/],
+  ];
+  for (const [files, message] of cases)
+    assert.match(await failure(zipSubject(folder, SUBJECT, expected(files), { signal: NEVER })), message);
+});
+
+test('many files take the memory of a few', async (t) => {
+  const bytes = Buffer.alloc(500_000);
+  const names = Array.from({ length: 120 }, (_, i) => `${SUBJECT}/MR/${i}.dcm`);
+  const folder = download(t, Object.fromEntries(names.map((name) => [name, bytes])));
+  const [one] = expected({ [A]: bytes });
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const onBytes = () => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  };
+  await zipSubject(
+    folder,
+    SUBJECT,
+    names.map((path) => ({ ...one!, path })),
+    { signal: NEVER, onBytes },
   );
+  assert.ok(most < 40_000_000, `${most} of 60,000,000 bytes were kept`);
+});
+
+test('files that do not fit into memory are in the zip, between others', async (t) => {
+  const files = {
+    ...FILES,
+    [`${SUBJECT}/MR/0.dcm`]: Buffer.alloc(9_000_000, 'a'),
+    [`${SUBJECT}/MR/1.dcm`]: Buffer.alloc(8 * 1024 * 1024, 'b'),
+  };
+  const folder = download(t, { ...files, [`${SUBJECT}/XA/big.bin`]: Buffer.alloc(20_000_000, 'c') });
+  await zipSubject(folder, SUBJECT, expected(files), { signal: NEVER, forceZip64Format: true });
+  assert.deepEqual(await problemsOf(folder, files), []);
 });
 
 test('what is missing or has another content keeps the folder, and there is no zip', async (t) => {
@@ -115,7 +172,7 @@ test('what is missing or has another content keeps the folder, and there is no z
   ];
   for (const [files, message] of cases) {
     const folder = download(t);
-    assert.match(await failure(zipSubject(folder, SUBJECT, expected(files), NEVER)), message);
+    assert.match(await failure(zipSubject(folder, SUBJECT, expected(files), { signal: NEVER })), message);
     assert.deepEqual(fs.readdirSync(folder), [SUBJECT]);
     assert.deepEqual(await problemsOf(folder), []);
   }
@@ -123,23 +180,23 @@ test('what is missing or has another content keeps the folder, and there is no z
 
 test('after a crash between the renaming and the removal the folder goes and the zip stays', async (t) => {
   const folder = download(t);
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   const before = fs.readFileSync(zipOf(folder));
   // Half of the folder has gone already, and there is half of another zip.
   put(folder, { [A]: FILES[A]!, [C]: FILES[C]!, [`${SUBJECT}.zip.part`]: 'half' });
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
   assert.ok(before.equals(fs.readFileSync(zipOf(folder))));
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   assert.ok(before.equals(fs.readFileSync(zipOf(folder))));
 });
 
 test('what came after the zip is added to it', async (t) => {
   const folder = download(t);
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   const late = { [`${SUBJECT}/MR/late.dcm`]: 'late', [A]: 'fetched again' };
   put(folder, late);
-  await zipSubject(folder, SUBJECT, expected({ ...FILES, ...late }), NEVER);
+  await zipSubject(folder, SUBJECT, expected({ ...FILES, ...late }), { signal: NEVER });
   assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
   assert.deepEqual(await problemsOf(folder, { ...FILES, ...late }), []);
 });
@@ -147,63 +204,73 @@ test('what came after the zip is added to it', async (t) => {
 test('of two contents that nobody expects none is lost', async (t) => {
   const notes = `${SUBJECT}/notes.txt`;
   const folder = download(t, { ...FILES, [notes]: 'old' });
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   put(folder, { [notes]: 'new' });
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /notes\.txt has another content/);
+  assert.match(
+    await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })),
+    /notes\.txt has another content/,
+  );
   assert.equal(fs.readFileSync(`${folder}/${notes}`, 'utf8'), 'new');
   assert.deepEqual(await problemsOf(folder), []);
 });
 
 test('an entry that is damaged is replaced from the folder, else reported', async (t) => {
   const folder = download(t);
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   const bytes = fs.readFileSync(zipOf(folder));
   bytes[bytes.indexOf('first')]! ^= 1;
   fs.writeFileSync(zipOf(folder), bytes);
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /1\.2\.3\.dcm is expected and missing/);
-  assert.match(await failure(zipSubject(folder, SUBJECT, [], NEVER)), /1\.2\.3\.dcm is damaged in the zip/);
+  put(folder, { [C]: FILES[C]! });
+  assert.match(
+    await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })),
+    /1\.2\.3\.dcm is expected and missing/,
+  );
+  assert.match(await failure(zipSubject(folder, SUBJECT, [], { signal: NEVER })), /1\.2\.3\.dcm is damaged in the zip/);
   assert.ok(bytes.equals(fs.readFileSync(zipOf(folder))));
   put(folder, { [A]: FILES[A]! });
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   assert.deepEqual(await problemsOf(folder), []);
 
   fs.writeFileSync(zipOf(folder), 'no zip at all');
   put(folder, FILES);
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /is not a zip/);
+  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })), /is not a zip/);
   assert.deepEqual(await problemsOf(folder), []);
 });
 
 test('links are not followed, and no name leads out of the download', async (t) => {
   const folder = download(t);
   const outside = download(t, { 'secret/a.dcm': 'secret' });
-  for (const name of ['..', '.', '', 'a/b', 'a\\b', 'a\0'])
-    assert.match(await failure(zipSubject(folder, name, [], NEVER)), /cannot be the name/);
+  for (const name of ['..', '.', '', 'a/b', 'a\\b', 'a\0', 'C:a'])
+    assert.match(await failure(zipSubject(folder, name, [], { signal: NEVER })), /cannot be the name/);
   fs.symlinkSync(`${outside}/secret`, `${folder}/linked`);
-  assert.match(await failure(zipSubject(folder, 'linked', [], NEVER)), /linked is not a folder/);
+  assert.match(await failure(zipSubject(folder, 'linked', [], { signal: NEVER })), /linked is not a folder/);
   fs.symlinkSync(`${outside}/secret`, `${folder}/${SUBJECT}/linked`);
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /linked is a link/);
+  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })), /linked is a link/);
   fs.unlinkSync(`${folder}/${SUBJECT}/linked`);
   fs.symlinkSync(`${outside}/target`, `${zipOf(folder)}.part`);
   fs.symlinkSync(`${outside}/target`, zipOf(folder));
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /ELOOP|links are not/);
+  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })), /ELOOP|links are not/);
   assert.deepEqual(fs.readdirSync(outside), ['secret']);
   assert.deepEqual(fs.readdirSync(`${outside}/secret`), ['a.dcm']);
 });
 
 test('a subject of which nothing came needs no zip', async (t) => {
   const folder = download(t, {});
-  await zipSubject(folder, SUBJECT, [], NEVER);
+  await zipSubject(folder, SUBJECT, [], { signal: NEVER });
   assert.deepEqual(fs.readdirSync(folder), []);
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER)), /is expected and missing/);
+  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER })), /is expected and missing/);
 });
 
 test('a file that comes while the folder is zipped stays', async (t) => {
   const folder = download(t);
   const late = `${SUBJECT}/MR/late.dcm`;
   const comesLate = () => put(folder, { [late]: 'late' });
-  assert.match(await failure(zipSubject(folder, SUBJECT, expected(), NEVER, comesLate)), /got new files/);
+  assert.match(
+    await failure(zipSubject(folder, SUBJECT, expected(), { signal: NEVER, onBytes: comesLate })),
+    /got new files/,
+  );
   assert.deepEqual(await problemsOf(folder, { ...FILES, [late]: 'late' }), []);
-  await zipSubject(folder, SUBJECT, expected(), NEVER);
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   assert.deepEqual(await problemsOf(folder, { ...FILES, [late]: 'late' }), []);
   assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
 });
@@ -214,9 +281,12 @@ test('the signal ends it, and the folder is as it was', async (t) => {
     const folder = download(t, files);
     const end = new AbortController();
     let bytes = 0;
-    const zipping = zipSubject(folder, SUBJECT, expected(files), end.signal, (more) => {
-      bytes += more;
-      if (bytes > big / 2) end.abort(new Error('enough'));
+    const zipping = zipSubject(folder, SUBJECT, expected(files), {
+      signal: end.signal,
+      onBytes: (more) => {
+        bytes += more;
+        if (bytes > big / 2) end.abort(new Error('enough'));
+      },
     });
     await assert.rejects(zipping, /enough/);
     assert.deepEqual(fs.readdirSync(folder), [SUBJECT]);

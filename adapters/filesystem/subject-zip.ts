@@ -1,51 +1,27 @@
 // The zip of one subject of a download, in place of the subject's folder, which goes only when all that it holds is in the
-// zip and has been read back from it. How files and entries are read: verify-download.ts.
+// zip and has been read back from it. How a zip is written and read: write-zip.ts, zip-files.ts.
 import { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import fs from 'node:fs';
+import type fs from 'node:fs';
 import { lstat, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { Duplex, Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Entry, ZipFile as OpenZip } from 'yauzl';
-import { type Options, ZipFile } from 'yazl';
+import type { Entry } from 'yauzl';
 import { failureCode, isCallFailure } from '../../core/ports/archive-files.ts';
-import { PRIVATE_FILE } from './instance-store-calls.ts';
 import { syncFolderNow } from './store-folders.ts';
+import type { ExpectedFile } from './verify-download.ts';
+import { type WriteZipOptions, writeZip, type ZipSource } from './write-zip.ts';
 import {
+  BLOCK,
   type Content,
   contentOf,
-  type ExpectedFile,
+  type OpenZip,
   openZip,
-  readEntry,
   readFile,
   undefinedIfMissing,
   ZipFailed,
-} from './verify-download.ts';
-
-/** Bytes that are written at a time. */
-const BLOCK = 1024 * 1024;
-/** A file of more bytes is streamed. One of fewer is in memory for a moment: its header can then tell size and CRC, which readers need that do not seek. */
-const LARGEST_IN_MEMORY = 32 * 1024 * 1024;
-/**
- * Stored. Deflate makes CT, MR and RT images 1.2 to 2.2 times smaller, and compressed ones not at all, but at 25 to 45
- * MB/s a core (level 1; level 6: 9 to 40, for some per cent more), which is slower than they came.
- */
-const STORED: Partial<Options> = { compress: false, mode: 0o100_000 | PRIVATE_FILE };
-
-export { ZipFailed };
+} from './zip-files.ts';
 
 type Contents = Map<string, Content>;
 
-/** What goes into the zip under `path`. */
-interface Source {
-  readonly path: string;
-  readonly size: number;
-  readonly mtime: Date;
-  read(): AsyncIterable<Buffer>;
-}
-
-interface FileSource extends Source {
+interface FileSource extends ZipSource {
   /** Differs when the file was written or replaced. */
   readonly version: string;
 }
@@ -66,48 +42,90 @@ interface Earlier {
 /**
  * Makes `<folder>/<subject>.zip` of all files below `<folder>/<subject>/` and removes that folder. The zip gets its name
  * when it is on the disk, all of `expected` has been read back from it, and so has the rest of the folder. An earlier zip
- * is kept where it holds all that; else a new one is made of it and the folder, whose files come first. `onBytes` is told
- * of the bytes that were taken into the zip. Throws ZipFailed, and the signal's reason.
+ * is kept where it holds all that; else a new one is made of it and the folder, whose files come first. Where there is
+ * only the zip, its directory is compared with `expected`, and no more is read. Throws ZipFailed, and the signal's reason.
  */
 export async function zipSubject(
   folder: string,
   subject: string,
   expected: Iterable<ExpectedFile>,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void = () => {},
+  options: WriteZipOptions,
 ): Promise<void> {
-  if (!/^[^/\\\0]+$/.test(subject) || subject === '.' || subject === '..')
+  if (!/^(?![A-Za-z]:|\.\.?$)[^/\\\0]+$/.test(subject))
     throw new ZipFailed(`${JSON.stringify(subject)} cannot be the name of a folder and a zip.`);
+  const { signal } = options;
   const zipPath = `${folder}/${subject}.zip`;
   const part = `${zipPath}.part`;
-  let earlier: Earlier | undefined;
   try {
     await rm(part, { force: true });
     const wanted: Contents = new Map();
     for (const { path, size, sha256 } of expected) wanted.set(path, { size, sha256: sha256.toLowerCase() });
     const found = await findFiles(folder, subject);
-    earlier = await readEarlier(zipPath, signal);
-    assertAllThere(found.files, wanted, earlier);
-    if ((await countNew(found.files, wanted, earlier, signal)) > 0) {
-      const sources = [...found.files, ...entriesBeside(found.files, earlier)].sort(byPath);
-      const written = await writeZip(part, sources, signal, onBytes);
-      await assertWhole(part, written, wanted, signal);
-      await rename(part, zipPath);
+    if (found.files.length === 0) await assertListed(zipPath, wanted, signal);
+    else {
+      await zipFiles({ found, wanted, zipPath, part }, options);
+      // Also where the process died after the renaming: only now is the name sure to stay.
+      syncFolderNow(folder);
     }
-    // Also where the process died after the renaming: only now is the name sure to stay.
-    if (found.files.length > 0) syncFolderNow(folder);
     await removeFound(found, signal);
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
     signal.throwIfAborted();
     if (!isCallFailure(error)) throw error;
     throw new ZipFailed(`The zip of ${subject} cannot be made: ${failureCode(error)}.`, { cause: error });
+  }
+}
+
+/** Content was compared before the folder went. */
+async function assertListed(zipPath: string, wanted: Contents, signal: AbortSignal): Promise<void> {
+  const missing = new Map(wanted);
+  const zip = await openZip(zipPath).catch(undefinedIfMissing);
+  try {
+    for await (const { fileName, uncompressedSize } of zip?.eachEntry() ?? []) {
+      signal.throwIfAborted();
+      assertSize(fileName, uncompressedSize, wanted.get(fileName));
+      missing.delete(fileName);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ZipFailed) throw error;
+    throw new ZipFailed(`${zipPath} cannot be read: ${failureCode(error)}.`, { cause: error });
+  } finally {
+    zip?.close();
+  }
+  for (const path of missing.keys()) throw new ZipFailed(`${path} is expected and missing.`);
+}
+
+interface Zipping {
+  readonly found: Found;
+  readonly wanted: Contents;
+  readonly zipPath: string;
+  readonly part: string;
+}
+
+async function zipFiles({ found, wanted, zipPath, part }: Zipping, options: WriteZipOptions): Promise<void> {
+  const { signal } = options;
+  const room = Buffer.allocUnsafeSlow(BLOCK);
+  const earlier = await readEarlier(zipPath, room, signal);
+  try {
+    assertAllThere(found.files, wanted, earlier);
+    if ((await countNew(found.files, wanted, earlier, room, signal)) === 0) return;
+    const sources = [...found.files, ...entriesBeside(found.files, earlier)].sort(byPath);
+    // What is expected is compared with that when it is read back.
+    const digests = await writeZip(part, sources, (path) => !wanted.has(path), options);
+    const contents: Contents = new Map(wanted);
+    for (const { path, size } of sources) {
+      const sha256 = digests.get(path);
+      if (sha256 !== undefined) contents.set(path, { size, sha256 });
+    }
+    await assertWhole(part, contents, room, signal);
+    await rename(part, zipPath);
   } finally {
     earlier?.zip.close();
   }
 }
 
-function byPath(a: Source, b: Source): number {
+function byPath(a: ZipSource, b: ZipSource): number {
   return a.path < b.path ? -1 : 1;
 }
 
@@ -135,7 +153,7 @@ async function findBelow(folder: string, path: string, found: Found): Promise<vo
         size: Number(status.size),
         mtime: new Date(Number(status.mtimeMs)),
         version: versionOf(status),
-        read: () => readFile(absolute),
+        read: (room) => readFile(absolute, room),
       });
   }
 }
@@ -144,13 +162,13 @@ function versionOf({ ino, size, mtimeNs }: fs.BigIntStats): string {
   return `${ino} ${size} ${mtimeNs}`;
 }
 
-async function readEarlier(path: string, signal: AbortSignal): Promise<Earlier | undefined> {
+async function readEarlier(path: string, room: Buffer, signal: AbortSignal): Promise<Earlier | undefined> {
   const zip = await openZip(path).catch(undefinedIfMissing);
   if (zip === undefined) return undefined;
   const earlier: Earlier = { zip, entries: new Map() };
   try {
     for await (const entry of zip.eachEntry()) {
-      const content = await contentOf(readEntry(zip, entry), signal).catch((error) => {
+      const content = await contentOf(zip.read(entry, room), signal).catch((error) => {
         signal.throwIfAborted();
         return isCallFailure(error) ? Promise.reject(error) : undefined;
       });
@@ -169,13 +187,14 @@ async function countNew(
   files: readonly FileSource[],
   wanted: Contents,
   earlier: Earlier | undefined,
+  room: Buffer,
   signal: AbortSignal,
 ): Promise<number> {
   if (earlier === undefined) return files.length;
   let count = 0;
   for (const file of files) {
     const zipped = earlier.entries.get(file.path)?.content;
-    if (zipped !== undefined && isSame(zipped, await contentOf(file.read(), signal))) continue;
+    if (zipped !== undefined && isSame(zipped, await contentOf(file.read(room), signal))) continue;
     if (zipped !== undefined && !wanted.has(file.path))
       throw new ZipFailed(`${file.path} has another content in the zip that is there already.`);
     count++;
@@ -192,114 +211,44 @@ function assertAllThere(files: readonly FileSource[], wanted: Contents, earlier:
       throw new ZipFailed(`${path} has another content in the zip than expected.`);
     const size = sizes.get(path) ?? zipped?.size;
     if (size === undefined) throw new ZipFailed(`${path} is expected and missing.`);
-    if (size !== content.size) throw new ZipFailed(`${path} has ${size} bytes instead of ${content.size}.`);
+    assertSize(path, size, content);
   }
   for (const [path, { content }] of earlier?.entries ?? [])
     if (content === undefined && !sizes.has(path)) throw new ZipFailed(`${path} is damaged in the zip.`);
 }
 
-function* entriesBeside(files: readonly FileSource[], earlier: Earlier | undefined): Generator<Source> {
+function assertSize(path: string, size: number, wanted: Content | undefined): void {
+  if (wanted !== undefined && size !== wanted.size)
+    throw new ZipFailed(`${path} has ${size} bytes instead of ${wanted.size}.`);
+}
+
+function* entriesBeside(files: readonly FileSource[], earlier: Earlier | undefined): Generator<ZipSource> {
   if (earlier === undefined) return;
   const { zip, entries } = earlier;
   const paths = new Set(files.map(({ path }) => path));
   for (const [path, { entry }] of entries) {
     if (paths.has(path) || path.endsWith('/')) continue;
-    yield { path, size: entry.uncompressedSize, mtime: entry.getLastModDate(), read: () => readEntry(zip, entry) };
+    yield { path, size: entry.uncompressedSize, mtime: entry.getLastModDate(), read: (room) => zip.read(entry, room) };
   }
 }
 
-/** Writes and syncs a zip, and tells what was put into it. One file is read at a time, when the disk has taken the one before it. */
-async function writeZip(
-  path: string,
-  sources: readonly Source[],
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<Contents> {
-  const zip = new ZipFile();
-  const output = zip.outputStream;
-  if (!(output instanceof Duplex)) throw new TypeError('yazl has another output stream.');
-  zip.on('error', (error: Error) => output.destroy(error));
-  const file = fs.createWriteStream(path, { flags: 'wx', mode: PRIVATE_FILE, flush: true, highWaterMark: BLOCK });
-  const toDisk = pipeline(output, file, { signal });
-  // It is waited for below; until then a failure is nobody's.
-  toDisk.catch(() => {});
-  const written: Contents = new Map();
-  try {
-    for (const source of sources) {
-      const content = await addSource(zip, source, { toDisk, signal, onBytes });
-      if (content.size !== source.size) throw new ZipFailed(`${source.path} changed while it was zipped.`);
-      written.set(source.path, content);
-      if (output.writableNeedDrain) await Promise.race([once(output, 'drain'), toDisk]);
-    }
-    zip.end();
-  } catch (error) {
-    output.destroy();
-    // Of two failures the disk's is the first.
-    await toDisk.catch((cause) => (isCallFailure(cause) ? Promise.reject(cause) : undefined));
-    throw error;
-  }
-  await toDisk;
-  return written;
-}
-
-interface Writing {
-  readonly toDisk: Promise<void>;
-  readonly signal: AbortSignal;
-  readonly onBytes: (bytes: number) => void;
-}
-
-async function addSource(zip: ZipFile, source: Source, { toDisk, signal, onBytes }: Writing): Promise<Content> {
-  const { path, size, mtime } = source;
-  if (size <= LARGEST_IN_MEMORY) {
-    const blocks: Buffer[] = [];
-    const content = await contentOf(source.read(), signal, (block) => {
-      blocks.push(block);
-      onBytes(block.length);
-    });
-    zip.addBuffer(Buffer.concat(blocks), path, { ...STORED, mtime });
-    return content;
-  }
-  return await new Promise((resolve, reject) => {
-    const stream = Readable.from(passOn(source.read(), resolve, onBytes), { objectMode: false });
-    stream.on('error', reject);
-    toDisk.catch((error) => stream.destroy(error));
-    zip.addReadStream(stream, path, { ...STORED, mtime, size });
-  });
-}
-
-async function* passOn(
-  blocks: AsyncIterable<Buffer>,
-  onEnd: (content: Content) => void,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const block of blocks) {
-    hash.update(block);
-    size += block.length;
-    onBytes(block.length);
-    yield block;
-  }
-  onEnd({ size, sha256: hash.digest('hex') });
-}
-
-/** Reads a zip back: it holds what was put into it, all that is wanted, and nothing else. */
-async function assertWhole(path: string, written: Contents, wanted: Contents, signal: AbortSignal): Promise<void> {
+/** Reads a zip back: it holds `contents` and nothing else. */
+async function assertWhole(path: string, contents: Contents, room: Buffer, signal: AbortSignal): Promise<void> {
   const zip = await openZip(path);
-  const missing = new Set([...written.keys(), ...wanted.keys()]);
+  const missing = new Map(contents);
   try {
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
-      const content = await contentOf(readEntry(zip, entry), signal);
-      if (!missing.delete(name)) throw new ZipFailed(`The zip has an entry ${name} too many.`);
-      if (!isSame(content, written.get(name))) throw new ZipFailed(`${name} is not in the zip as it was written.`);
-      if (wanted.has(name) && !isSame(content, wanted.get(name)))
+      const right = missing.get(name);
+      if (right === undefined) throw new ZipFailed(`The zip has an entry ${name} too many.`);
+      missing.delete(name);
+      if (!isSame(await contentOf(zip.read(entry, room), signal), right))
         throw new ZipFailed(`${name} has another content than expected.`);
     }
   } finally {
     zip.close();
   }
-  for (const name of missing) throw new ZipFailed(`${name} is missing in the zip.`);
+  for (const name of missing.keys()) throw new ZipFailed(`${name} is missing in the zip.`);
 }
 
 /** A file that came or changed since it was listed stays, and so does its folder. */

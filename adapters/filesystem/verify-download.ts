@@ -1,36 +1,31 @@
-// Reads a download: is each file what its manifest says, which files are there, and the bytes of files and of entries of
-// subject zips. Paths of a manifest are not trusted, and no link is followed out of the download. How the zips are made:
-// subject-zip.ts.
+// Reads a download: is each file what its manifest says, and which files are there. Paths of a manifest are not trusted,
+// and no link is followed out of the download. The bytes of entries of zips: zip-files.ts.
 import { Buffer } from 'node:buffer';
 import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs';
-import { open, opendir, realpath } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
-import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
+import { opendir, realpath } from 'node:fs/promises';
 import { failureCode, isCallFailure } from '../../core/ports/archive-files.ts';
 import { call, read } from './instance-store-calls.ts';
+import { SubjectZips } from './subject-zips.ts';
+import {
+  BLOCK,
+  type Content,
+  contentOf,
+  openZip,
+  READ_WITHOUT_LINKS,
+  undefinedIfMissing,
+  ZipFailed,
+} from './zip-files.ts';
 
-// O_NONBLOCK: opening a named pipe that someone put there must not wait for a writer.
-const READ_WITHOUT_LINKS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
-/** Bytes that are read at a time. */
-const BLOCK = 1024 * 1024;
 const IN_PARALLEL = 8;
-/** Zips that stay open for the next entry, and the entries that are known of them. */
-const MOST_ZIPS = 32;
-const MOST_ZIP_ENTRIES = 200_000;
 /** Folders whose place is remembered. */
 const MOST_FOLDERS = 4096;
 
 /** What is to be on the disk. */
-export interface ExpectedFile {
+export interface ExpectedFile extends Content {
   /** Relative to the folder of the download, with `/`. */
   readonly path: string;
-  readonly size: number;
-  /** 64 hexadecimal digits. */
-  readonly sha256: string;
 }
-
-export type Content = Omit<ExpectedFile, 'path'>;
 
 export interface FileProblem {
   readonly path: string;
@@ -46,9 +41,6 @@ export interface VerifyOptions {
   /** Files that are checked at a time. */
   readonly parallel?: number;
 }
-
-/** Why a zip cannot be read or made. */
-export class ZipFailed extends Error {}
 
 /** What is wrong with one file. */
 class Wrong extends Error {
@@ -75,7 +67,7 @@ export async function* verifyFiles(
   const underWay: Promise<FileProblem | undefined>[] = [];
   const next = async () => {
     const problem = await underWay[0];
-    underWay.shift();
+    void underWay.shift();
     return problem;
   };
   try {
@@ -173,7 +165,9 @@ class Checks {
         throw new Wrong('missing', `There is no such file${subject === undefined ? '' : ', nor is it in the zip'}.`);
       assertSize(entry.uncompressedSize, expected.size);
       const count = (block: Buffer) => this.count(block.length);
-      const content = await contentOf(readEntry(subject.zip, entry), this.signal, count).catch((error) => {
+      const content = await this.withBlock((block) =>
+        contentOf(subject.zip.read(entry, block), this.signal, count),
+      ).catch((error) => {
         if (isCallFailure(error) || this.signal.aborted) throw error;
         throw new Wrong('other-content', `It is damaged in the zip: ${failureCode(error)}`);
       });
@@ -198,14 +192,20 @@ class Checks {
       throw new Wrong('unreadable', 'A symbolic link leads out of the download.');
   }
 
-  private async digest(file: number, size: number): Promise<string> {
-    const block = this.idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
-    try {
+  private digest(file: number, size: number): Promise<string> {
+    return this.withBlock(async (block) => {
       if (size <= BLOCK) return hash('sha256', await this.readBlock(file, block, size, 0));
       const whole = createHash('sha256');
       for (let at = 0; at < size; at += BLOCK)
         whole.update(await this.readBlock(file, block, Math.min(BLOCK, size - at), at));
       return whole.digest('hex');
+    });
+  }
+
+  private async withBlock<T>(work: (block: Buffer) => Promise<T>): Promise<T> {
+    const block = this.idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
+    try {
+      return await work(block);
     } finally {
       this.idleBlocks.push(block);
     }
@@ -244,79 +244,6 @@ function assertDigest(sha256: string, expected: Content): void {
     throw new Wrong('other-content', `Its SHA-256 is ${sha256} instead of ${expected.sha256}.`);
 }
 
-interface SubjectEntries {
-  readonly zip: ZipFile;
-  readonly entries: ReadonlyMap<string, Entry>;
-}
-
-interface KeptZip {
-  readonly opened: Promise<SubjectEntries | undefined>;
-  users: number;
-  entries: number;
-}
-
-/** The zips of subjects, opened when they are needed. Those used last stay open. */
-class SubjectZips {
-  private readonly folder: string;
-  private readonly kept = new Map<string, KeptZip>();
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  /** `work` gets undefined where there is no zip. */
-  async use(subject: string, work: (subject: SubjectEntries | undefined) => Promise<void>): Promise<void> {
-    const zip = this.kept.get(subject) ?? { opened: this.open(subject), users: 0, entries: 0 };
-    this.kept.delete(subject);
-    this.kept.set(subject, zip);
-    zip.users++;
-    try {
-      const opened = await zip.opened;
-      zip.entries = opened?.entries.size ?? 0;
-      await work(opened);
-    } finally {
-      zip.users--;
-      this.closeSome();
-    }
-  }
-
-  close(): void {
-    for (const subject of this.kept.keys()) this.drop(subject);
-  }
-
-  private async open(subject: string): Promise<SubjectEntries | undefined> {
-    const path = `${this.folder}/${subject}.zip`;
-    const zip = subject === '' ? undefined : await openZip(path).catch(undefinedIfMissing);
-    if (zip === undefined) return undefined;
-    const entries = new Map<string, Entry>();
-    try {
-      for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
-      return { zip, entries };
-    } catch (error) {
-      zip.close();
-      throw new ZipFailed(`${path} cannot be read: ${failureCode(error)}`, { cause: error });
-    }
-  }
-
-  private closeSome(): void {
-    let entries = 0;
-    for (const zip of this.kept.values()) entries += zip.entries;
-    for (const [subject, zip] of this.kept) {
-      // The one used last stays, however big.
-      if ((this.kept.size <= MOST_ZIPS && entries <= MOST_ZIP_ENTRIES) || this.kept.size === 1) return;
-      if (zip.users > 0) continue;
-      entries -= zip.entries;
-      this.drop(subject);
-    }
-  }
-
-  private drop(subject: string): void {
-    const zip = this.kept.get(subject);
-    this.kept.delete(subject);
-    zip?.opened.then((opened) => opened?.zip.close()).catch(() => {});
-  }
-}
-
 /**
  * The paths of all that is in a download and is no folder, links included, in any order: for a subject zip those of its
  * entries. A zip that cannot be read or holds other things is listed itself. A file that is in its folder and in the zip
@@ -352,58 +279,4 @@ async function* listZip(folder: string, name: string): AsyncGenerator<string> {
     isForeign = true;
   }
   if (isForeign) yield name;
-}
-
-/** Opens a zip that is a file and not a link. Throws the failure of the call, or ZipFailed. */
-export async function openZip(path: string): Promise<ZipFile> {
-  const file = await call<number>((done) => fs.open(path, READ_WITHOUT_LINKS, done));
-  try {
-    return await fromFdPromise(file, { autoClose: false, strictFileNames: true });
-  } catch (error) {
-    await call((done) => fs.close(file, done));
-    if (isCallFailure(error)) throw error;
-    throw new ZipFailed(`${path} is not a zip: ${failureCode(error)}`, { cause: error });
-  }
-}
-
-/** The bytes of an entry. Throws at its end where its CRC is another. */
-export async function* readEntry(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
-  let crc = 0;
-  for await (const block of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) {
-    crc = crc32(block, crc);
-    yield block;
-  }
-  if (crc !== entry.crc32) throw new ZipFailed(`${entry.fileName} is damaged in the zip: its CRC-32 is wrong.`);
-}
-
-/** The bytes of a file that is no link. */
-export async function* readFile(path: string): AsyncGenerator<Buffer> {
-  await using file = await open(path, READ_WITHOUT_LINKS);
-  for (;;) {
-    const block = Buffer.allocUnsafe(BLOCK);
-    const { bytesRead } = await file.read(block, 0, BLOCK);
-    if (bytesRead === 0) return;
-    yield block.subarray(0, bytesRead);
-  }
-}
-
-export async function contentOf(
-  blocks: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-  onBlock: (block: Buffer) => void = () => {},
-): Promise<Content> {
-  const whole = createHash('sha256');
-  let size = 0;
-  for await (const block of blocks) {
-    signal.throwIfAborted();
-    whole.update(block);
-    size += block.length;
-    onBlock(block);
-  }
-  return { size, sha256: whole.digest('hex') };
-}
-
-export function undefinedIfMissing(error: unknown): undefined {
-  const code = failureCode(error);
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
 }

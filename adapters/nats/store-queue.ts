@@ -1,7 +1,7 @@
 // The port StoreQueue over a work-queue stream: one subject a send, one durable consumer a PACS, which all gateways share.
 // The server gives out no more items of it than may wait for an acknowledgement: that is the limit of associations.
 import { AckPolicy, type Consumer, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
-import type { StoreItem, StorePacs, StoreQueue, TakenItem } from '../../core/ports/store-queue.ts';
+import type { StorePacs, StoreQueue, TakenItem, WorkItem } from '../../core/ports/store-queue.ts';
 import { decodeItem, encodeItem } from '../../core/wire/store-messages.ts';
 import type { Cluster } from './connection.ts';
 import { decodeOrPutAside } from './decode-or-put-aside.ts';
@@ -48,8 +48,8 @@ export class NatsStoreQueue implements StoreQueue {
     return queue;
   }
 
-  async add(item: StoreItem): Promise<void> {
-    const data = fitting(this.cluster, encodeItem(item), 'the list of its files');
+  async add(item: WorkItem): Promise<void> {
+    const data = fitting(this.cluster, encodeItem(item), 'an item of work');
     const msgID = `${item.send}.${item.item}`;
     await this.cluster.jetstream.publish(storeSubject(pacsToken(item.pacs), item.send), data, { msgID });
   }

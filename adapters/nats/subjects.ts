@@ -135,6 +135,10 @@ export function projectSubject(name: string): string {
   return `${project(name)}.settings`;
 }
 
+export function projectLockSubject(name: string): string {
+  return `${project(name)}.lock`;
+}
+
 /** The settings of all projects. */
 export const ALL_PROJECTS = 'ditag.project.*.settings';
 

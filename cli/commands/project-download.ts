@@ -1,6 +1,8 @@
 // `ditag project download`: has the PACS send what the project expects, until each instance is on disk or is known to be
 // unobtainable.
 import { ditagError } from '../../core/errors/errors.ts';
+import type { ProjectStore } from '../../core/ports/project-store.ts';
+import { expectedCount } from '../../core/projects/expected.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -11,7 +13,7 @@ import { readSeriesInput } from '../series-input.ts';
 import { type ProjectPacsOptions, portNumber } from '../workspaces/pacs.ts';
 import type { Project, ProjectDownloadOutcome, Receiving } from '../workspaces/project.ts';
 
-export interface ProjectDownloadOptions extends Pick<ProjectPacsOptions, 'myAet'> {
+export interface ProjectDownloadOptions extends Pick<ProjectPacsOptions, 'myAet' | 'myaet'> {
   readonly projectName?: string;
   readonly threads?: string;
   readonly output?: string;
@@ -47,11 +49,11 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
   const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
   const project = await workspace.project(name, { isNew: false });
   try {
-    using _ = project.lock();
+    await using _ = await project.lock();
     const { accessions, series: known } = await project.store.totals();
     if (accessions === 0) throw ditagError('not-indexed-project', { project: name });
     const { pacs: ofProject } = await project.settings();
-    const peerSettings = pacs.projectSettings(options.myAet === undefined ? {} : { myAet: options.myAet }, ofProject);
+    const peerSettings = pacs.projectSettings(ownName(options), ofProject);
     const unknown = series === undefined ? 0 : await countUnknown(project, series);
     if (unknown > 0)
       stderr.write(`${grouped(unknown)} of the listed series are not in the project: they are left out.\n`);
@@ -91,7 +93,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
 async function ended(
   project: Project,
   outcome: ProjectDownloadOutcome,
-  { quiet, zipProject, unknown }: { quiet: boolean; zipProject?: boolean; unknown: number },
+  { quiet, zipProject, input, unknown }: { quiet: boolean; zipProject?: boolean; input?: string; unknown: number },
   { stderr, signal }: CommandContext,
 ): Promise<ExitCode> {
   const { folder, expected, received, bytes, notAskedFor, open, stopped, refusedCallers } = outcome;
@@ -124,13 +126,59 @@ async function ended(
   }
   if (stopped !== undefined) stderr.write(`${stopped.message}\n`);
   await tellMissing(project, open, stderr);
-  return received === expected && unknown === 0 ? 0 : 1;
+  const isKnown = input !== undefined || (await tellUnknown(project, stderr));
+  return received === expected && unknown === 0 && isKnown ? 0 : 1;
+}
+
+/** The project has all else of its PACS. */
+function ownName({ myAet, myaet }: ProjectDownloadOptions): ProjectPacsOptions {
+  const given = myAet ?? myaet;
+  return given === undefined ? {} : { myAet: given };
 }
 
 function summary(expected: number, received: number, bytes: number): string {
   const size = `${(bytes / 1e6).toFixed(1)} MB`;
   if (received === expected) return `Complete: all ${grouped(expected)} instances are on disk (${size}).`;
   return `Not complete: ${grouped(received)} of ${grouped(expected)} instances are on disk (${size}), ${grouped(expected - received)} are missing.`;
+}
+
+/** What is not expected cannot be missed. False: there may be more than what is expected. */
+async function tellUnknown({ store, name }: Project, stderr: NodeJS.WriteStream): Promise<boolean> {
+  const { open, failed, incomplete } = (await store.totals()).outcomes;
+  const again = `ditag project index --project-name ${name}`;
+  if (open + failed > 0)
+    stderr.write(`${grouped(open + failed)} accession numbers are not looked up yet: run \`${again}\`.\n`);
+  const unsure = incomplete === 0 ? 0 : await countUnsure(store);
+  if (unsure > 0)
+    stderr.write(
+      `${grouped(unsure)} accession numbers are found incompletely, so there may be more: run \`${again} --refresh\`.\n`,
+    );
+  return open + failed + unsure === 0;
+}
+
+/** Accession numbers of which not even the number of instances is known: for the others that is expected. */
+async function countUnsure(store: ProjectStore): Promise<number> {
+  const studies = new Map<string, { readonly accession: string; series: number; instances: number; isSure: boolean }>();
+  for await (const series of store.series()) {
+    const { StudyInstanceUID, accession, attributes, announced, isListed } = series;
+    const found = studies.get(StudyInstanceUID) ?? { accession, series: 0, instances: 0, isSure: true };
+    studies.set(StudyInstanceUID, found);
+    found.series++;
+    found.instances += expectedCount(series);
+    const { NumberOfStudyRelatedSeries = 0, NumberOfStudyRelatedInstances = 0 } = attributes;
+    found.isSure =
+      (isListed || announced !== undefined) &&
+      found.series >= Number(NumberOfStudyRelatedSeries) &&
+      found.instances >= Number(NumberOfStudyRelatedInstances);
+  }
+  const sure = Map.groupBy(
+    [...studies.values()].filter(({ isSure }) => isSure),
+    ({ accession }) => accession,
+  );
+  let unsure = 0;
+  for await (const { accession, outcome, studies: all } of store.targets())
+    if (outcome === 'incomplete' && (sure.get(accession)?.length ?? 0) < all) unsure++;
+  return unsure;
 }
 
 /** By accession number and series. */

@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { AccessionAnswer, Target } from '../../core/projects/expected.ts';
+import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
+import { expandHome } from '../configuration/configuration.ts';
 import { projectName, threadCount, wholeNumber } from '../options.ts';
 import { progressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
@@ -35,10 +36,10 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
   }
   const project = await workspace.project(name, { isNew: true });
   try {
-    using _ = project.lock();
+    await using _ = await project.lock();
     const known = await project.settings();
     const settings = pacs.projectSettings(options, known.pacs);
-    const listFile = options.targetList === undefined ? known.targetList : path.resolve(options.targetList);
+    const listFile = options.targetList === undefined ? known.targetList : path.resolve(expandHome(options.targetList));
     if (listFile === undefined) throw ditagError('no-target-list', {});
     const list = readTargetList(readText(listFile));
     const from = startLine(list, { line, accession: options.startAtAccession });
@@ -52,7 +53,13 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
     const isAll = from === 1;
     const open = await project.store.targetsToAsk(options.refresh === true);
     const targets = isAll ? open : open.filter(({ accession }) => isNamed.has(accession));
-    return await find(project, targets, { peer: pacs.peer(settings), threads, quiet: options.quiet === true }, context);
+    const settled = await find(
+      project,
+      targets,
+      { peer: pacs.peer(settings), threads, quiet: options.quiet === true },
+      context,
+    );
+    return settled === 0 && list.refused.length > 0 ? 1 : settled;
   } finally {
     await project.close();
   }
@@ -66,9 +73,9 @@ async function find(
 ): Promise<ExitCode> {
   const { stderr, signal } = context;
   const progress = progressReporter(stderr, quiet);
-  const counts = new Map<AccessionAnswer['outcome'], number>();
+  const counts = new Map<AccessionOutcome, number>();
   let done = 0;
-  const count = (outcome: AccessionAnswer['outcome']) => counts.get(outcome) ?? 0;
+  const count = (outcome: AccessionOutcome) => counts.get(outcome) ?? 0;
   let failure: unknown;
   try {
     await project.find({
@@ -102,7 +109,7 @@ async function find(
     stderr.write('Interrupted. Run the same command again: it asks only for what is open.\n');
     return 130;
   }
-  return outcomes.failed + outcomes.incomplete + outcomes.refused + outcomes.open === 0 ? 0 : 1;
+  return outcomes.failed + outcomes.incomplete + outcomes.open === 0 ? 0 : 1;
 }
 
 const OTHERS = [

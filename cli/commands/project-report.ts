@@ -60,7 +60,8 @@ async function reportOf(project: Project): Promise<ProjectReport> {
   const { store, name } = project;
   const { costPerStudy } = await project.settings();
   const totals = await store.totals();
-  const [latest] = await store.downloads();
+  // The one that has most of it; of several the newest.
+  const [latest] = [...(await store.downloads())].sort((a, b) => b.received - a.received);
   const download = latest === undefined ? undefined : await store.download(latest.folder);
   const sums = await sumsOf(project, download);
   const targets: ReportedTarget[] = [];

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
+import { expandHome } from '../configuration/configuration.ts';
 import { projectName } from '../options.ts';
 import { streamOutput } from '../output.ts';
 import { progressReporter } from '../reporters/progress.ts';
@@ -16,7 +17,8 @@ export interface ProjectVerifyOptions {
 
 export async function projectVerify(options: ProjectVerifyOptions, context: CommandContext): Promise<ExitCode> {
   const { workspace, stdout, stderr } = context;
-  const folder = options.folder ?? (await latestFolder(options, context));
+  const folder =
+    options.folder === undefined ? await latestFolder(options, context) : path.resolve(expandHome(options.folder));
   const quiet = options.quiet === true;
   const progress = progressReporter(stderr, quiet);
   const output = streamOutput(stdout);
@@ -52,7 +54,7 @@ async function latestFolder(options: ProjectVerifyOptions, { workspace }: Comman
   const name = projectName(options.projectName);
   const project = await workspace.project(name, { isNew: false });
   try {
-    const within = options.output === undefined ? undefined : path.resolve(options.output);
+    const within = options.output === undefined ? undefined : path.resolve(expandHome(options.output));
     const downloads = await project.store.downloads();
     const found = downloads.find(({ folder }) => within === undefined || path.dirname(folder) === within);
     if (found !== undefined) return found.folder;

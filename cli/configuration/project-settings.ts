@@ -8,7 +8,6 @@ export interface ProjectSettings {
   readonly pacs: { readonly destination?: string; readonly port?: string; readonly aetitle?: string };
   /** Absolute. */
   readonly targetList: string | undefined;
-  readonly databasePath: string;
   /** As written. */
   readonly costPerStudy: string | undefined;
 }
@@ -20,6 +19,11 @@ export interface ProjectChanges {
   readonly cost_per_study?: string;
 }
 
+/** Names that can be those of files anywhere. */
+export function isProjectName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name);
+}
+
 /** The files of a project. */
 export class ProjectFile {
   readonly name: string;
@@ -28,7 +32,7 @@ export class ProjectFile {
 
   /** Throws `bad-project-name`. */
   constructor({ projectsFolder }: Configuration, name: string) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw ditagError('bad-project-name', { project: name });
+    if (!isProjectName(name)) throw ditagError('bad-project-name', { project: name });
     this.name = name;
     this.folder = path.join(projectsFolder, name);
     this.file = path.join(this.folder, `${name}.yml`);
@@ -42,7 +46,7 @@ export class ProjectFile {
   assertExists(): void {
     if (this.exists) return;
     const projects = path.dirname(this.folder);
-    const others = listFolders(projects);
+    const others = listFolders(projects).filter((name) => fs.existsSync(path.join(projects, name, `${name}.yml`)));
     const known = others.length === 0 ? ': there is none yet' : `; there are: ${others.join(', ')}`;
     throw ditagError('unknown-project', { project: this.name, folder: projects, known });
   }
@@ -52,8 +56,8 @@ export class ProjectFile {
     return path.join(this.folder, `${this.name}${ending}`);
   }
 
-  /** Throws `bad-config`. */
-  async read(): Promise<ProjectSettings> {
+  /** With where its index is. Throws `bad-config`. */
+  async read(): Promise<ProjectSettings & { readonly databasePath: string }> {
     const { parse } = await import('yaml');
     let found: unknown;
     try {

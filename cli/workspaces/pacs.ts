@@ -11,6 +11,8 @@ export interface PacsOptions {
   readonly port?: string;
   readonly pacsAetitle?: string;
   readonly myaet?: string;
+  /** The same by its other name. */
+  readonly myAet?: string;
 }
 
 /** The same of the commands of projects: `--pacs`, `--port`, `--aetitle`, `--my-aet`. */
@@ -19,6 +21,8 @@ export interface ProjectPacsOptions {
   readonly port?: string;
   readonly aetitle?: string;
   readonly myAet?: string;
+  /** The same by its other name. */
+  readonly myaet?: string;
 }
 
 const OWN_AE_TITLE = 'DITAG';
@@ -31,18 +35,18 @@ export class Pacs {
   }
 
   /** Which PACS. Throws `no-pacs`, `bad-option`. */
-  settings({ destination, port, pacsAetitle, myaet }: PacsOptions): PacsSettings {
+  settings({ destination, port, pacsAetitle, myaet, myAet }: PacsOptions): PacsSettings {
     const options = { destination: '--destination', port: '--port', aetitle: '--pacs-aetitle', myaet: '--myaet' };
-    return this.known({ destination, port, aetitle: pacsAetitle, myaet }, {}, options);
+    return this.known({ destination, port, aetitle: pacsAetitle, myaet: myaet ?? myAet }, {}, options);
   }
 
   /** The PACS of a project. @param ofProject what the project says. Throws `no-pacs`, `bad-option`. */
   projectSettings(
-    { pacs, port, aetitle, myAet }: ProjectPacsOptions,
+    { pacs, port, aetitle, myAet, myaet }: ProjectPacsOptions,
     ofProject: Partial<Omit<PacsSettings, 'myaet'>>,
   ): PacsSettings {
     const options = { destination: '--pacs', port: '--port', aetitle: '--aetitle', myaet: '--my-aet' };
-    return this.known({ destination: pacs, port, aetitle, myaet: myAet }, ofProject, options);
+    return this.known({ destination: pacs, port, aetitle, myaet: myAet ?? myaet }, ofProject, options);
   }
 
   /** Option, environment, project, configuration: the first that says something. */

@@ -1,7 +1,7 @@
 // What the commands of a project work on, whichever mode they run in.
 import type { Peer } from '../../adapters/dimse/connection.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
-import type { AccessionAnswer, Target } from '../../core/projects/expected.ts';
+import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
 import type { TimeWindow } from '../../core/projects/time-window.ts';
 import type { DownloadOutcome, DownloadProgress } from '../../core/stages/download-project.ts';
 import type { ProjectChanges, ProjectSettings } from '../configuration/project-settings.ts';
@@ -11,7 +11,7 @@ export interface FindOptions {
   readonly peer: Peer;
   /** Associations at a time. */
   readonly threads: number;
-  readonly onAnswer: (answer: AccessionAnswer) => void;
+  readonly onAnswer: (answer: { readonly accession: string; readonly outcome: AccessionOutcome }) => void;
   readonly signal: AbortSignal;
 }
 
@@ -60,13 +60,11 @@ export interface ZipOptions {
 
 export interface Project {
   readonly name: string;
-  /** Where its files are. */
-  readonly folder: string;
   readonly store: ProjectStore;
   settings(): Promise<ProjectSettings>;
   change(changes: ProjectChanges): Promise<void>;
   /** Keeps others from changing the project until it is disposed of. Throws `already-running`. */
-  lock(): Disposable;
+  lock(): Promise<AsyncDisposable>;
   /** Asks the PACS. Throws what `findAccessions` throws. */
   find(options: FindOptions): Promise<void>;
   /** Makes the project's index of what is known. */

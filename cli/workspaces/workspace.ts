@@ -116,7 +116,7 @@ export interface Workspace {
   send(options: SendOptions): Promise<void>;
   /** Runs a DIMSE gateway as configured. Throws `gateway-of-cluster`, `bad-config`, `cannot-listen`, `cannot-write`. */
   gateway(options: GatewayOptions): Promise<void>;
-  /** A project; with `isNew` it is made where there is none. Throws `bad-project-name`, `unknown-project`, `bad-config`, `project-of-cluster`. */
+  /** A project; with `isNew` it is made where there is none. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
   project(name: string, options: { readonly isNew: boolean }): Promise<Project>;
   /** Compares a download with its manifest. Throws `bad-manifest`, `cannot-read`. */
   verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome>;

@@ -73,11 +73,6 @@ export const ERRORS = {
     exitCode: 1,
     retry: 'later',
   },
-  'project-of-cluster': {
-    message: 'Projects are kept on this machine: add --local.',
-    exitCode: 2,
-    retry: 'never',
-  },
   'no-target-list': {
     message: 'Nothing says which accession numbers are wanted: give --target-list FILE, with one in each line.',
     exitCode: 2,
@@ -142,7 +137,7 @@ export const ERRORS = {
     retry: 'later',
   },
   'already-running': {
-    message: 'Another `ditag index` is at work on {database}: wait for it to end, then run this again.',
+    message: 'Another `ditag` is at work on {database}: wait for it to end, then run this again.',
     exitCode: 2,
     retry: 'later',
   },

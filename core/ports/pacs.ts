@@ -28,6 +28,8 @@ export interface Retrieved {
 
 export interface PacsRetrievals {
   readonly isOpen: boolean;
+  /** What is retrieved comes over other associations (C-MOVE): its classes make no difference to this one. */
+  readonly sendsElsewhere: boolean;
   /** Has what `identifier` names sent. @param onPending is called for every answer before the last. Throws what `retrievals` throws. */
   retrieve(identifier: Identifier, onPending: () => void): Promise<Retrieved>;
   close(): Promise<void>;

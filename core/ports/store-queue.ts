@@ -1,5 +1,6 @@
-// The work of sends in a cluster: instances for a PACS wait until one of the gateways takes them. However many gateways
-// there are, no more items of one PACS are under way at a time than it is given associations.
+// The work of gateways in a cluster: instances for a PACS, and accession numbers that it is asked for, wait until one of the
+// gateways takes them. However many gateways there are, no more items of one PACS are under way at a time than it is
+// given associations.
 import type { SeriesFile } from './instance-index.ts';
 
 /** A PACS as every gateway reaches it. Certificates are the gateway's own. */
@@ -21,9 +22,21 @@ export interface StoreItem {
   readonly files: readonly SeriesFile[];
 }
 
+/** Accession numbers of a project that the PACS is asked for over one association. */
+export interface FindItem {
+  /** The id of what was asked for together, and its number among those. */
+  readonly send: string;
+  readonly item: number;
+  readonly pacs: StorePacs;
+  readonly project: string;
+  readonly accessions: readonly string[];
+}
+
+export type WorkItem = StoreItem | FindItem;
+
 /** An item that a gateway has taken. It comes to another one when it is neither done nor worked on for a few seconds. */
-export interface TakenItem {
-  readonly item: StoreItem;
+export interface TakenItem<Item extends WorkItem = WorkItem> {
+  readonly item: Item;
   /** How often it was taken, this time included. */
   readonly attempt: number;
   /** All its results are stored: it is not given out again. Resolves when the queue knows. */
@@ -37,7 +50,7 @@ export interface StoreQueue {
   /** Opens the queue of a PACS, with so many associations for all gateways together; returns its name. */
   open(pacs: StorePacs, associations: number): Promise<string>;
   /** Resolves when the item is stored; the same item again is stored once. */
-  add(item: StoreItem): Promise<void>;
+  add(item: WorkItem): Promise<void>;
   /** Queues in which items wait or are under way. */
   busy(): Promise<readonly string[]>;
   /** Takes an item of a queue; undefined where none came for some seconds, or `signal` has aborted. */

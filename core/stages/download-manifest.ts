@@ -7,7 +7,7 @@ import type { ManifestEntry } from '../projects/received.ts';
 const NOT_YET = 'not downloaded yet';
 const NO_UID = 'the PACS says only how many instances there are';
 
-/** The lines, series by series. @param isWanted which of the project's series the manifest is of */
+/** The lines, series by series. @param isWanted of which of the project's series what is missing is told */
 export async function* manifestLines(
   store: Pick<ProjectStore, 'series' | 'instancesOf'>,
   download: DownloadStore,
@@ -16,9 +16,14 @@ export async function* manifestLines(
   yield manifestHeader();
   for await (const series of store.series()) {
     const { accession: AccessionNumber, StudyInstanceUID, SeriesInstanceUID, isListed } = series;
-    if (!isWanted(SeriesInstanceUID)) continue;
     const identity = { AccessionNumber, StudyInstanceUID, SeriesInstanceUID };
     const received = new Map((await download.receivedOf(SeriesInstanceUID)).map((one) => [one.SOPInstanceUID, one]));
+    if (!isWanted(SeriesInstanceUID)) {
+      // Of an earlier run, perhaps.
+      for (const found of received.values())
+        yield manifestLine({ ...identity, ...found, outcome: 'received', reason: '' });
+      continue;
+    }
     const reason = (await download.reasonOf(SeriesInstanceUID)) || NOT_YET;
     const listed = await store.instancesOf(SeriesInstanceUID);
     const uids = isListed ? listed.map(({ SOPInstanceUID }) => SOPInstanceUID) : [...received.keys()];

@@ -10,6 +10,8 @@ import { type ExpectedInstance, type ExpectedSeries, expectedCount } from '../pr
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
 const MOST_REMEMBERED = 64;
 const EXTENSION = '.dcm';
+/** What came with a SOPInstanceUID and other bytes than what has its name: with some digits of its SHA-256. */
+const OTHER_BYTES = /^([0-9.]+)\.([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})$/;
 
 export interface PlannedSeries {
   readonly StudyInstanceUID: string;
@@ -47,6 +49,8 @@ export class DownloadPlan {
   private readonly begun = new Map<string, string>();
   private readonly all = new Map<string, PlannedSeries>();
   private readonly active = new Map<string, ActiveSeries>();
+  /** Paths of what was put aside in a folder of the project. */
+  private readonly aside = new Set<string>();
   private readonly remembered = new Map<string, Promise<ReadonlySet<string>>>();
   /** What could not be noted of what came. */
   failure: unknown;
@@ -86,6 +90,8 @@ export class DownloadPlan {
     signal: AbortSignal,
   ): Promise<PlannedSeries[]> {
     const open: PlannedSeries[] = [];
+    for await (const { path } of this.ports.download.notAskedFor())
+      if (!path.startsWith(`${NOT_ASKED_FOR}/`)) this.aside.add(path);
     for await (const series of this.ports.store.series()) {
       signal.throwIfAborted();
       if (!isWanted(series.SeriesInstanceUID)) continue;
@@ -139,8 +145,15 @@ export class DownloadPlan {
     for (const name of onDisk.keys()) {
       const path = joinPath(folder, name);
       const SOPInstanceUID = name.endsWith(EXTENSION) ? name.slice(0, -EXTENSION.length) : '';
+      if (known.has(path) || this.aside.has(path)) continue;
+      const other = OTHER_BYTES.exec(SOPInstanceUID);
+      // A process died before it had noted what came a second time.
+      if (other !== null && onDisk.has(`${other[1]}${EXTENSION}`)) {
+        await this.putAside(SeriesInstanceUID, other[1]!, path);
+        continue;
+      }
       // Without a list, a name is a UID or it is something else.
-      if (known.has(path) || !/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
+      if (!/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
       // Files get their names when they are whole.
       const { size, sha256 } = await files.digest(path);
       await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
@@ -149,6 +162,13 @@ export class DownloadPlan {
     }
     planned.received = Math.min(planned.received, planned.expected);
     return planned;
+  }
+
+  private async putAside(SeriesInstanceUID: string, SOPInstanceUID: string, path: string): Promise<void> {
+    const { download, files } = this.ports;
+    const { size, sha256 } = await files.digest(path);
+    await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
+    this.aside.add(path);
   }
 
   /** Begins to retrieve a series: from now on `missing` and `left` follow what comes. */

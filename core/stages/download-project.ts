@@ -1,9 +1,9 @@
 // Has a PACS send what a download does not have yet: series by series, over several associations at a time, and what does
 // not come in a series instance by instance. The status of a C-MOVE or C-GET proves nothing: a series is done when each
 // of its instances is on disk, and unobtainable when it was asked for several times and nothing came for a while.
-import { type Identifier, identifierOf } from '../dimse/identifier.ts';
-import { isTemporary, statusText } from '../dimse/reasons.ts';
-import { DitagError, ditagError } from '../errors/errors.ts';
+import type { Identifier } from '../dimse/identifier.ts';
+import { isTemporary, isWarning } from '../dimse/reasons.ts';
+import { DitagError, ditagError, type ErrorCode } from '../errors/errors.ts';
 import type { DownloadFiles } from '../ports/download-files.ts';
 import type { Pacs, PacsRetrievals } from '../ports/pacs.ts';
 import type { DownloadStore } from '../ports/project-store.ts';
@@ -12,11 +12,13 @@ import { type TimeWindow, untilOpen } from '../projects/time-window.ts';
 import type { Arrivals } from './download-arrivals.ts';
 import type { ActiveSeries, DownloadPlan, PlannedSeries } from './download-plan.ts';
 import { pauseUnlessAborted } from './pause.ts';
+import { RetrievalConnection } from './retrieval-connection.ts';
+import { reasonOf, retrievalRequests } from './retrieval-requests.ts';
 
 const SUCCESS = 0x0000;
 const DESTINATION_UNKNOWN = 0xa801;
-/** Instances that are named in one request. */
-const MOST_NAMED = 100;
+/** Asking again changes nothing of these. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set(['not-offered', 'tls-failed']);
 /** The PACS may say that it is done before the last instance has come: so long is looked whether more comes (milliseconds). */
 const SETTLE = 1_500;
 const LOOK_EVERY = 50;
@@ -66,12 +68,13 @@ export interface DownloadOutcome {
 /** A series that is not whole. */
 interface Item {
   readonly series: PlannedSeries;
+  /** How often it was asked for since something of it came. */
   rounds: number;
   /** When one of its instances came last, or else when it was asked for first (performance.now()). */
   heardAt: number | undefined;
   notBefore: number;
   reason: string;
-  /** Whether the PACS refused to send instances by name. */
+  /** Whether to ask for what is missing by name: not where the PACS has refused to send like that. */
   isByName: boolean;
 }
 
@@ -91,9 +94,10 @@ class Download {
   private readonly pace: Pace;
   private readonly ending = new AbortController();
   private readonly unobtainable: Item[] = [];
+  private readonly active = new Set<ActiveSeries>();
   private underWay = 0;
   private stopped: DitagError | undefined;
-  /** When the PACS answered last. */
+  /** When the PACS was heard last, apart from instances. */
   private answeredAt = performance.now();
 
   constructor(series: readonly PlannedSeries[], ports: DownloadPorts, options: DownloadOptions) {
@@ -125,7 +129,10 @@ class Download {
       await watch;
     }
     for (const item of this.queue) if (this.stopped !== undefined) item.reason = this.stopped.message;
-    const open = [...this.unobtainable, ...this.queue].map((item) => [item.series, item.reason] as const);
+    const open = [...this.unobtainable, ...this.queue]
+      // Something may have come after it was given up.
+      .filter(({ series }) => series.received < series.expected)
+      .map((item) => [item.series, item.reason] as const);
     if (!signal.aborted)
       for (const [{ SeriesInstanceUID }, reason] of open)
         await this.ports.download.setReason(SeriesInstanceUID, reason);
@@ -134,14 +141,16 @@ class Download {
 
   /** One association after the other, and over it one series after the other. */
   private async work(number: number): Promise<void> {
-    const connection = new Connection(this.ports.pacs);
     const { signal } = this.ending;
+    const connection = new RetrievalConnection(this.ports.pacs, signal);
     const abort = () => connection.abort();
     signal.addEventListener('abort', abort, { once: true });
     try {
       while (!signal.aborted && (this.queue.length > 0 || this.underWay > 0)) {
         const item = await this.take(number);
         if (item === undefined) {
+          // Others may need the association that this one may not use.
+          if (number >= this.pace.limit(performance.now())) await connection.close();
           await pauseUnlessAborted(LOOK_EVERY, signal).catch(() => {});
           continue;
         }
@@ -175,13 +184,13 @@ class Download {
   }
 
   /** Asks for a series once, and decides what is to become of it. */
-  private async round(item: Item, connection: Connection): Promise<void> {
+  private async round(item: Item, connection: RetrievalConnection): Promise<void> {
     const { plan, download } = this.ports;
     const began = performance.now();
     const active = await plan.begin(item.series);
     const before = active.left;
-    item.rounds++;
-    item.heardAt ??= began;
+    const { rounds: roundsBefore } = item;
+    this.active.add(active);
     try {
       if (before > 0) await this.ask(item, active, connection);
       if (active.left > 0) await this.settle(active);
@@ -189,6 +198,7 @@ class Download {
       if (!(error instanceof DitagError)) throw error;
       item.reason = error.message;
     } finally {
+      this.active.delete(active);
       plan.end(active);
     }
     const came = before - active.left;
@@ -199,39 +209,47 @@ class Download {
       await download.setReason(item.series.SeriesInstanceUID, '');
       return;
     }
-    if (came > 0) item.rounds = 1;
+    const isAsked = item.rounds > roundsBefore;
+    if (came > 0) item.rounds = Math.min(item.rounds, 1);
     const { rounds, patience } = this.options;
-    const waited = now - item.heardAt;
-    if (item.rounds >= rounds && waited >= patience && !this.ending.signal.aborted) {
+    const heardAt = (item.heardAt ??= began);
+    if (isAsked && item.rounds >= rounds && now - heardAt >= patience && !this.ending.signal.aborted) {
       this.unobtainable.push(item);
       return;
     }
-    const pause = FIRST_PAUSE * 2 ** Math.min(item.rounds - 1, 6);
-    item.notBefore = item.rounds < rounds ? now + Math.min(pause, patience) : item.heardAt + patience;
+    const pause = FIRST_PAUSE * 2 ** Math.min(Math.max(item.rounds - 1, 0), 6);
+    item.notBefore = isAsked && item.rounds >= rounds ? heardAt + patience : now + Math.min(pause, patience);
     this.queue.push(item);
   }
 
-  /** Throws why the PACS could not be asked. */
-  private async ask(item: Item, active: ActiveSeries, connection: Connection): Promise<void> {
+  /** Asks for a series; the round counts once there is an association. Throws why the PACS could not be asked. */
+  private async ask(item: Item, active: ActiveSeries, connection: RetrievalConnection): Promise<void> {
     const missing = [...active.missing.values()];
     let retrievals: PacsRetrievals;
     try {
       retrievals = await connection.open([...new Set(missing.map(({ SOPClassUID }) => SOPClassUID))]);
     } catch (error) {
+      if (this.ending.signal.aborted) return;
       this.lost(error);
       throw error;
     }
-    for (const identifier of requests(item, active)) {
+    if (this.ending.signal.aborted) return;
+    item.rounds++;
+    item.heardAt ??= performance.now();
+    for (const { identifier, isByName } of retrievalRequests(active, {
+      isFirst: item.rounds === 1,
+      isByName: item.isByName,
+    })) {
       const answer = await this.retrieve(retrievals, identifier, active);
       const { status } = answer;
       if (status === DESTINATION_UNKNOWN) this.stop(ditagError('destination-unknown', {}));
       if (isTemporary(status)) this.pace.refused(performance.now());
-      if (status !== SUCCESS) item.isByName = !item.isByName;
-      item.reason =
-        status === SUCCESS
-          ? `the PACS said Success (${told(answer.completed)}) and did not send it`
-          : `the PACS answered ${statusText(status)}`;
-      if (active.left === 0 || status !== SUCCESS || this.ending.signal.aborted) return;
+      item.reason = reasonOf(answer);
+      if (active.left === 0 || this.ending.signal.aborted) return;
+      if (status === SUCCESS || isWarning(status)) continue;
+      // What it refuses like this it may send otherwise.
+      if (!isTemporary(status)) item.isByName = !isByName;
+      return;
     }
   }
 
@@ -248,7 +266,10 @@ class Download {
       retrievals.abort();
     }, LOOK_EVERY * 4);
     try {
-      const answer = await retrievals.retrieve(identifier, () => this.tell());
+      const answer = await retrievals.retrieve(identifier, () => {
+        this.answeredAt = performance.now();
+        this.tell();
+      });
       this.answeredAt = performance.now();
       return answer;
     } catch (error) {
@@ -276,7 +297,9 @@ class Download {
     if (!(error instanceof DitagError) || this.ending.signal.aborted) return;
     const now = performance.now();
     this.pace.refused(now);
-    if (now - this.answeredAt >= this.options.patience) this.stop(error);
+    const arrivals = Array.from(this.active, ({ lastArrival = 0 }) => lastArrival);
+    const isSilent = now - Math.max(this.answeredAt, ...arrivals) >= this.options.patience;
+    if (isSilent || HOPELESS.has(error.code)) this.stop(error);
   }
 
   private stop(error: DitagError): void {
@@ -303,59 +326,6 @@ class Download {
     const allowed = this.pace.limit(performance.now());
     onProgress({ ...plan.counts, underWay: this.underWay, allowed, opensIn });
   }
-}
-
-/** The association of a worker, kept open from one series to the next. */
-class Connection {
-  private readonly pacs: Pacs;
-  private retrievals: PacsRetrievals | undefined;
-  private classes: ReadonlySet<string> = new Set();
-
-  constructor(pacs: Pacs) {
-    this.pacs = pacs;
-  }
-
-  /** @param classes of what is to come */
-  async open(classes: readonly string[]): Promise<PacsRetrievals> {
-    const named = classes.filter((uid) => uid !== '');
-    const isFit = named.length === classes.length && named.every((uid) => this.classes.has(uid));
-    if (this.retrievals?.isOpen === true && isFit) return this.retrievals;
-    await this.close();
-    // Where the PACS does not say what they are, anything may come.
-    this.retrievals = await this.pacs.retrievals(named.length === classes.length ? named : []);
-    this.classes = new Set(named);
-    return this.retrievals;
-  }
-
-  abort(): void {
-    this.retrievals?.abort();
-  }
-
-  async close(): Promise<void> {
-    const { retrievals } = this;
-    this.retrievals = undefined;
-    if (retrievals?.isOpen === true) await retrievals.close().catch(() => {});
-  }
-}
-
-/** First the series as a whole; then, or where little of it is missing, the instances by name. */
-function* requests({ series, rounds, isByName }: Item, active: ActiveSeries): Iterable<Identifier> {
-  const { StudyInstanceUID, SeriesInstanceUID, isListed, expected } = series;
-  const isMostlyMissing = active.left > expected / 2;
-  if (!isListed || !isByName || (rounds === 1 && isMostlyMissing)) {
-    yield identifierOf({ QueryRetrieveLevel: 'SERIES', StudyInstanceUID, SeriesInstanceUID });
-    return;
-  }
-  const uids = [...active.missing.keys()];
-  for (let at = 0; at < uids.length; at += MOST_NAMED) {
-    const SOPInstanceUID = uids.slice(at, at + MOST_NAMED).filter((uid) => active.missing.has(uid));
-    if (SOPInstanceUID.length === 0) continue;
-    yield identifierOf({ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID });
-  }
-}
-
-function told(completed: number | undefined): string {
-  return completed === undefined ? 'without counts' : `${completed} instances by its count`;
 }
 
 function megabytes(bytes: number): string {

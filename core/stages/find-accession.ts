@@ -2,7 +2,7 @@
 // level (PS3.4 C.4.1, Study Root). Nothing is believed that does not add up: an answer that is shorter than the level
 // above announces, or as long as a limit would be, is asked for again in parts.
 import { type Identifier, type IdentifierText, identifierOf, values } from '../dimse/identifier.ts';
-import { statusText } from '../dimse/reasons.ts';
+import { isTemporary, statusText } from '../dimse/reasons.ts';
 import type { AccessionAnswer, Attributes, ExpectedInstance, FoundSeries, FoundStudy } from '../projects/expected.ts';
 
 /** What the studies and series of a project are known by; each is asked for as a return key. */
@@ -43,8 +43,15 @@ export interface Answered {
 /** Asks the PACS. Throws where it cannot be asked at all. */
 export type Ask = (keys: Identifier) => Promise<Answered>;
 
-/** The PACS ended a query with this status. */
-class QueryRefused extends Error {}
+/** The PACS ended a query with a status that is not Success. */
+class QueryRefused extends Error {
+  readonly mayPass: boolean;
+
+  constructor(status: number) {
+    super(`the PACS answered ${statusText(status)}`);
+    this.mayPass = isTemporary(status);
+  }
+}
 
 /** Throws what `ask` throws; what the PACS refuses is an outcome. */
 export async function findAccession(accession: string, ask: Ask): Promise<AccessionAnswer> {
@@ -70,14 +77,21 @@ class Finding {
   async run(): Promise<AccessionAnswer> {
     const { accession } = this;
     const keys = { QueryRetrieveLevel: 'STUDY', AccessionNumber: accession, ...empty(STUDY_KEYS) };
-    const all = await this.answers(keys);
+    const { answers: all, isCut } = await this.answers(keys);
     // One that does not understand the key answers with whatever it has.
     const own = all.filter((answer) => isSame(one(answer, 'AccessionNumber'), accession));
     const byUid = distinct(own, 'StudyInstanceUID');
+    if (byUid.size === 0 && isCut) {
+      const reason = `the PACS broke off after ${all.length} studies of other accession numbers`;
+      return { accession, outcome: 'failed', reason, studies: [] };
+    }
     if (byUid.size === 0) {
       const reason = all.length === 0 ? '' : `the PACS answered with ${all.length} studies of other accession numbers`;
       return { accession, outcome: 'not-found', reason, studies: [] };
     }
+    if (isCut) this.shortfalls.push(`the PACS broke off after ${all.length} studies`);
+    else if (mayBeLimit(all.length))
+      this.shortfalls.push(`the PACS gives ${all.length} studies, as many as a limit of answers would leave`);
     const studies: FoundStudy[] = [];
     for (const [StudyInstanceUID, answer] of byUid) studies.push(await this.study(StudyInstanceUID, answer));
     const reason = this.shortfalls.join('; ');
@@ -111,7 +125,7 @@ class Finding {
       found = await this.whole(keys, 'SOPInstanceUID', 'InstanceNumber', announced, inSeries);
     } catch (error) {
       // Not every PACS knows this level.
-      if (!(error instanceof QueryRefused)) throw error;
+      if (!(error instanceof QueryRefused) || error.mayPass) throw error;
       found = new Map();
     }
     const instances: ExpectedInstance[] = [...found].map(([SOPInstanceUID, each]) => ({
@@ -121,6 +135,8 @@ class Finding {
     const isListed = instances.length > 0 && instances.length >= (announced ?? 0);
     if (!isListed && instances.length > 0)
       this.shortfalls.push(`of ${announced} instances of a series the PACS lists ${instances.length}`);
+    if (!isListed && announced === undefined)
+      this.shortfalls.push('the PACS neither lists nor counts the instances of a series');
     const attributes = attributesOf(answer, SERIES_KEYS);
     const listed = instances.length;
     return { StudyInstanceUID, SeriesInstanceUID, attributes, announced, listed, isListed, instances };
@@ -134,14 +150,17 @@ class Finding {
     announced: number | undefined,
     belongs: (answer: Identifier) => boolean,
   ): Promise<Map<string, Identifier>> {
-    const found = distinct((await this.answers(keys)).filter(belongs), uid);
-    const isShort = announced === undefined ? mayBeLimit(found.size) : found.size < announced;
+    const { answers: all, isCut } = await this.answers(keys);
+    const found = distinct(all.filter(belongs), uid);
+    const isShort = isCut || (announced === undefined ? mayBeLimit(all.length) : found.size < announced);
     if (!isShort || found.size === 0) return found;
+    let isSplit = true;
     let highest = 0;
     for (const answer of found.values()) highest = Math.max(highest, count(answer, number) ?? 0);
     for (let n = 0; n <= Math.min(highest + NUMBERS_BEYOND, MOST_NUMBERS); n++) {
-      const some = await this.answers({ ...keys, [number]: String(n) });
+      const { answers: some, isCut: isSomeCut } = await this.answers({ ...keys, [number]: String(n) });
       // One that does not match by number would give the same again and again.
+      isSplit &&= !isSomeCut && some.every((answer) => count(answer, number) === n);
       if (some.some((answer) => count(answer, number) !== n)) break;
       for (const [key, answer] of distinct(some.filter(belongs), uid)) {
         if (!found.has(key)) highest = Math.max(highest, n);
@@ -149,13 +168,17 @@ class Finding {
       }
       if (announced !== undefined && found.size >= announced) break;
     }
+    if (isCut && !isSplit && announced === undefined)
+      this.shortfalls.push('the PACS cuts its answers off, and gives no other part of them');
     return found;
   }
 
-  private async answers(keys: IdentifierText): Promise<readonly Identifier[]> {
+  /** Throws QueryRefused where there are none because of it. */
+  private async answers(keys: IdentifierText): Promise<{ answers: readonly Identifier[]; isCut: boolean }> {
     const { answers, status } = await this.ask(identifierOf(keys));
-    if (status !== 0) throw new QueryRefused(`the PACS answered ${statusText(status)}`);
-    return answers;
+    if (status !== 0 && answers.length === 0) throw new QueryRefused(status);
+    // Some end with another status what goes beyond their limit: Orthanc with FE00.
+    return { answers, isCut: status !== 0 };
   }
 }
 

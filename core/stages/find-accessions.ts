@@ -6,9 +6,13 @@ import type { ProjectStore } from '../ports/project-store.ts';
 import type { AccessionAnswer, Target } from '../projects/expected.ts';
 import { findAccession } from './find-accession.ts';
 import { PacsAsker } from './pacs-asker.ts';
+import { pauseUnlessAborted } from './pause.ts';
 
 /** So many one after the other that could not be asked for: the PACS is gone. */
 const MOST_FAILURES = 8;
+/** How often the only association is asked for, and the pause before it is again, which doubles (milliseconds). */
+const MOST_REJECTIONS = 4;
+const FIRST_PAUSE = 500;
 
 export interface FindAccessionsPorts {
   readonly pacs: Pacs;
@@ -28,7 +32,9 @@ export async function findAccessions(
   { pacs, store }: FindAccessionsPorts,
   { threads, onAnswer, signal }: FindAccessionsOptions,
 ): Promise<void> {
-  let next = 0;
+  const queue = targets.toReversed();
+  let atWork = 0;
+  let rejectionsInARow = 0;
   let failuresInARow = 0;
   let gone: Error | undefined;
   let kept = Promise.resolve();
@@ -42,20 +48,33 @@ export async function findAccessions(
 
   async function work(): Promise<void> {
     const asker = new PacsAsker(pacs, signal);
+    atWork++;
     try {
-      while (next < targets.length && gone === undefined && !signal.aborted) {
-        const { accession } = targets[next++]!;
+      while (queue.length > 0 && gone === undefined && !signal.aborted) {
+        const target = queue.pop()!;
+        const { accession } = target;
         try {
           keep(await findAccession(accession, asker.ask));
           failuresInARow = 0;
+          rejectionsInARow = 0;
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof DitagError)) throw error;
+          if (error.code === 'association-rejected') {
+            // The PACS takes fewer associations than these: those that it has taken go on with the list.
+            queue.push(target);
+            if (atWork > 1) return;
+            if (++rejectionsInARow >= MOST_REJECTIONS) gone = error;
+            else await pauseUnlessAborted(FIRST_PAUSE * 2 ** (rejectionsInARow - 1), signal).catch(() => {});
+            continue;
+          }
           keep({ accession, outcome: 'failed', reason: error.message, studies: [] });
           if (++failuresInARow >= MOST_FAILURES) gone = error;
         }
       }
     } finally {
+      // Before anything is waited for: who is rejected now has to see that it is the only one.
+      atWork--;
       await asker.close();
     }
   }

@@ -21,6 +21,7 @@ export class PacsAsker {
   constructor(pacs: Pacs, signal: AbortSignal) {
     this.pacs = pacs;
     this.signal = signal;
+    signal.addEventListener('abort', this.abort);
   }
 
   /** Throws what the last try threw. */
@@ -50,7 +51,10 @@ export class PacsAsker {
     return { answers, status };
   }
 
+  private readonly abort = () => this.queries?.abort();
+
   async close(): Promise<void> {
+    this.signal.removeEventListener('abort', this.abort);
     if (this.queries?.isOpen === true) await this.queries.close().catch(() => {});
   }
 }

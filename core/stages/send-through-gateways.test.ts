@@ -53,7 +53,8 @@ class Played {
           this.calls.push(`open ${pacs.host} ${associations}`);
           return 'queue';
         },
-        add: async (item) => {
+        add: async (work) => {
+          const item = work as StoreItem;
           this.items.push(item);
           this.open.add(item.item);
           this.most = Math.max(this.most, this.open.size);

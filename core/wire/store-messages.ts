@@ -2,15 +2,14 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
-import type { StoreItem } from '../ports/store-queue.ts';
+import type { FindItem, WorkItem } from '../ports/store-queue.ts';
 import type { ResultPage } from '../ports/store-results.ts';
 import { encodeFrame } from './frame.ts';
 import { decodeMessage, SeriesFilesMessage } from './index-messages.ts';
 
 const count = Type.Integer({ minimum: 0 });
 
-/** Instances that are sent over one association. */
-export const StoreItemMessage = Type.Object({
+const ofItem = {
   send: Type.String(),
   item: count,
   pacs: Type.Object({
@@ -20,7 +19,16 @@ export const StoreItemMessage = Type.Object({
     callingAETitle: Type.String(),
     isTls: Type.Boolean(),
   }),
-  series: Type.Array(SeriesFilesMessage),
+};
+
+/** Instances that are sent over one association. */
+export const StoreItemMessage = Type.Object({ ...ofItem, series: Type.Array(SeriesFilesMessage) });
+
+/** Accession numbers of a project that the PACS is asked for. */
+export const FindItemMessage = Type.Object({
+  ...ofItem,
+  project: Type.String(),
+  accessions: Type.Array(Type.String()),
 });
 
 /** What became of files, each named by its place in the item: no path and no UID travels back. */
@@ -53,13 +61,15 @@ export const GatewayAnswer = Type.Object({ archives: Type.Array(Type.String()), 
 export type GatewayAnswer = Static<typeof GatewayAnswer>;
 
 const checks = {
-  item: Compile(StoreItemMessage),
+  item: Compile(Type.Union([StoreItemMessage, FindItemMessage])),
   page: Compile(ResultPageMessage),
   request: Compile(GatewayRequest),
   answer: Compile(GatewayAnswer),
 };
 
-export function encodeItem({ files, ...item }: StoreItem): Uint8Array {
+export function encodeItem(work: WorkItem): Uint8Array {
+  if (!('files' in work)) return encodeFrame(work);
+  const { files, ...item } = work;
   const series: (SeriesFilesMessage & { files: unknown[] })[] = [];
   for (const { SeriesInstanceUID, archive, ...file } of files) {
     const last = series.at(-1);
@@ -70,8 +80,10 @@ export function encodeItem({ files, ...item }: StoreItem): Uint8Array {
 }
 
 /** Throws `newer-message`, `damaged-message`. */
-export function decodeItem(frame: Uint8Array): StoreItem {
-  const { series, ...item } = decodeMessage<Static<typeof StoreItemMessage>>(checks.item, frame).description;
+export function decodeItem(frame: Uint8Array): WorkItem {
+  const { description } = decodeMessage<Static<typeof StoreItemMessage> | FindItem>(checks.item, frame);
+  if (!('series' in description)) return description;
+  const { series, ...item } = description;
   const files = series.flatMap(({ SeriesInstanceUID, archive, files: own }) =>
     own.map((file) => ({ SeriesInstanceUID, archive, ...file })),
   );

@@ -4,6 +4,7 @@ import dns from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
 import Type from 'typebox';
+import { DimsePacs } from '../../adapters/dimse/dimse-pacs.ts';
 import { DimseListener } from '../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
@@ -12,6 +13,7 @@ import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
 import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
+import { NatsProjectStore } from '../../adapters/nats/project-store.ts';
 import { NatsScanCommands, newScan } from '../../adapters/nats/scan-commands.ts';
 import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { NatsStoreQueue } from '../../adapters/nats/store-queue.ts';
@@ -19,6 +21,7 @@ import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
+import type { StorePacs } from '../../core/ports/store-queue.ts';
 import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
 import {
   ArchiveVariables,
@@ -34,6 +37,7 @@ import {
 } from '../../core/settings/settings.ts';
 import { IndexReceived } from '../../core/stages/index-received.ts';
 import { Gateway, type GatewayPeer } from './app.ts';
+import { findForItem } from './find-work.ts';
 import { StoreWork } from './store-work.ts';
 
 const VARIABLES = Type.Object({
@@ -59,6 +63,9 @@ await runService('dimse-gateway', async ({ logger }) => {
   };
   const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
   const files = new FilesystemInstanceFiles((archive) => typedPath(rootOf(roots, archive)));
+  const pacsOf = ({ isTls, ...pacs }: StorePacs) =>
+    new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
+  const projectOf = (name: string) => new NatsProjectStore(cluster, name);
   const work = new StoreWork(
     {
       queue: new NatsStoreQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
@@ -66,6 +73,7 @@ await runService('dimse-gateway', async ({ logger }) => {
       commands: new NatsGatewaySource(cluster.connection),
       files,
       peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
+      find: (item, signal) => findForItem(item, { pacsOf, projectOf, log: logger }, signal),
       isMounted: (archive) => isMounted(roots.get(archive)!),
       log: logger,
     },

@@ -99,6 +99,7 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
           };
         },
       }),
+      find: async () => true,
       isMounted: async () => play.isMounted ?? true,
       log: { info: log, warn: log },
     },

@@ -1,12 +1,13 @@
-// Carries out items of sends: takes them from the queues of the PACSs that have any, sends each over an association of its
-// own, and tells what became of every instance before the item is done. All gateways of a cluster are alike.
+// Carries out items of work: takes them from the queues of the PACSs that have any. Those of sends it sends, each over an
+// association of its own, and tells what became of every instance before the item is done; those of projects it has asked
+// for (find-work.ts). All gateways of a cluster are alike.
 import { DitagError } from '../../core/errors/errors.ts';
 import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { GatewaySource } from '../../core/ports/gateways.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
-import type { StoreItem, StorePacs, StoreQueue, TakenItem } from '../../core/ports/store-queue.ts';
+import type { FindItem, StoreItem, StorePacs, StoreQueue, TakenItem } from '../../core/ports/store-queue.ts';
 import type { StoreResults } from '../../core/ports/store-results.ts';
 import { sendInstances } from '../../core/stages/send-instances.ts';
 import { ItemResults } from './item-results.ts';
@@ -17,6 +18,8 @@ export interface StoreWorkPorts {
   readonly commands: GatewaySource;
   readonly files: InstanceFiles;
   readonly peerOf: (pacs: StorePacs) => StorePeer;
+  /** Asks for accession numbers, and keeps the answers. False where the PACS could not be asked for all of them. */
+  readonly find: (item: FindItem, signal: AbortSignal) => Promise<boolean>;
   /** Whether an archive's mount is there now. */
   readonly isMounted: (archive: string) => Promise<boolean>;
   readonly log: StoreWorkLog;
@@ -151,7 +154,8 @@ export class StoreWork {
     const timer = setInterval(() => taken.working(), WORKING_EVERY);
     try {
       if (this.stopping.signal.aborted) return taken.later(0);
-      if (this.cancelled.has(item.send) || (await this.send(taken, running.ending.signal))) await taken.done();
+      const isDone = this.cancelled.has(item.send) || (await this.doItem(taken, running.ending.signal));
+      if (isDone) await taken.done();
     } catch (error) {
       const reason = error instanceof DitagError ? error.message : (error as Error).name;
       this.ports.log.warn({ send: item.send, item: item.item, attempt, reason }, 'an item failed');
@@ -163,7 +167,16 @@ export class StoreWork {
   }
 
   /** False where the item was given back. */
-  private async send(taken: TakenItem, signal: AbortSignal): Promise<boolean> {
+  private async doItem(taken: TakenItem, signal: AbortSignal): Promise<boolean> {
+    if ('files' in taken.item) return this.send(taken as TakenItem<StoreItem>, signal);
+    const isWhole = await this.ports.find(taken.item, signal);
+    if (!signal.aborted && (isWhole || taken.attempt >= MOST_TRIES)) return true;
+    taken.later(signal.aborted ? 0 : AGAIN);
+    return false;
+  }
+
+  /** False where the item was given back. */
+  private async send(taken: TakenItem<StoreItem>, signal: AbortSignal): Promise<boolean> {
     const { item, attempt } = taken;
     const { archive } = item.files[0]!;
     const { pauses = PAUSES } = this.options;
@@ -213,7 +226,7 @@ export class StoreWork {
   }
 
   /** Whether the PACS gave no association, and may give one later. */
-  private isToComeAgain({ item, attempt }: TakenItem, { associations, refusal }: WatchedPeer): boolean {
+  private isToComeAgain({ item, attempt }: TakenItem<StoreItem>, { associations, refusal }: WatchedPeer): boolean {
     const name = pacsName(item.pacs);
     if (associations > 0) this.lost.delete(name);
     if (associations > 0 || refusal === undefined) return false;

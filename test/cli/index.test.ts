@@ -337,7 +337,7 @@ test('two runs at once: the second says so and stops, the first ends well', asyn
   for (let i = 0; i < 3000; i++)
     files[`${i % 100}/${i}`] = { SeriesInstanceUID: `1.${i % 500}`, SOPInstanceUID: `1.9.${i}` };
   makeArchive(archive, files);
-  const message = /^Another `ditag index` is at work on .*dicom\.db: wait for it to end, then run this again\.\n$/;
+  const message = /^Another `ditag` is at work on .*dicom\.db: wait for it to end, then run this again\.\n$/;
   fs.mkdirSync(path.dirname(database));
   const lock = lockIndex(database);
   refused(await index('--archive', 'archive'), message);

@@ -43,7 +43,7 @@ describe(`examples of ${PAGE}`, () => {
     test(`line ${block.line}: ${block.text.split('\n')[0]}`, async (t) => {
       const cluster = await partOrSkip(t, () => started);
       if (cluster === undefined) return;
-      const ended = runExample(block.text, home, home, { DITAG_NATS_URL: cluster.addresses.nats });
+      const ended = await runExample(block.text, home, home, { DITAG_NATS_URL: cluster.addresses.nats });
       assert.equal(ended.status, exitCode, ended.stderr);
       if (stdout !== undefined) compare(ended.stdout, stdout);
       if (stderr !== undefined) compare(ended.stderr, stderr);

@@ -3,9 +3,11 @@
 //   ```text stderr    (or csv) right behind an example: what it prints, exactly; without `stderr`, on stdout
 // `…` in an expected output stands for any text.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { type Block, blocksOf, PROJECT, readPage } from './markdown.ts';
 
 export interface Example {
@@ -50,15 +52,34 @@ export function makeDitagCommand(home: string): void {
 /** What is told of work that lasts: how often, the machine decides. */
 const PROGRESS = /^\w+: \d+%, .* left\n/gm;
 
-/** Runs an example in a folder; what it tells has no progress in it. @param variables further environment variables */
-export function runExample(text: string, home: string, folder: string, variables: Record<string, string> = {}) {
+export interface EndedExample {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs an example in a folder; what it tells has no progress in it. Whoever waits can serve it meanwhile.
+ * @param variables further environment variables
+ */
+export async function runExample(
+  text: string,
+  home: string,
+  folder: string,
+  variables: Record<string, string> = {},
+): Promise<EndedExample> {
   const PATH = `${home}/bin:${process.env['PATH']}`;
-  const ended = spawnSync('bash', ['-euo', 'pipefail', '-c', text], {
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', text], {
     cwd: folder,
     env: { ...process.env, HOME: home, PATH, NODE_NO_WARNINGS: '1', ...variables },
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return { ...ended, stderr: ended.stderr.replaceAll(PROGRESS, '') };
+  const [stdout, stderr, [status]] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  return { status, stdout, stderr: stderr.replaceAll(PROGRESS, '') };
 }
 
 export function compare(actual: string, expected: string): void {

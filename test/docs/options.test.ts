@@ -5,8 +5,9 @@ import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { readPage } from './markdown.ts';
 
 const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
-const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', ...JOBS];
-const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md'];
+const PROJECT = ['project index', 'project query', 'project report', 'project download', 'project verify'];
+const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', ...JOBS, ...PROJECT];
+const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md', 'docs/projects.md'];
 /** What every command has. */
 const GLOBAL = ['--config-file', '--help', '--local', '--nats'];
 const help = new Map<string, Set<string>>();
@@ -76,5 +77,14 @@ test('the table of an option names the command that has it', () => {
   assert.deepEqual([...rows(section('## `stats`')), '--help'].sort(), of('stats'));
   const index = readme.slice(readme.indexOf('## Options of `index`')).split(/\n## /)[0]!;
   assert.deepEqual([...rows(index), ...GLOBAL].sort(), of('index'));
+  const projects = readPage('docs/projects.md');
+  for (const command of PROJECT) {
+    // That of `project query` is the table of `query`.
+    if (command === 'project query') assert.deepEqual(of(command), of('query'));
+    else {
+      const own = projects.slice(projects.indexOf(`## \`${command}\``)).split(/\n## /)[0]!;
+      assert.deepEqual([...rows(own), ...GLOBAL].sort(), of(command));
+    }
+  }
   assert.deepEqual([...rows(readme.slice(readme.indexOf('## A cluster')).split(/\n## /)[0]!)], ['--local', '--nats']);
 });

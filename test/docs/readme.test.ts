@@ -37,10 +37,10 @@ for (const page of ['README.md', 'docs/queries.md']) {
     });
 
     for (const { block, exitCode, stdout, stderr } of examples) {
-      test(`line ${block.line}: ${block.text.split('\n')[0]}`, () => {
+      test(`line ${block.line}: ${block.text.split('\n')[0]}`, async () => {
         const outside = (text: string) => text.replaceAll('/mnt/archive', `${home}/mnt/archive`);
         const inside = (text: string) => text.replaceAll(`${home}/mnt/archive`, '/mnt/archive');
-        const ended = runExample(outside(block.text), home, folder);
+        const ended = await runExample(outside(block.text), home, folder);
         assert.equal(ended.status, exitCode, ended.stderr);
         if (stdout !== undefined) compare(inside(ended.stdout), stdout);
         if (stderr !== undefined) compare(inside(ended.stderr), stderr);

@@ -2,7 +2,6 @@
 // with the faults of pacs-faults.ts. It drives its associations itself: the port Scp has no way to break off, or to answer
 // without counts.
 import net from 'node:net';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptance } from '../../adapters/dimse/agreement.ts';
 import { type Acceptor, Association, type RequestTaker } from '../../adapters/dimse/association.ts';
@@ -57,7 +56,7 @@ export interface ScriptedPacsOptions {
 
 /** Starts one, which ends with the test. */
 export async function startScriptedPacs(
-  t: Pick<TestContext, 'after'>,
+  t: { after(fn: () => unknown): void },
   options: ScriptedPacsOptions,
 ): Promise<ScriptedPacs> {
   const pacs = new ScriptedPacs(options);

@@ -1,6 +1,8 @@
 // The workspace of a cluster: scans are asked for and watched, queries are answered by the cluster's API, all over one
 // connection to its NATS server. This is where the CLI's side of a cluster is put together.
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { type Cluster, openCluster } from '../../../adapters/nats/connection.ts';
 import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
@@ -53,8 +55,8 @@ export class ClusterWorkspace implements Workspace {
   }
 
   async openIndex(project: string | undefined): Promise<InstanceIndex> {
-    if (project !== undefined) throw ditagError('project-of-cluster', {});
     const cluster = await this.open();
+    if (project !== undefined) return this.projectIndex(cluster, project);
     return new NatsInstanceIndex(cluster.connection, this.settings.url, () => cluster.close());
   }
 
@@ -82,8 +84,37 @@ export class ClusterWorkspace implements Workspace {
     }
   }
 
-  async project(): Promise<Project> {
-    throw ditagError('project-of-cluster', {});
+  async project(name: string, { isNew }: { readonly isNew: boolean }): Promise<Project> {
+    const { ClusterProject } = await import('./cluster-project.ts');
+    const projectsFolder = path.join(path.dirname(this.configFile), 'projects');
+    return ClusterProject.open(await this.open(), name, { isNew, projectsFolder });
+  }
+
+  /** The index of a project is made of what the cluster knows of it, and is gone when it was asked. */
+  private async projectIndex(cluster: Cluster, name: string): Promise<InstanceIndex> {
+    const { ClusterProject } = await import('./cluster-project.ts');
+    const { SqliteInstanceIndex } = await import('../../../adapters/sqlite/instance-index.ts');
+    const { writeProjectIndex } = await import('../project-files.ts');
+    const project = await ClusterProject.open(cluster, name, { isNew: false, projectsFolder: '' });
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-'));
+    const remove = () => fs.rmSync(folder, { recursive: true, force: true });
+    try {
+      const { pacs } = await project.settings();
+      const file = path.join(folder, `${name}.db`);
+      await writeProjectIndex(project.store, file, { pacs: pacs.aetitle ?? 'PACS', config: this.configFile });
+      const index = new SqliteInstanceIndex(file, this.configFile);
+      const close = index.close.bind(index);
+      index.close = async () => {
+        await close();
+        remove();
+      };
+      return index;
+    } catch (error) {
+      remove();
+      throw error;
+    } finally {
+      await project.close();
+    }
   }
 
   async verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome> {

@@ -1,17 +1,13 @@
 // A project on this machine: its files, the PACS by way of DIMSE, and its index and downloads.
-import fs from 'node:fs';
-import path from 'node:path';
 import { DimsePacs } from '../../../adapters/dimse/dimse-pacs.ts';
 import { lockIndex } from '../../../adapters/sqlite/index-lock.ts';
-import { SqliteIndexWriter } from '../../../adapters/sqlite/index-writer.ts';
 import { SqliteProjectStore } from '../../../adapters/sqlite/project-store.ts';
-import { ditagError } from '../../../core/errors/errors.ts';
 import { findAccessions } from '../../../core/stages/find-accessions.ts';
-import { projectEvents } from '../../../core/stages/index-project.ts';
 import type { Configuration } from '../../configuration/configuration.ts';
 import { type ProjectChanges, ProjectFile, type ProjectSettings } from '../../configuration/project-settings.ts';
+import { downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
-import { downloadHere, zipHere } from './local-download.ts';
+import { writeProjectIndex, writeReportFile } from '../project-files.ts';
 
 /** What is known of a project, and of its downloads, beside its index. */
 const STATE = '.state.db';
@@ -38,10 +34,6 @@ export class LocalProject implements Project {
     return this.file.name;
   }
 
-  get folder(): string {
-    return this.file.folder;
-  }
-
   settings(): Promise<ProjectSettings> {
     return this.file.read();
   }
@@ -50,8 +42,9 @@ export class LocalProject implements Project {
     return this.file.change(changes);
   }
 
-  lock(): Disposable {
-    return lockIndex(this.file.beside(STATE));
+  async lock(): Promise<AsyncDisposable> {
+    const lock = lockIndex(this.file.beside(STATE));
+    return { [Symbol.asyncDispose]: async () => lock[Symbol.dispose]() };
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
@@ -60,18 +53,11 @@ export class LocalProject implements Project {
   }
 
   async index(): Promise<void> {
-    const { databasePath, pacs } = await this.settings();
-    // Another name each time: so nothing of what was known before is left.
-    const archive = `${pacs.aetitle ?? 'PACS'}, asked ${new Date().toISOString()}`;
-    const ports = { readHeader: () => undefined, progress: () => {} };
-    const config = this.configuration.file;
-    const writer = new SqliteIndexWriter(databasePath, archive, { append: false, config, ports });
-    try {
-      await projectEvents(this.store, (events) => writer.stage(events));
-      await writer.publish({ append: false, acceptDeletions: true });
-    } finally {
-      await writer.close();
-    }
+    const { databasePath, pacs } = await this.file.read();
+    await writeProjectIndex(this.store, databasePath, {
+      pacs: pacs.aetitle ?? 'PACS',
+      config: this.configuration.file,
+    });
   }
 
   download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome> {
@@ -83,15 +69,7 @@ export class LocalProject implements Project {
   }
 
   writeReport(text: string): string {
-    const file = this.file.beside('_report.txt');
-    try {
-      const temporary = `${file}.${process.pid}.tmp`;
-      fs.writeFileSync(temporary, text, { mode: 0o600 });
-      fs.renameSync(temporary, file);
-    } catch (error) {
-      throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
-    }
-    return path.resolve(file);
+    return writeReportFile(this.file.beside('_report.txt'), text);
   }
 
   close(): Promise<void> {

@@ -1,24 +1,26 @@
-// A download on this machine put together: a folder, a store in it, a listener for what the PACS sends, and the stages
-// that ask for it.
+// A download to this machine, in either mode, put together: a folder, a store in it, a listener for what the PACS sends,
+// and the stages that ask for it.
 import fs from 'node:fs';
 import path from 'node:path';
-import { DimsePacs } from '../../../adapters/dimse/dimse-pacs.ts';
-import { DimseListener } from '../../../adapters/dimse/listener.ts';
-import { localAddress } from '../../../adapters/dimse/local-address.ts';
-import { FilesystemDownloadFiles } from '../../../adapters/filesystem/download-files.ts';
-import { FilesystemInstanceStore } from '../../../adapters/filesystem/instance-store.ts';
-import { placeByUids } from '../../../adapters/filesystem/instance-store-names.ts';
-import { ZipFailed, zipSubject } from '../../../adapters/filesystem/subject-zip.ts';
-import { ditagError } from '../../../core/errors/errors.ts';
-import type { DownloadState, ProjectStore } from '../../../core/ports/project-store.ts';
-import { NOT_ASKED_FOR } from '../../../core/projects/download-folders.ts';
-import { expectedCount } from '../../../core/projects/expected.ts';
-import { Arrivals } from '../../../core/stages/download-arrivals.ts';
-import { manifestLines } from '../../../core/stages/download-manifest.ts';
-import { DownloadPlan } from '../../../core/stages/download-plan.ts';
-import { downloadSeries } from '../../../core/stages/download-project.ts';
-import { expandHome } from '../../configuration/configuration.ts';
-import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
+import type { Peer } from '../../adapters/dimse/connection.ts';
+import { DimsePacs } from '../../adapters/dimse/dimse-pacs.ts';
+import { DimseListener, type ServerTls } from '../../adapters/dimse/listener.ts';
+import { localAddress } from '../../adapters/dimse/local-address.ts';
+import { FilesystemDownloadFiles } from '../../adapters/filesystem/download-files.ts';
+import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
+import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
+import { zipSubject } from '../../adapters/filesystem/subject-zip.ts';
+import { ZipFailed } from '../../adapters/filesystem/zip-files.ts';
+import { ditagError } from '../../core/errors/errors.ts';
+import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
+import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { expectedCount } from '../../core/projects/expected.ts';
+import { Arrivals } from '../../core/stages/download-arrivals.ts';
+import { manifestLines } from '../../core/stages/download-manifest.ts';
+import { DownloadPlan } from '../../core/stages/download-plan.ts';
+import { downloadSeries } from '../../core/stages/download-project.ts';
+import { expandHome } from '../configuration/configuration.ts';
+import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from './project.ts';
 
 /** What is on its way. */
 const INCOMING = '.incoming';
@@ -40,7 +42,8 @@ export async function downloadHere(
 ): Promise<ProjectDownloadOutcome> {
   const { peer, receiving, series: wanted, threads, rounds, patience, window, signal, onProgress } = options;
   const isWanted = (uid: string) => wanted?.has(uid) ?? true;
-  const { folder, isContinued } = folderOf(name, options.output, await store.downloads());
+  const { instances: inAll } = await store.totals();
+  const { folder, isContinued } = folderOf(name, options.output, await store.downloads(), inAll);
   makeFolder(folder);
   options.onFolder(folder, isContinued);
   const download = await store.download(folder);
@@ -63,10 +66,12 @@ export async function downloadHere(
   const pacs = new DimsePacs(peer, method, { connect: 10_000, answer: Math.max(LEAST_PATIENCE, patience) });
   const listener =
     receiving.method === 'move'
-      ? await DimseListener.open(arrivals, { host: local, port: receiving.port }).catch(async (error) => {
-          await instances.close();
-          throw error;
-        })
+      ? await DimseListener.open(arrivals, { host: local, port: receiving.port, tls: serverTls(peer) }).catch(
+          async (error) => {
+            await instances.close();
+            throw error;
+          },
+        )
       : undefined;
   try {
     const outcome = await downloadSeries(
@@ -83,15 +88,32 @@ export async function downloadHere(
     await instances.close();
     fs.rmSync(path.join(folder, INCOMING), { recursive: true, force: true });
     await files.writeManifest(manifestLines(store, download, isWanted));
-    await download.setComplete(wanted === undefined && plan.counts.received === plan.counts.expected);
+    const isWhole = await isWhollyKnown(store);
+    await download.setComplete(isWhole && wanted === undefined && plan.counts.received === plan.counts.expected);
   }
 }
 
-/** The folder of a download that is not complete, else a new one of today. */
-function folderOf(name: string, output: string, downloads: readonly DownloadState[]) {
+/** Who has a certificate for the PACS shows it to what the PACS sends, too. */
+function serverTls({ tls }: Peer): ServerTls | undefined {
+  if (tls?.cert === undefined || tls.key === undefined) return undefined;
+  return { cert: tls.cert, key: tls.key, ...(tls.ca === undefined ? {} : { ca: tls.ca }) };
+}
+
+/** Whether all that the PACS has of the project's accession numbers is expected. */
+async function isWhollyKnown(store: ProjectStore): Promise<boolean> {
+  const { outcomes } = await store.totals();
+  return outcomes.open + outcomes.failed + outcomes.incomplete === 0;
+}
+
+/**
+ * The folder of a download that is not complete (also one that was, before accession numbers were added), else a new one
+ * of today.
+ */
+function folderOf(name: string, output: string, downloads: readonly DownloadState[], expected: number) {
   const within = path.resolve(expandHome(output));
   const begun = downloads.find(
-    ({ folder, completedAt }) => completedAt === undefined && path.dirname(folder) === within && fs.existsSync(folder),
+    ({ folder, completedAt, received }) =>
+      (completedAt === undefined || received < expected) && path.dirname(folder) === within && fs.existsSync(folder),
   );
   if (begun !== undefined) return { folder: begun.folder, isContinued: true };
   const now = new Date();
@@ -144,7 +166,7 @@ export async function zipHere({ store }: OfProject, { folder, onSubject, signal 
     const expected = [];
     for (const uid of series) expected.push(...(await download.receivedOf(uid)));
     try {
-      await zipSubject(folder, name, expected, signal);
+      await zipSubject(folder, name, expected, { signal });
     } catch (error) {
       if (!(error instanceof ZipFailed)) throw error;
       throw ditagError('zip-failed', { path: `${name}.zip`, reason: error.message.replace(/\.$/, '') }, error);

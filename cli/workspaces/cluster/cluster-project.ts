@@ -1,0 +1,109 @@
+// A project of a cluster: what is known of it is kept there, gateways ask the PACS, and a download comes to the machine of
+// the command.
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import type { Cluster } from '../../../adapters/nats/connection.ts';
+import { NatsGateways } from '../../../adapters/nats/gateways.ts';
+import { lockProject } from '../../../adapters/nats/project-lock.ts';
+import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
+import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
+import { ditagError } from '../../../core/errors/errors.ts';
+import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
+import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
+import { downloadHere, zipHere } from '../download-here.ts';
+import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
+import { writeReportFile } from '../project-files.ts';
+
+export class ClusterProject implements Project {
+  readonly name: string;
+  readonly store: NatsProjectStore;
+  private readonly cluster: Cluster;
+  private readonly projectsFolder: string;
+
+  private constructor(cluster: Cluster, name: string, projectsFolder: string) {
+    this.cluster = cluster;
+    this.name = name;
+    this.projectsFolder = projectsFolder;
+    this.store = new NatsProjectStore(cluster, name);
+  }
+
+  /** Closes the connection with the project. @param projectsFolder where reports are written. Throws `bad-project-name`, `unknown-project`. */
+  static async open(
+    cluster: Cluster,
+    name: string,
+    { isNew, projectsFolder }: { readonly isNew: boolean; readonly projectsFolder: string },
+  ): Promise<ClusterProject> {
+    try {
+      if (!isProjectName(name)) throw ditagError('bad-project-name', { project: name });
+      const project = new ClusterProject(cluster, name, projectsFolder);
+      if (!isNew && (await project.store.about()) === undefined) {
+        const names = await NatsProjectStore.names(cluster);
+        const known = names.length === 0 ? ': there is none yet' : `; there are: ${names.join(', ')}`;
+        throw ditagError('unknown-project', { project: name, folder: 'the cluster', known });
+      }
+      return project;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  async settings(): Promise<ProjectSettings> {
+    const about = await this.store.about();
+    const { pacs } = about ?? {};
+    return {
+      pacs: pacs === undefined ? {} : { destination: pacs.host, port: pacs.port, aetitle: pacs.aetitle },
+      targetList: about?.target_list,
+      costPerStudy: about?.cost_per_study,
+    };
+  }
+
+  change(changes: ProjectChanges): Promise<void> {
+    return this.store.change(changes);
+  }
+
+  lock(): Promise<AsyncDisposable> {
+    return lockProject(this.cluster, this.name);
+  }
+
+  async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
+    const { store, cluster, name: project } = this;
+    const { host, port, calledAETitle, callingAETitle, tls } = peer;
+    await findThroughGateways(
+      targets,
+      {
+        queue: new NatsStoreQueue(cluster),
+        gateways: new NatsGateways(cluster.connection),
+        changes: (from) => store.changes(from),
+        end: () => store.end(),
+      },
+      {
+        send: randomUUID().slice(0, 13),
+        project,
+        pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
+        associations: threads,
+        onAnswer,
+        signal,
+      },
+    );
+  }
+
+  /** It is made when it is asked (ClusterWorkspace.openIndex). */
+  async index(): Promise<void> {}
+
+  download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome> {
+    return downloadHere(this, options);
+  }
+
+  zip(options: ZipOptions): Promise<void> {
+    return zipHere(this, options);
+  }
+
+  writeReport(text: string): string {
+    return writeReportFile(path.join(this.projectsFolder, this.name, `${this.name}_report.txt`), text);
+  }
+
+  close(): Promise<void> {
+    return this.cluster.close();
+  }
+}

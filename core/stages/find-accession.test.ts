@@ -1,0 +1,187 @@
+// One accession number, asked of a PACS that is played: what is believed, what is asked for again in parts, and what is
+// called incomplete.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Identifier, type IdentifierText, identifierOf, text } from '../dimse/identifier.ts';
+import { type Answered, findAccession } from './find-accession.ts';
+
+const REFUSED = 0xa900;
+const NO_RESOURCES = 0xa700;
+type Keys = (keyword: string) => string;
+
+/** A PACS that answers each level like this: with rows, or with a status. */
+function played(levels: Readonly<Record<string, (keys: Keys) => IdentifierText[] | number>>) {
+  const asked: string[] = [];
+  const ask = async (identifier: Identifier): Promise<Answered> => {
+    const keys = (keyword: string) => text(identifier, keyword);
+    const level = keys('QueryRetrieveLevel');
+    const number = keys('SeriesNumber') + keys('InstanceNumber');
+    asked.push(number === '' ? level : `${level} ${number}`);
+    const found = levels[level]!(keys);
+    if (typeof found === 'number') return { answers: [], status: found };
+    return { answers: found.map((row) => identifierOf(row)), status: 0 };
+  };
+  return { ask, asked, find: () => findAccession('A1', ask) };
+}
+
+const STUDY = { AccessionNumber: 'A1', StudyInstanceUID: '1.1' };
+const SERIES = { StudyInstanceUID: '1.1', SeriesInstanceUID: '1.1.1' };
+const one = (row: IdentifierText) => () => [row];
+
+function instances(numbers: readonly (number | '')[]): IdentifierText[] {
+  return numbers.map((n, i) => ({ ...SERIES, SOPInstanceUID: `1.1.1.${i + 1}`, InstanceNumber: String(n) }));
+}
+
+/** At most so many of these rows, those with the number that is asked for. */
+function capped(rows: readonly IdentifierText[], keyword: string, most: number) {
+  return (keys: Keys) => rows.filter((row) => keys(keyword) === '' || row[keyword] === keys(keyword)).slice(0, most);
+}
+
+test('all that a study has is found, with what each level says', async () => {
+  const { find, asked } = played({
+    STUDY: one({ ...STUDY, PatientID: 'P1', NumberOfStudyRelatedSeries: '1', NumberOfStudyRelatedInstances: '2' }),
+    SERIES: one({ ...SERIES, Modality: 'CT', NumberOfSeriesRelatedInstances: '2' }),
+    IMAGE: () => instances([1, 2]).map((row) => ({ ...row, SOPClassUID: '1.9' })),
+  });
+  const { outcome, reason, studies } = await find();
+  assert.deepEqual([outcome, reason, studies.length], ['found', '', 1]);
+  const [{ attributes, series } = assert.fail()] = studies;
+  assert.deepEqual([attributes['PatientID'], attributes['AccessionNumber']], ['P1', 'A1']);
+  const [{ isListed, listed, announced, instances: listedOnes, attributes: own } = assert.fail()] = series;
+  assert.deepEqual([isListed, listed, announced, own['Modality']], [true, 2, 2, 'CT']);
+  assert.deepEqual(listedOnes, [
+    { SOPInstanceUID: '1.1.1.1', SOPClassUID: '1.9' },
+    { SOPInstanceUID: '1.1.1.2', SOPClassUID: '1.9' },
+  ]);
+  assert.deepEqual(asked, ['STUDY', 'SERIES', 'IMAGE']);
+});
+
+test('an answer of another accession number, study or series is none', async () => {
+  const { find } = played({
+    STUDY: () => [STUDY, { AccessionNumber: 'A12', StudyInstanceUID: '1.2' }, { StudyInstanceUID: '1.3' }],
+    SERIES: () => [SERIES, { StudyInstanceUID: '1.2', SeriesInstanceUID: '1.2.1' }],
+    IMAGE: () => [...instances([1]), { SeriesInstanceUID: '1.9', SOPInstanceUID: '1.9.1' }, { SeriesInstanceUID: '' }],
+  });
+  const { outcome, studies } = await find();
+  assert.equal(outcome, 'found');
+  assert.deepEqual(
+    studies.flatMap(({ series }) => series.flatMap((each) => each.instances.map((found) => found.SOPInstanceUID))),
+    ['1.1.1.1'],
+  );
+});
+
+test('the same answer twice is one; another case and padding are the same accession number', async () => {
+  const { find } = played({
+    STUDY: () => [{ ...STUDY, AccessionNumber: 'a1  ' }, STUDY],
+    SERIES: () => [SERIES, SERIES],
+    IMAGE: () => [...instances([1, 2]), ...instances([1, 2])],
+  });
+  const { outcome, studies } = await find();
+  assert.equal(outcome, 'found');
+  assert.deepEqual(
+    studies.map(({ series }) => series.map(({ listed }) => listed)),
+    [[2]],
+  );
+});
+
+test('nothing, and nothing but others: not found', async () => {
+  assert.deepEqual(await played({ STUDY: () => [] }).find(), {
+    ...{ accession: 'A1', outcome: 'not-found', reason: '', studies: [] },
+  });
+  const others = await played({ STUDY: one({ ...STUDY, AccessionNumber: 'B' }) }).find();
+  assert.equal(others.reason, 'the PACS answered with 1 studies of other accession numbers');
+});
+
+test('a list that is shorter than announced is asked for number by number, as far as need be', async () => {
+  const { find, asked } = played({
+    STUDY: one(STUDY),
+    SERIES: one({ ...SERIES, NumberOfSeriesRelatedInstances: '5' }),
+    // Numbers with a gap, and two of one number.
+    IMAGE: capped(instances([1, 2, 7, 7, 9]), 'InstanceNumber', 2),
+  });
+  const { outcome, studies } = await find();
+  assert.equal(outcome, 'found');
+  assert.equal(studies[0]!.series[0]!.listed, 5);
+  assert.equal(asked.at(-1), 'IMAGE 9');
+});
+
+test('a list as long as a limit would be is asked for number by number, where nothing is announced', async () => {
+  for (const [there, limit, isAskedAgain] of [
+    [23, 16, true],
+    [120, 100, true],
+    [260, 255, true],
+    [15, 15, false],
+    [17, 17, false],
+  ] as const) {
+    const rows = instances(Array.from({ length: there }, (_, i) => i + 1));
+    const { find, asked } = played({
+      STUDY: one(STUDY),
+      SERIES: one(SERIES),
+      IMAGE: capped(rows, 'InstanceNumber', limit),
+    });
+    const { outcome, studies } = await find();
+    assert.equal(outcome, 'found');
+    assert.equal(studies[0]!.series[0]!.listed, there);
+    assert.equal(asked.length > 3, isAskedAgain);
+  }
+});
+
+test('what does not match by number is not asked for number by number', async () => {
+  const { find, asked } = played({
+    STUDY: one(STUDY),
+    SERIES: one({ ...SERIES, NumberOfSeriesRelatedInstances: '9' }),
+    IMAGE: () => instances([1, 2]),
+  });
+  const { outcome, reason, studies } = await find();
+  assert.deepEqual([outcome, reason], ['incomplete', 'of 9 instances of a series the PACS lists 2']);
+  assert.deepEqual(asked, ['STUDY', 'SERIES', 'IMAGE', 'IMAGE 0']);
+  const { isListed, listed, announced } = studies[0]!.series[0]!;
+  assert.deepEqual([isListed, listed, announced], [false, 2, 9]);
+});
+
+test('a study with fewer series or instances than it announces is incomplete', async () => {
+  const announced = { NumberOfStudyRelatedSeries: '2', NumberOfStudyRelatedInstances: '7' };
+  const { find } = played({ STUDY: one({ ...STUDY, ...announced }), SERIES: one(SERIES), IMAGE: () => instances([1]) });
+  const { outcome, reason } = await find();
+  assert.equal(outcome, 'incomplete');
+  assert.equal(reason, 'of 2 series of a study the PACS lists 1; of 7 instances of a study the PACS lists 1');
+  const none = await played({ STUDY: one({ ...STUDY, ...announced }), SERIES: () => [] }).find();
+  assert.equal(none.outcome, 'incomplete');
+});
+
+test('no IMAGE level: what is announced counts; where nothing is, nobody knows', async () => {
+  const image = [() => REFUSED, () => []];
+  for (const IMAGE of image) {
+    const counted = await played({
+      ...{ STUDY: one(STUDY), SERIES: one({ ...SERIES, NumberOfSeriesRelatedInstances: '4' }), IMAGE },
+    }).find();
+    assert.equal(counted.outcome, 'found');
+    const { isListed, listed, announced } = counted.studies[0]!.series[0]!;
+    assert.deepEqual([isListed, listed, announced], [false, 0, 4]);
+    const unknown = await played({ STUDY: one(STUDY), SERIES: one(SERIES), IMAGE }).find();
+    assert.equal(unknown.outcome, 'incomplete');
+    assert.equal(unknown.reason, 'the PACS neither lists nor counts the instances of a series');
+  }
+});
+
+test('a refusal fails it, at the IMAGE level one that may pass', async () => {
+  const right = { STUDY: one(STUDY), SERIES: one({ ...SERIES, NumberOfSeriesRelatedInstances: '1' }) };
+  for (const levels of [
+    { STUDY: () => REFUSED },
+    { ...right, SERIES: () => REFUSED },
+    { ...right, IMAGE: () => NO_RESOURCES },
+  ]) {
+    const { outcome, reason, studies } = await played(levels).find();
+    assert.equal(outcome, 'failed');
+    assert.match(reason, /^the PACS answered /);
+    assert.deepEqual(studies, []);
+  }
+});
+
+test('what cannot be asked at all is thrown', async () => {
+  const gone = new Error('gone');
+  await assert.rejects(
+    findAccession('A1', () => Promise.reject(gone)),
+    gone,
+  );
+});

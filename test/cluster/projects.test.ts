@@ -1,0 +1,151 @@
+// Projects of a cluster: gateways ask the PACS, the state is the same for everyone who looks, and what is answered is what a
+// project on one machine answers. NATS and the gateways are real; the PACS is scripted.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { type RunningService, startService } from '../../scripts/parts/cluster.ts';
+import { startNatsServer } from '../../scripts/parts/nats-server.ts';
+import { freePort, partOrSkip } from '../../scripts/parts/parts.ts';
+import { type Ended, runDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { until } from '../gateway-here.ts';
+import { pacsContent } from '../projects/pacs-content.ts';
+import { type ScriptedPacs, startScriptedPacs } from '../projects/scripted-pacs.ts';
+
+const ACCESSIONS = 90;
+const THREADS = 3;
+
+const CONTENT = pacsContent(
+  Array.from({ length: ACCESSIONS }, (_, n) => ({
+    StudyInstanceUID: `1.2.5.${n}`,
+    AccessionNumber: `ACC${n % (ACCESSIONS - 2)}`,
+    PatientID: `P${n % 40}`,
+    PatientName: `Doé^N${n % 40}`,
+    StudyDate: '20240102',
+    series: [
+      { SeriesInstanceUID: `1.2.5.${n}.1`, SeriesDescription: 'T1', Modality: 'MR', instances: 2, pixels: 64 },
+      { SeriesInstanceUID: `1.2.5.${n}.2`, SeriesDescription: `T2 ${n % 3}`, Modality: 'MR', instances: 1, pixels: 64 },
+    ],
+  })),
+);
+
+describe('projects of a cluster', { timeout: 120_000 }, () => {
+  const home = temporaryFolder({ after });
+  const list = path.join(home, 'list.txt');
+  let url = '';
+  const destinations = new Map<string, { readonly host: string; readonly port: number }>();
+  let pacs: ScriptedPacs;
+  const gateways: RunningService[] = [];
+  const ending: (() => unknown)[] = [];
+  /** What is begun in a hook ends with the suite. */
+  const ends = { after: (fn: () => unknown) => void ending.unshift(fn) };
+  let started: Promise<void> | undefined;
+
+  const start = async () => {
+    const nats = await startNatsServer({ stateFolder: path.join(home, 'nats') });
+    ends.after(() => nats.stop());
+    url = nats.url;
+    for (let n = 0; n < 2; n++) await startGateway();
+  };
+
+  async function startGateway(): Promise<void> {
+    const port = await freePort();
+    gateways.push(
+      await startService('dimse-gateway', path.join(home, `gateway-${port}.log`), {
+        DITAG_NATS_URL: url,
+        DITAG_ARCHIVES: `none=${home}`,
+        DITAG_HTTP_PORT: String(port),
+      }),
+    );
+  }
+
+  before(async () => {
+    pacs = await startScriptedPacs(ends, { content: CONTENT, destinations, faults: { slow: 2 } });
+    fs.writeFileSync(list, Array.from({ length: ACCESSIONS }, (_, n) => `ACC${n}\n`).join(''));
+    started = start();
+    started.catch(() => {});
+  });
+  after(async () => {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    for (const end of ending) await end();
+  });
+
+  const hasParts = async (t: TestContext) =>
+    (await partOrSkip(t, async () => {
+      await started;
+      return true;
+    })) === true;
+  const cluster = (...args: string[]): Promise<Ended> => runDitag(['--nats', url, 'project', ...args], { home });
+  const here = (...args: string[]): Promise<Ended> => runDitag(['--local', 'project', ...args], { home });
+  const of = (name: string) => ['--project-name', name];
+  const at = () => [
+    '--pacs',
+    '127.0.0.1',
+    '--port',
+    String(pacs.port),
+    '--aetitle',
+    'PACS',
+    '--threads',
+    String(THREADS),
+  ];
+
+  test('are looked up by gateways within the limit of the PACS, and one that dies loses nothing', async (t) => {
+    if (!(await hasParts(t))) return;
+    const asking = cluster('index', ...of('study'), ...at(), '--target-list', list);
+    await until(
+      () => pacs.requests.length,
+      (asked) => asked >= 60,
+      'queries',
+    );
+    await gateways.shift()!.kill();
+    const asked = await asking;
+    t.diagnostic(`${asked.stderr}`);
+    assert.match(asked.stderr, /88 of 90 accession numbers found, 2 not found: 90 studies, 180 series, 270 instances/);
+    assert.equal(asked.code, 0, asked.stderr);
+    assert.ok(pacs.peakAssociations <= THREADS, `${pacs.peakAssociations} associations`);
+    await startGateway();
+    // What is known is not asked for again.
+    const { length } = pacs.requests;
+    assert.equal((await cluster('index', ...of('study'), ...at(), '--target-list', list)).code, 0);
+    assert.equal(pacs.requests.length, length);
+  });
+
+  test('answer as a project on one machine does', async (t) => {
+    if (!(await hasParts(t))) return;
+    const asked = await here('index', ...of('study'), ...at(), '--target-list', list);
+    assert.equal(asked.code, 0, asked.stderr);
+    for (const question of [
+      ['query', ...of('study'), '--columns', 'AccessionNumber,Modality'],
+      ['query', ...of('study'), '--where', 'SeriesDescription=T2 [01]', '--format', 'json'],
+      ['report', ...of('study'), '--get-cost', '2.50'],
+      ['report', ...of('study'), '--format', 'csv'],
+    ]) {
+      const [there, local] = [await cluster(...question), await here(...question)];
+      assert.equal(there.stdout, local.stdout);
+      assert.deepEqual([there.code, there.stderr], [local.code, local.stderr]);
+    }
+    const unknown = await cluster('report', ...of('nobody'));
+    assert.deepEqual([unknown.code, unknown.stderr.includes('there are: study')], [2, true], unknown.stderr);
+  });
+
+  test('are downloaded with a state that the cluster keeps', async (t) => {
+    if (!(await hasParts(t))) return;
+    const port = await freePort();
+    destinations.set('DITAG', { host: '127.0.0.1', port });
+    const output = path.join(home, 'out');
+    const download = () => cluster('download', ...of('study'), '--output', output, '--scp-port', String(port));
+    const [first, second] = await Promise.all([download(), download()]);
+    // Whoever comes second is told so, and nothing came twice.
+    assert.deepEqual([first.code, second.code].sort(), [0, 2], first.stderr + second.stderr);
+    assert.equal(pacs.sent.length, 270);
+    const again = await download();
+    assert.deepEqual([again.code, pacs.sent.length], [0, 270], again.stderr);
+    const verified = await cluster('verify', ...of('study'));
+    assert.deepEqual([verified.code, verified.stdout], [0, '']);
+    // Anyone sees it, wherever they are.
+    const report = await runDitag(['--nats', url, 'project', 'report', ...of('study')], {
+      home: temporaryFolder({ after }),
+    });
+    assert.match(report.stdout, /270 expected instances, 270 received, none missing/);
+  });
+});
