@@ -71,15 +71,17 @@ export interface ReceiverCommand {
   aeTitle?: string;
   /** Leaves Nagle's algorithm on, as DCMTK has it without TCP_NODELAY=1. */
   isDelayed?: boolean;
+  /** Where it listens; any free port unless said. */
+  port?: number;
 }
 
 /** Starts a receiver on a folder of its own. */
 export async function startReceiver(
   options: BenchOptions,
-  { command, into = '', aeTitle = 'ANY', isDelayed = false }: ReceiverCommand,
+  { command, into = '', aeTitle = 'ANY', isDelayed = false, port: wanted }: ReceiverCommand,
 ): Promise<Receiver> {
   const folder = mkdtempSync(join(workingFolder(options, 'received'), 'r-'));
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const [program, ...args] = command(port, folder);
   const child = spawn(program!, args, {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -124,7 +126,8 @@ export function storescpCommand(isQuick: boolean): ReceiverCommand {
   return { command: (port, folder) => ['storescp', '+xa', ...ways, '-od', folder, String(port)] };
 }
 
-async function listening(port: number): Promise<void> {
+/** Waits until a program takes connections at this port. */
+export async function listening(port: number): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {
     const isThere = await new Promise<boolean>((resolve) => {
       const socket = net.connect(port, '127.0.0.1');

@@ -11,7 +11,7 @@ interface Row {
   readonly uid: string;
   readonly path: string;
   readonly size: number;
-  readonly sha256: Uint8Array;
+  readonly sha256: string;
 }
 
 export class SqliteDownloadStore implements DownloadStore {
@@ -96,11 +96,11 @@ function statements(database: DatabaseSync) {
     ),
     remove: sql('DELETE FROM received WHERE download = ? AND series = ? AND uid = ?'),
     received: sql(
-      `SELECT r.uid, path, size, sha256 FROM received_series s JOIN received r ON r.series = s.id
+      `SELECT r.uid, path, size, lower(hex(sha256)) AS sha256 FROM received_series s JOIN received r ON r.series = s.id
        WHERE r.download = ? AND s.uid = ? ORDER BY r.uid`,
     ),
     aside: sql(
-      `SELECT n.uid, path, size, sha256, s.uid AS series FROM not_asked_for n JOIN received_series s ON s.id = n.series
+      `SELECT n.uid, path, size, lower(hex(sha256)) AS sha256, s.uid AS series FROM not_asked_for n JOIN received_series s ON s.id = n.series
        WHERE download = ? AND path > ? ORDER BY path LIMIT ?`,
     ),
     setReason: sql('INSERT OR REPLACE INTO missing_reason (download, series, reason) VALUES (?, ?, ?)'),
@@ -112,5 +112,5 @@ function statements(database: DatabaseSync) {
 }
 
 function instanceOf({ uid, path, size, sha256 }: Row): ReceivedInstance {
-  return { SOPInstanceUID: uid, path, size, sha256: Buffer.from(sha256).toString('hex') };
+  return { SOPInstanceUID: uid, path, size, sha256 };
 }

@@ -1,7 +1,7 @@
 // The port ProjectStore over a file of its own beside the project's index.
 import fs from 'node:fs';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, DownloadStore, ProjectStore, ProjectTotals } from '../../core/ports/project-store.ts';
 import {
@@ -41,6 +41,7 @@ interface SeriesRow {
 export class SqliteProjectStore implements ProjectStore {
   private readonly database: DatabaseSync;
   private readonly batch: WriteBatch;
+  private readonly listed: StatementSync;
   private readonly explain: (error: unknown) => unknown;
 
   /** Opens the file, which is made if need be. Throws `cannot-write`, `damaged-database`, `newer-database`, `not-a-database`. */
@@ -56,6 +57,10 @@ export class SqliteProjectStore implements ProjectStore {
       throw this.explain(error);
     }
     this.batch = new WriteBatch(this.database, this.explain);
+    this.listed = this.database.prepare(
+      `SELECT i.uid AS SOPInstanceUID, c.uid AS SOPClassUID FROM series s JOIN instance i ON i.series = s.id
+       JOIN sop_class c ON c.id = i.class WHERE s.uid = ? ORDER BY i.uid`,
+    );
   }
 
   async addTargets(targets: readonly Target[]): Promise<number> {
@@ -130,13 +135,8 @@ export class SqliteProjectStore implements ProjectStore {
   }
 
   async instancesOf(SeriesInstanceUID: string): Promise<readonly ExpectedInstance[]> {
-    return this.reading((database) => {
-      const rows = database
-        .prepare(
-          `SELECT i.uid AS SOPInstanceUID, c.uid AS SOPClassUID FROM series s JOIN instance i ON i.series = s.id
-           JOIN sop_class c ON c.id = i.class WHERE s.uid = ? ORDER BY i.uid`,
-        )
-        .all(SeriesInstanceUID);
+    return this.reading(() => {
+      const rows = this.listed.all(SeriesInstanceUID);
       return rows.map(({ SOPInstanceUID, SOPClassUID }) => ({ SOPInstanceUID, SOPClassUID }) as ExpectedInstance);
     });
   }
@@ -273,6 +273,8 @@ function openProject(file: string): DatabaseSync {
   try {
     const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get()!)[0] as number;
     setJournal(database, file);
+    // What a power cut takes is found again: on disk what was received, at the PACS what it said.
+    database.exec('PRAGMA synchronous = NORMAL');
     const hasTables = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() !== undefined;
     if (!hasTables) {
       const head = `PRAGMA application_id = ${PROJECT_APPLICATION_ID}; PRAGMA user_version = ${PROJECT_FORMAT};`;

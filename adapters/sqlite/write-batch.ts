@@ -1,9 +1,9 @@
 // Many small writes as few transactions: each waits a moment for others, and resolves when the transaction with it is on
-// disk. What reads through the same connection has to call `flush` before.
+// disk (written; synced as the connection is set). What reads through the same connection has to call `flush` before.
 import type { DatabaseSync } from 'node:sqlite';
 
 /** How long a write waits for others (milliseconds), and how many there are at most together. */
-const WAIT = 20;
+const WAIT = 100;
 const MOST = 1_000;
 
 interface Write {

@@ -1,6 +1,7 @@
 // `ditag project download`: has the PACS send what the project expects, until each instance is on disk or is known to be
 // unobtainable.
 import { ditagError } from '../../core/errors/errors.ts';
+import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import { expectedCount } from '../../core/projects/expected.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
@@ -32,6 +33,11 @@ const THREADS = 4;
 const SCP_PORT = '11112';
 const ROUNDS = 3;
 const PATIENCE = 120;
+const NOT_STORED: Readonly<Record<StoreFailure, string>> = {
+  identity: 'their data sets are of other instances than the PACS said, or of none',
+  'no-space': 'there was no space',
+  failed: 'the disk refused them',
+};
 /** Series with something missing that are told of; all stand in the manifest. */
 const MOST_TOLD = 50;
 
@@ -96,7 +102,7 @@ async function ended(
   { quiet, zipProject, input, unknown }: { quiet: boolean; zipProject?: boolean; input?: string; unknown: number },
   { stderr, signal }: CommandContext,
 ): Promise<ExitCode> {
-  const { folder, expected, received, bytes, notAskedFor, open, stopped, refusedCallers } = outcome;
+  const { folder, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } = outcome;
   if (zipProject === true && !signal.aborted) {
     const progress = progressReporter(stderr, quiet);
     const onSubject = (done: number, all: number) =>
@@ -118,6 +124,8 @@ async function ended(
   if (!quiet) stderr.write(`${summary(expected, received, bytes)} The manifest is ${folder}/manifest.csv.\n`);
   if (notAskedFor > 0)
     stderr.write(`${grouped(notAskedFor)} instances came that were not asked for: they are kept aside.\n`);
+  for (const [reason, count] of notStored)
+    stderr.write(`${grouped(count)} instances came and were not stored: ${NOT_STORED[reason]}.\n`);
   for (const caller of refusedCallers)
     stderr.write(`${caller} wanted to send and was refused: --accept-from would let it.\n`);
   if (signal.aborted) {

@@ -82,9 +82,11 @@ export async function downloadHere(
     const { expected, received, bytes, notAskedFor } = plan.counts;
     if (plan.failure !== undefined) throw plan.failure;
     const refusedCallers = [...arrivals.refusedCallers];
-    return { ...outcome, folder, expected, received, bytes, notAskedFor, refusedCallers };
+    const { notStored } = arrivals;
+    return { ...outcome, folder, expected, received, bytes, notAskedFor, notStored, refusedCallers };
   } finally {
     await listener?.close();
+    await arrivals.settled();
     await instances.close();
     fs.rmSync(path.join(folder, INCOMING), { recursive: true, force: true });
     await files.writeManifest(manifestLines(store, download, isWanted));

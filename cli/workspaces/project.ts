@@ -1,5 +1,6 @@
 // What the commands of a project work on, whichever mode they run in.
 import type { Peer } from '../../adapters/dimse/connection.ts';
+import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
 import type { TimeWindow } from '../../core/projects/time-window.ts';
@@ -48,6 +49,8 @@ export interface ProjectDownloadOutcome extends DownloadOutcome {
   readonly received: number;
   readonly bytes: number;
   readonly notAskedFor: number;
+  /** Instances that came and could not be stored, by the reason. */
+  readonly notStored: ReadonlyMap<StoreFailure, number>;
   /** Callers that were refused, as `AE at address`. */
   readonly refusedCallers: readonly string[];
 }

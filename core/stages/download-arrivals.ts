@@ -1,5 +1,7 @@
-// The SCP of a download: takes instances from the PACS that was asked for them, and from nobody else.
-import type { ArrivingInstance, InstanceStore, StoredInstance } from '../ports/instance-store.ts';
+// The SCP of a download: takes instances from the PACS that was asked for them, and from nobody else. Different from a
+// gateway, it says 0000H for what is whole and not yet on disk: the PACS keeps what it sends, and what counts is what is
+// noted when it is on disk. So the PACS does not wait for the disk, and what could not be stored is missing.
+import type { ArrivingInstance, IncomingFile, InstanceStore, StoredInstance } from '../ports/instance-store.ts';
 import { StoreError, type StoreFailure } from '../ports/instance-store.ts';
 import {
   type AdmittedPeer,
@@ -11,15 +13,16 @@ import {
   type Scp,
 } from '../ports/scp.ts';
 
-/** Statuses of PS3.4 table B.2-1 and PS3.7 annex C. */
-const STATUS: Readonly<Record<StoreFailure, number>> = { identity: 0xa900, 'no-space': 0xa700, failed: 0x0110 };
+/** Statuses of PS3.4 B.2.3 and C.4.1.1.4. */
 const SUCCESS = 0x0000;
+/** Instances that are whole and on their way to the disk. */
+const MOST_STORING = 32;
 const UNABLE_TO_PROCESS = 0xc000;
 const RIGHTS: ReadonlySet<PeerRight> = new Set(['store']);
 
 export interface ArrivalsOptions {
   readonly store: InstanceStore;
-  /** Called before the sender is told that it is stored. */
+  /** Called when it is on disk. */
   readonly onStored: (stored: StoredInstance) => void;
   /** AE title that has to be called. */
   readonly ownAETitle: string;
@@ -34,6 +37,7 @@ export class Arrivals implements Scp {
   /** What was not taken: instances, and callers that may not send. */
   readonly notStored = new Map<StoreFailure, number>();
   readonly refusedCallers = new Set<string>();
+  private readonly storing = new Set<Promise<void>>();
 
   constructor(options: ArrivalsOptions) {
     this.options = options;
@@ -60,6 +64,11 @@ export class Arrivals implements Scp {
     ended: () => {},
   };
 
+  /** Resolves when nothing is on its way to the disk. */
+  async settled(): Promise<void> {
+    while (this.storing.size > 0) await Promise.all(this.storing);
+  }
+
   private receive(arriving: ArrivingInstance): Receiving {
     const file = this.options.store.begin(arriving);
     this.underWay++;
@@ -71,18 +80,23 @@ export class Arrivals implements Scp {
         void file.discard();
       },
       end: async () => {
-        try {
-          this.options.onStored(await file.commit());
-          return SUCCESS;
-        } catch (error) {
-          const reason = error instanceof StoreError ? error.reason : 'failed';
-          this.count(reason);
-          return STATUS[reason];
-        } finally {
-          this.underWay--;
-        }
+        const storing = this.store(file).finally(() => this.storing.delete(storing));
+        this.storing.add(storing);
+        // The disk may be slower than the PACS.
+        if (this.storing.size > MOST_STORING) await Promise.race(this.storing);
+        return SUCCESS;
       },
     };
+  }
+
+  private async store(file: IncomingFile): Promise<void> {
+    try {
+      this.options.onStored(await file.commit());
+    } catch (error) {
+      this.count(error instanceof StoreError ? error.reason : 'failed');
+    } finally {
+      this.underWay--;
+    }
   }
 
   private count(reason: StoreFailure): void {

@@ -7,7 +7,7 @@ import type { ManifestEntry } from '../projects/received.ts';
 const NOT_YET = 'not downloaded yet';
 const NO_UID = 'the PACS says only how many instances there are';
 
-/** The lines, series by series. @param isWanted of which of the project's series what is missing is told */
+/** The lines, those of a series together. @param isWanted of which of the project's series what is missing is told */
 export async function* manifestLines(
   store: Pick<ProjectStore, 'series' | 'instancesOf'>,
   download: DownloadStore,
@@ -18,10 +18,12 @@ export async function* manifestLines(
     const { accession: AccessionNumber, StudyInstanceUID, SeriesInstanceUID, isListed } = series;
     const identity = { AccessionNumber, StudyInstanceUID, SeriesInstanceUID };
     const received = new Map((await download.receivedOf(SeriesInstanceUID)).map((one) => [one.SOPInstanceUID, one]));
+    const lines: string[] = [];
     if (!isWanted(SeriesInstanceUID)) {
       // Of an earlier run, perhaps.
       for (const found of received.values())
-        yield manifestLine({ ...identity, ...found, outcome: 'received', reason: '' });
+        lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
+      yield lines.join('');
       continue;
     }
     const reason = (await download.reasonOf(SeriesInstanceUID)) || NOT_YET;
@@ -30,14 +32,17 @@ export async function* manifestLines(
     for (const SOPInstanceUID of uids) {
       const found = received.get(SOPInstanceUID);
       received.delete(SOPInstanceUID);
-      if (found === undefined) yield missing({ ...identity, SOPInstanceUID }, reason);
-      else yield manifestLine({ ...identity, ...found, outcome: 'received', reason: '' });
+      if (found === undefined) lines.push(missing({ ...identity, SOPInstanceUID }, reason));
+      else lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
     }
     for (let n = uids.length; n < expectedCount(series); n++)
-      yield missing({ ...identity, SOPInstanceUID: '' }, `${reason} (${NO_UID})`);
+      lines.push(missing({ ...identity, SOPInstanceUID: '' }, `${reason} (${NO_UID})`));
     // The PACS lists them no more.
     for (const found of received.values())
-      yield manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: 'no longer listed by the PACS' });
+      lines.push(
+        manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: 'no longer listed by the PACS' }),
+      );
+    yield lines.join('');
   }
   for await (const found of download.notAskedFor()) {
     const identity = { AccessionNumber: '', StudyInstanceUID: '' };

@@ -34,6 +34,8 @@ export interface ActiveSeries {
   readonly left: number;
   /** When the last one came (performance.now()); undefined for none since it is being retrieved. */
   lastArrival: number | undefined;
+  /** Called when one has come. */
+  onArrival: () => void;
 }
 
 export interface PlanPorts {
@@ -183,6 +185,7 @@ export class DownloadPlan {
         return isListed ? missing.size : series.expected - series.received;
       },
       lastArrival: undefined,
+      onArrival: () => {},
     };
     this.active.set(SeriesInstanceUID, active);
     if (!isListed) return active;
@@ -218,12 +221,15 @@ export class DownloadPlan {
     download.add(SeriesInstanceUID, received).catch(fail);
     const planned = this.all.get(SeriesInstanceUID);
     const active = this.active.get(SeriesInstanceUID);
-    if (active !== undefined) active.lastArrival = performance.now();
     const isNew = active?.series.isListed === true ? active.missing.delete(SOPInstanceUID) : outcome === 'stored';
-    if (!isNew || planned === undefined) return;
-    this.counts.bytes += size;
-    // Of a series of which only the number is known there may be more than that.
-    if (planned.received < planned.expected) this.count(planned, 1);
+    if (isNew && planned !== undefined) {
+      this.counts.bytes += size;
+      // Of a series of which only the number is known there may be more than that.
+      if (planned.received < planned.expected) this.count(planned, 1);
+    }
+    if (active === undefined) return;
+    active.lastArrival = performance.now();
+    active.onArrival();
   }
 
   private count(planned: PlannedSeries, more: number): void {

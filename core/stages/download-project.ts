@@ -206,7 +206,8 @@ class Download {
     if (active.lastArrival !== undefined) item.heardAt = active.lastArrival;
     if (active.left === 0) {
       this.pace.wentWell(came, now - began);
-      await download.setReason(item.series.SeriesInstanceUID, '');
+      // It is not waited for: nothing rests on it.
+      if (item.reason !== '') download.setReason(item.series.SeriesInstanceUID, '').catch(() => {});
       return;
     }
     const isAsked = item.rounds > roundsBefore;
@@ -288,7 +289,13 @@ class Download {
     while (active.left > 0 && !this.ending.signal.aborted) {
       const quiet = performance.now() - Math.max(asked, active.lastArrival ?? 0);
       if (quiet > Math.min(SETTLE, this.options.patience) && arrivals.underWay === 0) return;
-      await pauseUnlessAborted(LOOK_EVERY, this.ending.signal).catch(() => {});
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, LOOK_EVERY);
+        active.onArrival = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   }
 

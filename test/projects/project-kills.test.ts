@@ -8,12 +8,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectReport } from '../../cli/commands/project-report.ts';
+import { projectVerify } from '../../cli/commands/project-verify.ts';
 import { projectQuery } from '../../cli/commands/query.ts';
 import { readConfiguration } from '../../cli/configuration/configuration.ts';
 import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
 import { freePort } from '../../scripts/parts/parts.ts';
 import { commandIn } from '../cli/query-here.ts';
-import { type Ended, runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { type Ended, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { Random } from '../random.ts';
 import { pacsContent } from './pacs-content.ts';
 import { ScriptedPacs } from './scripted-pacs.ts';
@@ -79,9 +80,11 @@ describe('killed projects', () => {
     assert.deepEqual(others, []);
     return path.join(home, output, folder!);
   };
+  const workspaceHere = () =>
+    new LocalWorkspace(readConfiguration(path.join(home, '.ditag/config.ini'), { environment: {} }));
   /** What the project knows, without its name and folders. */
   const known = async (projectName: string, output = '') => {
-    const workspace = new LocalWorkspace(readConfiguration(path.join(home, '.ditag/config.ini'), { environment: {} }));
+    const workspace = workspaceHere();
     const columns = 'AccessionNumber,PatientID';
     const answers = [
       await commandIn(workspace, (context) => projectReport({ projectName }, context)),
@@ -205,7 +208,7 @@ describe('killed projects', () => {
       assert.equal(fs.readFileSync(path.join(folder, 'manifest.csv'), 'utf8'), manifest, where);
       const expected = isZipped ? [...new Set(files.map(zipOf))].sort() : files;
       assert.deepEqual(filesBelow(folder), expected, 'nothing is left of the killed runs');
-      const verified = await runDitag(['project', 'verify', '--folder', folder], { home });
+      const verified = await commandIn(workspaceHere(), (context) => projectVerify({ folder }, context));
       assert.equal(verified.code, 0, `${where}: ${verified.stdout}`);
       assert.equal((await known(UNDISTURBED, output))[0], report, where);
       fs.rmSync(path.join(home, output), { recursive: true });
