@@ -64,6 +64,7 @@ import {
   GatewayAnswer,
   GatewayRequest,
   ResultPageMessage,
+  RetrieveItemMessage,
   StoreItemMessage,
 } from '../core/wire/store-messages.ts';
 import { writeOrCheck } from './write-or-check.ts';
@@ -297,6 +298,12 @@ ${tables(StoreItemMessage)}
 In the same place; written by \`ditag project index\`. What the PACS says of them is kept in the project by the gateway that asked.
 
 ${tables(FindItemMessage)}
+## Series to be downloaded
+
+In the same place; written by \`ditag project download\`, ten series an item, and in the end one without series: then the manifest is written.
+\`folder\` is relative to where gateways keep downloads, \`patience\` in milliseconds, \`window\` in minutes after midnight.
+
+${tables(RetrieveItemMessage)}
 ## Projects
 
 In \`${PROJECTS}\`. \`PROJECT\`, \`DOWNLOAD\` and the like stand for starts of digests, of the project's name, of the download's folder and so on.

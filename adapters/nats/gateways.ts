@@ -28,6 +28,10 @@ export class NatsGateways implements Gateways {
     return answers.length === 0 ? undefined : new Set(answers.flatMap(({ archives }) => archives));
   }
 
+  async canDownload(): Promise<boolean> {
+    return (await this.ask({ ask: 'work' })).some(({ downloads }) => downloads === true);
+  }
+
   async cancel(send: string): Promise<number> {
     const answers = await this.ask({ ask: 'cancel', send });
     return answers.reduce((sum, { underWay }) => sum + underWay, 0);
@@ -55,13 +59,13 @@ export class NatsGatewaySource implements GatewaySource {
     this.connection = connection;
   }
 
-  serve({ archives, called, cancelled }: GatewayAnswers): void {
+  serve({ archives, canDownload: downloads, called, cancelled }: GatewayAnswers): void {
     const answer = (data: Uint8Array): Uint8Array => {
       try {
         const request = decodeGatewayRequest(data);
         if (request.ask === 'work' && request.queue !== undefined) called(request.queue);
         const underWay = request.ask === 'cancel' ? cancelled(request.send) : 0;
-        return encodeFrame({ archives, underWay });
+        return encodeFrame({ archives, downloads, underWay });
       } catch (error) {
         return encodeFailure(error);
       }

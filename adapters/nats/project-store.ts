@@ -1,7 +1,7 @@
 // The port ProjectStore over a stream with the last state of each accession number, each series' list and each download:
 // the same for everyone who looks.
 import type { StoredMsg } from '@nats-io/jetstream';
-import type { DownloadState, DownloadStore, ProjectStore, ProjectTotals } from '../../core/ports/project-store.ts';
+import type { DownloadState, ProjectStore, ProjectTotals } from '../../core/ports/project-store.ts';
 import {
   ACCESSION_OUTCOMES,
   type AccessionAnswer,
@@ -180,7 +180,7 @@ export class NatsProjectStore implements ProjectStore {
       .sort((a, b) => (a.SOPInstanceUID < b.SOPInstanceUID ? -1 : 1));
   }
 
-  async download(folder: string): Promise<DownloadStore> {
+  async download(folder: string): Promise<NatsDownloadStore> {
     const subject = downloadSubject(this.name, folder);
     const message: DownloadMessage = { folder, startedAt: new Date().toISOString() };
     await this.write(subject, encodeFrame(message), 0);

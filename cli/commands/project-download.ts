@@ -71,6 +71,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       outcome = await project.download({
         ...settings,
         ...{ peer: pacs.peer(peerSettings), receiving, output: options.output ?? '.', series, signal },
+        isZipped: options.zipProject === true,
         onFolder: (folder, isContinued) => {
           if (!quiet) stderr.write(`${isContinued ? 'Continued in' : 'Into'} ${folder}\n`);
         },

@@ -57,8 +57,14 @@ async function latestFolder(options: ProjectVerifyOptions, { workspace }: Comman
     const within = options.output === undefined ? undefined : path.resolve(expandHome(options.output));
     const downloads = await project.store.downloads();
     const found = downloads.find(({ folder }) => within === undefined || path.dirname(folder) === within);
-    if (found !== undefined) return found.folder;
-    throw ditagError('no-download', { project: name, where: within === undefined ? '' : ` in ${within}` });
+    if (found !== undefined && path.isAbsolute(found.folder)) return found.folder;
+    const where =
+      found === undefined
+        ? within === undefined
+          ? ''
+          : ` in ${within}`
+        : ` on this machine (${found.folder} is where the gateways keep downloads)`;
+    throw ditagError('no-download', { project: name, where });
   } finally {
     await project.close();
   }

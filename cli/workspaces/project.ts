@@ -33,6 +33,8 @@ export interface ProjectDownloadOptions {
   /** Milliseconds. */
   readonly patience: number;
   readonly window: TimeWindow | undefined;
+  /** Whether subjects are to become zips afterwards. */
+  readonly isZipped: boolean;
   readonly onFolder: (folder: string, isContinued: boolean) => void;
   /** Series that were compared with what is on disk. */
   readonly onPrepared: (series: number, all: number) => void;

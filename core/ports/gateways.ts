@@ -3,6 +3,8 @@
 export interface Gateways {
   /** Has them look for work in a queue, if one is named. The archives that they see; undefined where none runs. */
   call(queue?: string): Promise<ReadonlySet<string> | undefined>;
+  /** Whether one of them has a place for downloads. */
+  canDownload(): Promise<boolean>;
   /** Has them end the items of a send that they are at, each after the instance that is under way. How many they still are at. */
   cancel(send: string): Promise<number>;
 }
@@ -10,6 +12,7 @@ export interface Gateways {
 /** The answering side: one gateway. */
 export interface GatewayAnswers {
   readonly archives: readonly string[];
+  readonly canDownload: boolean;
   called(queue: string): void;
   /** How many items of the send are still under way. */
   cancelled(send: string): number;

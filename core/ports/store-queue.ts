@@ -32,7 +32,24 @@ export interface FindItem {
   readonly accessions: readonly string[];
 }
 
-export type WorkItem = StoreItem | FindItem;
+/** Series of a project that the PACS is to send to where gateways keep downloads; none: the manifest is to be written. */
+export interface RetrieveItem {
+  readonly send: string;
+  readonly item: number;
+  readonly pacs: StorePacs;
+  readonly project: string;
+  /** Of the download, relative to where gateways keep them. */
+  readonly folder: string;
+  readonly series: readonly string[];
+  readonly method: 'move' | 'get';
+  /** As of `downloadSeries`; milliseconds. */
+  readonly rounds: number;
+  readonly patience: number;
+  /** Minutes after midnight, by the gateway's clock. */
+  readonly window?: { readonly from: number; readonly to: number };
+}
+
+export type WorkItem = StoreItem | FindItem | RetrieveItem;
 
 /** An item that a gateway has taken. It comes to another one when it is neither done nor worked on for a few seconds. */
 export interface TakenItem<Item extends WorkItem = WorkItem> {

@@ -142,6 +142,30 @@ export interface ReceivingSettings {
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
 }
 
+/** Where a gateway keeps downloads of projects, and how PACSs reach it. */
+export const DownloadVariables = Type.Object({
+  DITAG_GATEWAY_DOWNLOADS: Type.Optional(
+    Type.String({
+      pattern: '^/',
+      description:
+        'folder, from the root on, for downloads of projects, the same for all gateways; none: it does not download',
+    }),
+  ),
+  DITAG_GATEWAY_DOWNLOAD_PORT: Type.Optional(
+    Type.String({
+      pattern: '^\\d{1,5}$',
+      description: 'port to which PACSs send what is downloaded by C-MOVE; none: only C-GET',
+    }),
+  ),
+  DITAG_GATEWAY_DOWNLOAD_HOST: Type.Optional(Type.String({ description: 'address for it (127.0.0.1)' })),
+  DITAG_GATEWAY_DOWNLOAD_AETITLE: Type.Optional(
+    Type.String({
+      pattern: '^[\\x20-\\x5b\\x5d-\\x7e]{1,16}$',
+      description: 'AE title for it, of this gateway alone (DITAG)',
+    }),
+  ),
+});
+
 /** Throws `bad-settings`. */
 export function receivingSettings(set: Static<typeof ReceivingVariables>): ReceivingSettings | undefined {
   if (set.DITAG_GATEWAY_PORT === undefined) return undefined;

@@ -56,6 +56,7 @@ export class DownloadPlan {
   private readonly remembered = new Map<string, Promise<ReadonlySet<string>>>();
   /** What could not be noted of what came. */
   failure: unknown;
+  private readonly noting = new Set<Promise<void>>();
   /** Of all series that were prepared. */
   readonly counts = { expected: 0, received: 0, bytes: 0, notAskedFor: 0 };
 
@@ -211,14 +212,13 @@ export class DownloadPlan {
   /** Notes what has come. */
   stored({ SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome }: StoredInstance): void {
     const { download } = this.ports;
-    const fail = (error: unknown) => (this.failure ??= error);
     const received = { SOPInstanceUID, path, size, sha256 };
     if (path.startsWith(`${NOT_ASKED_FOR}/`) || outcome === 'differs') {
       if (outcome !== 'already-there') this.counts.notAskedFor++;
-      download.addNotAskedFor(SeriesInstanceUID, received).catch(fail);
+      this.note(download.addNotAskedFor(SeriesInstanceUID, received));
       return;
     }
-    download.add(SeriesInstanceUID, received).catch(fail);
+    this.note(download.add(SeriesInstanceUID, received));
     const planned = this.all.get(SeriesInstanceUID);
     const active = this.active.get(SeriesInstanceUID);
     const isNew = active?.series.isListed === true ? active.missing.delete(SOPInstanceUID) : outcome === 'stored';
@@ -230,6 +230,18 @@ export class DownloadPlan {
     if (active === undefined) return;
     active.lastArrival = performance.now();
     active.onArrival();
+  }
+
+  /** Resolves when all that has come is noted. */
+  async noted(): Promise<void> {
+    while (this.noting.size > 0) await Promise.all(this.noting);
+  }
+
+  private note(writing: Promise<void>): void {
+    const noting = writing
+      .catch((error: unknown) => void (this.failure ??= error))
+      .finally(() => this.noting.delete(noting));
+    this.noting.add(noting);
   }
 
   private count(planned: PlannedSeries, more: number): void {

@@ -25,6 +25,8 @@ const LOOK_EVERY = 50;
 /** Pause before a series of which something is missing is asked for again; doubles with each round (milliseconds). */
 const FIRST_PAUSE = 1_000;
 const LOOK_AT_SPACE_EVERY = 2_000;
+/** Bytes that stay free, as a rule. */
+export const SPACE_LEFT = 1e9;
 
 export interface DownloadPorts {
   readonly plan: DownloadPlan;

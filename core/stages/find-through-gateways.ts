@@ -1,20 +1,13 @@
 // The stage that has a PACS asked by the gateways of a cluster: it puts accession numbers into the queue, some at a time, and
 // tells what becomes of each as the project knows it.
 import { ditagError } from '../errors/errors.ts';
-import type { Gateways } from '../ports/gateways.ts';
-import type { StorePacs, StoreQueue } from '../ports/store-queue.ts';
+import type { StorePacs } from '../ports/store-queue.ts';
 import type { AccessionOutcome, Target } from '../projects/expected.ts';
+import { type ItemPorts, untilDone } from './gateway-items.ts';
 
 /** Accession numbers of an item: little is lost with it, and an association is opened for it. */
 const TOGETHER = 20;
-const LOOK_EVERY = 200;
-/** After so long without anything new it is looked whether anybody works (milliseconds); then so long nobody may. */
-const QUIET = 2_000;
-const ABSENT = 30_000;
-
-export interface GatewayFindPorts {
-  readonly queue: StoreQueue;
-  readonly gateways: Gateways;
+export interface GatewayFindPorts extends ItemPorts {
   /** What became of accession numbers of the project since a place, and the next place. */
   readonly changes: (from: number) => AsyncIterable<{
     readonly target: { readonly accession: string; readonly outcome: AccessionOutcome };
@@ -59,18 +52,7 @@ export async function findThroughGateways(
       await queue.add({ send, item, pacs, project, accessions });
     }
     await gateways.call(name);
-    let heardAt = performance.now();
-    let absentSince: number | undefined;
-    while (!signal.aborted && (await queue.left(send)) > 0) {
-      if (await look()) heardAt = performance.now();
-      else if (performance.now() - heardAt > QUIET) {
-        const isThere = (await gateways.call(name)) !== undefined;
-        absentSince = isThere ? undefined : (absentSince ?? performance.now());
-        if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('no-gateway', {});
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-    }
-    await look();
+    await untilDone({ queue, gateways }, { send, name, signal }, look);
   } finally {
     await queue.drop(send).catch(() => {});
     await gateways.cancel(send).catch(() => {});

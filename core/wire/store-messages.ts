@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
-import type { FindItem, WorkItem } from '../ports/store-queue.ts';
+import type { FindItem, RetrieveItem, WorkItem } from '../ports/store-queue.ts';
 import type { ResultPage } from '../ports/store-results.ts';
 import { encodeFrame } from './frame.ts';
 import { decodeMessage, SeriesFilesMessage } from './index-messages.ts';
@@ -31,6 +31,20 @@ export const FindItemMessage = Type.Object({
   accessions: Type.Array(Type.String()),
 });
 
+const minute = Type.Integer({ minimum: 0, maximum: 1_439 });
+
+/** Series of a project that the PACS is to send to a gateway. */
+export const RetrieveItemMessage = Type.Object({
+  ...ofItem,
+  project: Type.String(),
+  folder: Type.String(),
+  series: Type.Array(Type.String()),
+  method: Type.Union([Type.Literal('move'), Type.Literal('get')]),
+  rounds: Type.Integer({ minimum: 1 }),
+  patience: count,
+  window: Type.Optional(Type.Object({ from: minute, to: minute })),
+});
+
 /** What became of files, each named by its place in the item: no path and no UID travels back. */
 export const ResultPageMessage = Type.Object({
   send: Type.String(),
@@ -57,11 +71,16 @@ export const GatewayRequest = Type.Union([
 export type GatewayRequest = Static<typeof GatewayRequest>;
 
 /** Of one gateway; `underWay`: items of the send that it is still at. */
-export const GatewayAnswer = Type.Object({ archives: Type.Array(Type.String()), underWay: count });
+export const GatewayAnswer = Type.Object({
+  archives: Type.Array(Type.String()),
+  /** It has a place for downloads. */
+  downloads: Type.Optional(Type.Boolean()),
+  underWay: count,
+});
 export type GatewayAnswer = Static<typeof GatewayAnswer>;
 
 const checks = {
-  item: Compile(Type.Union([StoreItemMessage, FindItemMessage])),
+  item: Compile(Type.Union([RetrieveItemMessage, FindItemMessage, StoreItemMessage])),
   page: Compile(ResultPageMessage),
   request: Compile(GatewayRequest),
   answer: Compile(GatewayAnswer),
@@ -81,8 +100,8 @@ export function encodeItem(work: WorkItem): Uint8Array {
 
 /** Throws `newer-message`, `damaged-message`. */
 export function decodeItem(frame: Uint8Array): WorkItem {
-  const { description } = decodeMessage<Static<typeof StoreItemMessage> | FindItem>(checks.item, frame);
-  if (!('series' in description)) return description;
+  const { description } = decodeMessage<Static<typeof StoreItemMessage> | FindItem | RetrieveItem>(checks.item, frame);
+  if ('project' in description) return description;
   const { series, ...item } = description;
   const files = series.flatMap(({ SeriesInstanceUID, archive, files: own }) =>
     own.map((file) => ({ SeriesInstanceUID, archive, ...file })),

@@ -3,12 +3,14 @@
 import dns from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { DimsePacs } from '../../adapters/dimse/dimse-pacs.ts';
 import { DimseListener } from '../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
+import { FilesystemDownloadFiles } from '../../adapters/filesystem/download-files.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
+import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
 import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
@@ -21,11 +23,12 @@ import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
-import type { StorePacs } from '../../core/ports/store-queue.ts';
+import type { RetrieveItem, StorePacs } from '../../core/ports/store-queue.ts';
 import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
 import {
   ArchiveVariables,
   archivesOf,
+  DownloadVariables,
   HttpVariables,
   NatsVariables,
   natsSettings,
@@ -35,8 +38,10 @@ import {
   receivingSettings,
   SendingVariables,
 } from '../../core/settings/settings.ts';
+import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { IndexReceived } from '../../core/stages/index-received.ts';
 import { Gateway, type GatewayPeer } from './app.ts';
+import { DownloadWork } from './download-work.ts';
 import { findForItem } from './find-work.ts';
 import { StoreWork } from './store-work.ts';
 
@@ -45,6 +50,7 @@ const VARIABLES = Type.Object({
   ...ArchiveVariables.properties,
   ...SendingVariables.properties,
   ...ReceivingVariables.properties,
+  ...DownloadVariables.properties,
   ...HttpVariables.properties,
 });
 
@@ -66,6 +72,7 @@ await runService('dimse-gateway', async ({ logger }) => {
   const pacsOf = ({ isTls, ...pacs }: StorePacs) =>
     new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);
+  const downloads = await openDownloads(set, { projectOf, tls, log: logger });
   const work = new StoreWork(
     {
       queue: new NatsStoreQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
@@ -74,6 +81,7 @@ await runService('dimse-gateway', async ({ logger }) => {
       files,
       peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
       find: (item, signal) => findForItem(item, { pacsOf, projectOf, log: logger }, signal),
+      retrieve: downloads?.retrieve,
       isMounted: (archive) => isMounted(roots.get(archive)!),
       log: logger,
     },
@@ -102,10 +110,62 @@ await runService('dimse-gateway', async ({ logger }) => {
     stop: async () => {
       await health.stop();
       await Promise.all([work.stop(), reception?.close()]);
+      await downloads?.close();
       await cluster.close();
     },
   };
 });
+
+interface DownloadParts {
+  readonly projectOf: (name: string) => NatsProjectStore;
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly log: ServiceLog;
+}
+
+/** Where downloads of projects are kept, and the listener for what PACSs send to them; undefined where there is no place. */
+async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf, tls, log }: DownloadParts) {
+  const root = set.DITAG_GATEWAY_DOWNLOADS;
+  if (root === undefined) return undefined;
+  const host = set.DITAG_GATEWAY_DOWNLOAD_HOST ?? '127.0.0.1';
+  const ownAETitle = set.DITAG_GATEWAY_DOWNLOAD_AETITLE ?? 'DITAG';
+  const senders = new Set<string>();
+  let downloads: DownloadWork | undefined;
+  const store = FilesystemInstanceStore.open(root, {
+    ...{ sync: true, archive: '.', incoming: '.incoming', isHashed: true },
+    place: (identity) => downloads!.place(identity),
+  });
+  const arrivals = new Arrivals({ store, onStored: (stored) => downloads!.stored(stored), ownAETitle, senders });
+  downloads = new DownloadWork({
+    projectOf,
+    filesOf: (folder) => {
+      const below = path.join(root, folder);
+      fs.mkdirSync(below, { recursive: true, mode: 0o700 });
+      return new FilesystemDownloadFiles(below);
+    },
+    pacsOf: ({ isTls, ...pacs }, method, patience) =>
+      new DimsePacs(
+        { ...pacs, ...(isTls ? { tls } : {}) },
+        method === 'move' ? { move: ownAETitle } : { get: arrivals.peer },
+        { connect: 10_000, answer: Math.max(60_000, patience) },
+      ),
+    arrivals,
+    senders,
+    aside: placeByUids,
+    log,
+  });
+  const port = set.DITAG_GATEWAY_DOWNLOAD_PORT;
+  const server = tls.cert === undefined || tls.key === undefined ? undefined : { ...tls, cert: tls.cert, key: tls.key };
+  const listener =
+    port === undefined ? undefined : await DimseListener.open(arrivals, { host, port: Number(port), tls: server });
+  return {
+    retrieve: (item: RetrieveItem, signal: AbortSignal) => downloads!.carryOut(item, signal),
+    close: async () => {
+      await listener?.close();
+      await arrivals.settled();
+      await store.close();
+    },
+  };
+}
 
 /** Serves peers: what they send is kept, and comes into the index by a scan of the archive that it is. */
 async function receive(

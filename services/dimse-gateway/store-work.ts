@@ -7,7 +7,14 @@ import type { GatewaySource } from '../../core/ports/gateways.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
-import type { FindItem, StoreItem, StorePacs, StoreQueue, TakenItem } from '../../core/ports/store-queue.ts';
+import type {
+  FindItem,
+  RetrieveItem,
+  StoreItem,
+  StorePacs,
+  StoreQueue,
+  TakenItem,
+} from '../../core/ports/store-queue.ts';
 import type { StoreResults } from '../../core/ports/store-results.ts';
 import { sendInstances } from '../../core/stages/send-instances.ts';
 import { ItemResults } from './item-results.ts';
@@ -20,6 +27,8 @@ export interface StoreWorkPorts {
   readonly peerOf: (pacs: StorePacs) => StorePeer;
   /** Asks for accession numbers, and keeps the answers. False where the PACS could not be asked for all of them. */
   readonly find: (item: FindItem, signal: AbortSignal) => Promise<boolean>;
+  /** Has the PACS send series; undefined where there is no place for them. False where it broke off. */
+  readonly retrieve?: ((item: RetrieveItem, signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Whether an archive's mount is there now. */
   readonly isMounted: (archive: string) => Promise<boolean>;
   readonly log: StoreWorkLog;
@@ -56,6 +65,9 @@ const MOST_TRIES = 4;
 const MOST_REFUSALS = 30;
 /** As often an item may be taken at all: it may be what ends those that take it. */
 const MOST_ATTEMPTS = 40;
+/** What this gateway cannot do is given back, to come to another one (milliseconds), so often. */
+const PASSED_ON = 200;
+const MOST_PASSED_ON = 400;
 const REMEMBERED = 1_000;
 
 interface Running {
@@ -88,6 +100,7 @@ export class StoreWork {
     const { signal } = this.stopping;
     commands.serve({
       archives: this.options.archives,
+      canDownload: this.ports.retrieve !== undefined,
       called: (name) => this.takeFrom(name),
       cancelled: (send) => this.cancel(send),
     });
@@ -169,8 +182,15 @@ export class StoreWork {
   /** False where the item was given back. */
   private async doItem(taken: TakenItem, signal: AbortSignal): Promise<boolean> {
     if ('files' in taken.item) return this.send(taken as TakenItem<StoreItem>, signal);
-    const isWhole = await this.ports.find(taken.item, signal);
-    if (!signal.aborted && (isWhole || taken.attempt >= MOST_TRIES)) return true;
+    const { find, retrieve } = this.ports;
+    if (!('accessions' in taken.item) && retrieve === undefined) {
+      // Another one has a place for it.
+      if (taken.attempt >= MOST_PASSED_ON) return true;
+      taken.later(PASSED_ON);
+      return false;
+    }
+    const isWhole = await ('accessions' in taken.item ? find(taken.item, signal) : retrieve!(taken.item, signal));
+    if (!signal.aborted && (isWhole || taken.attempt >= MOST_PASSED_ON)) return true;
     taken.later(signal.aborted ? 0 : AGAIN);
     return false;
   }

@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { dataSetStart } from '../../core/dimse/file-meta.ts';
 import { type RunningService, startService } from '../../scripts/parts/cluster.ts';
 import { startNatsServer } from '../../scripts/parts/nats-server.ts';
 import { freePort, partOrSkip } from '../../scripts/parts/parts.ts';
 import { type Ended, runDitag, temporaryFolder } from '../cli/run-ditag.ts';
-import { until } from '../gateway-here.ts';
+import { filesOf, until } from '../gateway-here.ts';
 import { pacsContent } from '../projects/pacs-content.ts';
 import { type ScriptedPacs, startScriptedPacs } from '../projects/scripted-pacs.ts';
 
@@ -48,15 +49,17 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     for (let n = 0; n < 2; n++) await startGateway();
   };
 
-  async function startGateway(): Promise<void> {
+  /** @param variables of its place for downloads */
+  async function startGateway(variables: Record<string, string> = {}): Promise<RunningService> {
     const port = await freePort();
-    gateways.push(
-      await startService('dimse-gateway', path.join(home, `gateway-${port}.log`), {
-        DITAG_NATS_URL: url,
-        DITAG_ARCHIVES: `none=${home}`,
-        DITAG_HTTP_PORT: String(port),
-      }),
-    );
+    const gateway = await startService('dimse-gateway', path.join(home, `gateway-${port}.log`), {
+      DITAG_NATS_URL: url,
+      DITAG_ARCHIVES: `none=${home}`,
+      DITAG_HTTP_PORT: String(port),
+      ...variables,
+    });
+    gateways.push(gateway);
+    return gateway;
   }
 
   before(async () => {
@@ -99,7 +102,6 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     );
     await gateways.shift()!.kill();
     const asked = await asking;
-    t.diagnostic(`${asked.stderr}`);
     assert.match(asked.stderr, /88 of 90 accession numbers found, 2 not found: 90 studies, 180 series, 270 instances/);
     assert.equal(asked.code, 0, asked.stderr);
     assert.ok(pacs.peakAssociations <= THREADS, `${pacs.peakAssociations} associations`);
@@ -148,4 +150,56 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     });
     assert.match(report.stdout, /270 expected instances, 270 received, none missing/);
   });
+
+  for (const method of ['move', 'get'])
+    test(`are downloaded by gateways, C-${method.toUpperCase()}, also where one dies`, async (t) => {
+      if (!(await hasParts(t))) return;
+      // They have no place for it, and would only pass items on.
+      await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
+      const mount = path.join(home, `downloads-${method}`);
+      const begun = await Promise.all(
+        [1, 2].map(async (n) => {
+          const port = await freePort();
+          destinations.set(`GATEWAY${n}`, { host: '127.0.0.1', port });
+          return startGateway({
+            DITAG_GATEWAY_DOWNLOADS: mount,
+            DITAG_GATEWAY_DOWNLOAD_PORT: String(port),
+            DITAG_GATEWAY_DOWNLOAD_AETITLE: `GATEWAY${n}`,
+          });
+        }),
+      );
+      const before = pacs.sent.length;
+      const name = ['--output', `of-${method}`, '--method', method, '--threads', String(THREADS)];
+      const patience = ['--patience', '2', '--rounds', '2'];
+      const downloading = cluster('download', ...of('study'), ...name, ...patience);
+      await until(
+        () => pacs.sent.length - before,
+        (sent) => sent >= 40,
+        'instances',
+      );
+      await begun[0]!.kill();
+      gateways.splice(gateways.indexOf(begun[0]!), 1);
+      const downloaded = await downloading;
+      assert.equal(downloaded.code, 0, downloaded.stderr);
+      assert.match(downloaded.stderr, /Complete: all 270 instances are on disk/);
+      // What was on its way when it died comes again, and nothing else.
+      const { length } = pacs.sent;
+      assert.ok(length - before < 270 + 60, `${length - before} instances were sent`);
+      const [folder] = fs.readdirSync(path.join(mount, `of-${method}`));
+      const whole = path.join(mount, `of-${method}`, folder!);
+      const verified = await here('verify', '--folder', whole);
+      assert.deepEqual([verified.code, verified.stdout], [0, ''], verified.stderr);
+      const dataSets = new Set(
+        filesOf(whole)
+          .filter((file) => file.endsWith('.dcm'))
+          .map((file) => {
+            const bytes = fs.readFileSync(path.join(whole, file));
+            const uid = path.basename(file, '.dcm');
+            return bytes.subarray(dataSetStart(bytes)).equals(CONTENT.dataSet(uid)) ? uid : `${uid} differs`;
+          }),
+      );
+      assert.deepEqual(dataSets, new Set(CONTENT.uids({})));
+      await begun[1]!.stop();
+      gateways.splice(gateways.indexOf(begun[1]!), 1);
+    });
 });

@@ -8,9 +8,10 @@ import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
+import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
-import { downloadHere, zipHere } from '../download-here.ts';
+import { downloadFolder, downloadHere, isWhollyKnown, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
 import { writeReportFile } from '../project-files.ts';
 
@@ -91,8 +92,52 @@ export class ClusterProject implements Project {
   /** It is made when it is asked (ClusterWorkspace.openIndex). */
   async index(): Promise<void> {}
 
-  download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome> {
-    return downloadHere(this, options);
+  /** To where gateways keep downloads; a path from the root on, or of a home, is one of this machine. */
+  async download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome> {
+    const isHere = path.isAbsolute(options.output) || options.output.startsWith('~');
+    const gateways = new NatsGateways(this.cluster.connection);
+    if (isHere || !(await gateways.canDownload())) return downloadHere(this, options);
+    return this.downloadThere(options, gateways);
+  }
+
+  private async downloadThere(
+    { peer, receiving, series, output, threads, rounds, patience, window, ...options }: ProjectDownloadOptions,
+    gateways: NatsGateways,
+  ): Promise<ProjectDownloadOutcome> {
+    const { cluster, store, name: project } = this;
+    const { host, port, calledAETitle, callingAETitle, tls } = peer;
+    if (options.isZipped) {
+      const allowed = 'gateways make no zips: give --output a path from the root on, to download to this machine';
+      throw ditagError('bad-option', { option: '--zip-project', value: '', allowed });
+    }
+    const { instances } = await store.totals();
+    const { folder, isContinued } = downloadFolder(
+      project,
+      path.posix.normalize(output),
+      await store.downloads(),
+      instances,
+    );
+    options.onFolder(`${folder}, where the gateways keep downloads`, isContinued);
+    const download = await store.download(folder);
+    const isWanted = (uid: string) => series?.has(uid) ?? true;
+    const outcome = await downloadThroughGateways(
+      { queue: new NatsStoreQueue(cluster), gateways, store, download },
+      {
+        item: {
+          ...{ send: randomUUID().slice(0, 13), project, folder, method: receiving.method, rounds, patience },
+          pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
+          ...(window === undefined ? {} : { window }),
+        },
+        isWanted,
+        associations: threads,
+        onProgress: (come) => options.onProgress({ ...come, underWay: threads, allowed: threads, opensIn: 0 }),
+        signal: options.signal,
+      },
+    );
+    await download.setComplete(
+      series === undefined && outcome.received === outcome.expected && (await isWhollyKnown(store)),
+    );
+    return { ...outcome, stopped: undefined, folder, notStored: new Map(), refusedCallers: [] };
   }
 
   zip(options: ZipOptions): Promise<void> {

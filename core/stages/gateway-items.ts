@@ -1,0 +1,37 @@
+// Waiting for items that gateways carry out: until none is left, as long as there are gateways.
+import { ditagError } from '../errors/errors.ts';
+import type { Gateways } from '../ports/gateways.ts';
+import type { StoreQueue } from '../ports/store-queue.ts';
+
+const LOOK_EVERY = 200;
+/** After so long without anything new it is looked whether anybody works (milliseconds); then so long nobody may. */
+const QUIET = 2_000;
+const ABSENT = 30_000;
+
+export interface ItemPorts {
+  readonly queue: StoreQueue;
+  readonly gateways: Gateways;
+}
+
+/**
+ * Resolves when no item of `send` is left, or `signal` has aborted. Throws `no-gateway`. @param queue its name
+ * @param look tells what is new, and whether anything is
+ */
+export async function untilDone(
+  { queue, gateways }: ItemPorts,
+  { send, name, signal }: { readonly send: string; readonly name: string; readonly signal: AbortSignal },
+  look: () => Promise<boolean>,
+): Promise<void> {
+  let heardAt = performance.now();
+  let absentSince: number | undefined;
+  while (!signal.aborted && (await queue.left(send)) > 0) {
+    if (await look()) heardAt = performance.now();
+    else if (performance.now() - heardAt > QUIET) {
+      const isThere = (await gateways.call(name)) !== undefined;
+      absentSince = isThere ? undefined : (absentSince ?? performance.now());
+      if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('no-gateway', {});
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+  await look();
+}
