@@ -282,16 +282,20 @@ function commands(run: Run): Command {
     async (options, context) => (await import('./commands/project-verify.ts')).projectVerify(options, context),
     project,
   );
-  const jobs = withGlobalOptions(new Command('jobs')).description("the cluster's scans").exitOverride();
+  const jobs = withGlobalOptions(new Command('jobs'))
+    .description('what a cluster does: scans, and work for projects')
+    .exitOverride();
   program.addCommand(jobs);
   const loadJobs = () => import('./commands/jobs.ts');
   add<object>(
-    new Command('list').description('scans that run, and the last ones that ended'),
+    new Command('list').description('what is done to projects, scans that run, and the last ones that ended'),
     async (_, context) => (await loadJobs()).listJobs(context),
     jobs,
   );
   add<object>(
-    new Command('cancel').argument('<id>').description('end a scan; what it has read is kept'),
+    new Command('cancel')
+      .argument('<id>')
+      .description('end a scan, or work for a project; what it has read or received is kept'),
     async (_, context, [id]) => (await loadJobs()).cancelJob(id!, context),
     jobs,
   );

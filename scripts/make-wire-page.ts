@@ -53,6 +53,7 @@ import {
   DownloadMessage,
   ListedSeriesMessage,
   NotAskedForMessage,
+  ProjectJobMessage,
   ProjectMessage,
   ReceivedMessage,
   TargetMessage,
@@ -326,8 +327,9 @@ ${tables(ReceivedMessage)}
 On \`ditag.project.PROJECT.aside.DOWNLOAD.PATH\`, an instance that was not asked for:
 
 ${tables(NotAskedForMessage)}
-On \`ditag.project.PROJECT.lock\`, text without a frame: who downloads into the project now, said again every few seconds; empty for nobody.
+On \`ditag.project.PROJECT.lock\`, who works on the project now, said again every few seconds; empty for nobody:
 
+${tables(ProjectJobMessage)}
 ## What became of an item
 
 In \`${RESULTS}\`, on \`${resultSubject('SEND', 'ITEM' as never, 'ATTEMPT' as never, 'PAGE' as never)}\`. Written by gateways while they send, read by the command that waits for it, which removes it at its end.

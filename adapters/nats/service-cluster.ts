@@ -2,6 +2,7 @@
 // differently.
 import type { NatsSettings } from '../../core/settings/settings.ts';
 import { type Cluster, openCluster } from './connection.ts';
+import { NatsScanRegistry } from './scan-registry.ts';
 import { ensureStreams } from './streams.ts';
 
 interface Log {
@@ -19,5 +20,7 @@ export async function openServiceCluster(
     logger.warn({ reason }, 'NATS does not answer yet'),
   );
   for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  // Commands look for scans also where no scanner has run yet.
+  await NatsScanRegistry.open(cluster, replicas);
   return cluster;
 }

@@ -139,6 +139,8 @@ export function projectLockSubject(name: string): string {
   return `${project(name)}.lock`;
 }
 
+export const ALL_PROJECT_LOCKS = 'ditag.project.*.lock';
+
 /** The settings of all projects. */
 export const ALL_PROJECTS = 'ditag.project.*.settings';
 

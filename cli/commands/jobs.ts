@@ -23,6 +23,10 @@ async function withJobs({ workspace }: CommandContext, use: (jobs: Jobs) => Prom
 export async function listJobs(context: CommandContext): Promise<ExitCode> {
   return withJobs(context, async (jobs) => {
     const output = streamOutput(context.stdout);
+    for (const { id, what, project, startedAt } of await jobs.projects()) {
+      const doing = what === 'index' ? 'asking' : 'downloading';
+      await output.write(`${id}  ${doing}  ${startedAt.slice(0, 19)}Z  project ${project}\n`);
+    }
     let ended = 0;
     for (const scan of await jobs.scans()) {
       if (scan.endedAt !== undefined && ++ended > MOST_ENDED) continue;
@@ -46,8 +50,12 @@ function scanLine({ id, status, startedAt, archive, failure }: ScanState, tally:
 /** `ditag jobs cancel ID`. Throws `no-job`. */
 export async function cancelJob(id: string, context: CommandContext): Promise<ExitCode> {
   return withJobs(context, async (jobs) => {
-    if (!(await jobs.cancel(id))) throw ditagError('no-job', { what: 'running scan', id, list: ' list' });
-    context.stderr.write(`Cancelled ${id}. What it has read is kept.\n`);
+    const cancelled = await jobs.cancel(id);
+    if (cancelled === undefined)
+      throw ditagError('no-job', { what: 'running scan or work of gateways for a project', id, list: ' list' });
+    const more =
+      cancelled === 'scan' ? 'What it has read is kept' : 'What has come is kept; the same command goes on with it';
+    context.stderr.write(`Cancelled ${id}. ${more}.\n`);
     return 0;
   });
 }

@@ -55,7 +55,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
   const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
   const project = await workspace.project(name, { isNew: false });
   try {
-    await using _ = await project.lock();
+    await using _ = await project.lock('download');
     const { accessions, series: known } = await project.store.totals();
     if (accessions === 0) throw ditagError('not-indexed-project', { project: name });
     const { pacs: ofProject } = await project.settings();
@@ -203,7 +203,9 @@ async function tellMissing(
     const found = reasons.get(SeriesInstanceUID);
     if (found === undefined || told++ >= MOST_TOLD) continue;
     const missing = found.series.expected - found.series.received;
-    stderr.write(`Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(missing)}; ${found.reason}\n`);
+    stderr.write(
+      `Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(missing)}; ${found.reason || 'not downloaded yet'}\n`,
+    );
   }
   if (told > MOST_TOLD) stderr.write(`… and ${grouped(told - MOST_TOLD)} more series: the manifest has them all.\n`);
 }

@@ -36,7 +36,7 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
   }
   const project = await workspace.project(name, { isNew: true });
   try {
-    await using _ = await project.lock();
+    await using _ = await project.lock('index');
     const known = await project.settings();
     const settings = pacs.projectSettings(options, known.pacs);
     const listFile = options.targetList === undefined ? known.targetList : path.resolve(expandHome(options.targetList));

@@ -3,6 +3,7 @@
 
 import type { Peer } from '../../adapters/dimse/connection.ts';
 import type { SendResult } from '../../core/instance/send-outcome.ts';
+import type { ProjectJob } from '../../core/jobs/project-job.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
@@ -99,8 +100,10 @@ export interface Jobs {
   /** The newest first. */
   scans(): Promise<readonly ScanState[]>;
   tally(scan: string): Promise<ScanTally>;
-  /** False where no such scan is running. */
-  cancel(scan: string): Promise<boolean>;
+  /** What is being done to projects, the newest first. */
+  projects(): Promise<readonly ProjectJob[]>;
+  /** Of a scan, or of what gateways do for a project. Undefined where no such one is running. */
+  cancel(id: string): Promise<'scan' | 'project' | undefined>;
   failed(): Promise<readonly FailedMessage[]>;
   /** Has it tried again where that can help. Undefined where there is none of this id. */
   retry(id: string): Promise<RetryOutcome | undefined>;

@@ -1,6 +1,7 @@
 // What a cluster keeps of its projects, message by message.
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { ProjectJob } from '../jobs/project-job.ts';
 import { ACCESSION_OUTCOMES, type AccessionOutcome, type FoundStudy } from '../projects/expected.ts';
 import { decodeMessage } from './index-messages.ts';
 
@@ -76,7 +77,16 @@ export type ReceivedMessage = Static<typeof ReceivedMessage>;
 export const NotAskedForMessage = Type.Object({ SeriesInstanceUID: Type.String(), ...received.properties });
 export type NotAskedForMessage = Static<typeof NotAskedForMessage>;
 
+/** Who works on a project. */
+export const ProjectJobMessage = Type.Object({
+  id: Type.String(),
+  project: Type.String(),
+  what: Type.Union([Type.Literal('index'), Type.Literal('download')]),
+  startedAt: Type.String(),
+});
+
 const checks = {
+  job: Compile(ProjectJobMessage),
   target: Compile(TargetMessage),
   listed: Compile(ListedSeriesMessage),
   project: Compile(ProjectMessage),
@@ -91,6 +101,7 @@ export const decodeListed = (frame: Uint8Array) => decodeMessage<ListedSeriesMes
 export const decodeProject = (frame: Uint8Array) => decodeMessage<ProjectMessage>(checks.project, frame).description;
 export const decodeDownload = (frame: Uint8Array) => decodeMessage<DownloadMessage>(checks.download, frame).description;
 export const decodeReceived = (frame: Uint8Array) => decodeMessage<ReceivedMessage>(checks.received, frame).description;
+export const decodeProjectJob = (frame: Uint8Array) => decodeMessage<ProjectJob>(checks.job, frame).description;
 export const decodeNotAskedFor = (frame: Uint8Array) =>
   decodeMessage<NotAskedForMessage>(checks.notAskedFor, frame).description;
 

@@ -202,4 +202,34 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
       await begun[1]!.stop();
       gateways.splice(gateways.indexOf(begun[1]!), 1);
     });
+
+  test('are listed as jobs, and what gateways do can be ended', async (t) => {
+    if (!(await hasParts(t))) return;
+    const only = await startGateway({ DITAG_GATEWAY_DOWNLOADS: path.join(home, 'downloads-jobs') });
+    const jobs = (...args: string[]) => runDitag(['--nats', url, 'jobs', ...args], { home });
+    const download = () =>
+      cluster('download', ...of('study'), '--output', 'jobs', '--method', 'get', '--patience', '2', '--rounds', '1');
+    const before = pacs.sent.length;
+    pacs.faults.slow = 40;
+    const downloading = download();
+    await until(
+      () => pacs.sent.length - before,
+      (sent) => sent >= 20,
+      'instances',
+    );
+    const [line] = (await jobs('list')).stdout.split('\n');
+    assert.match(line!, /^[0-9a-f-]{13} {2}downloading {2}\d{4}-.*Z {2}project study$/);
+    const cancelled = await jobs('cancel', line!.slice(0, 13));
+    assert.deepEqual([cancelled.code, cancelled.stderr.startsWith('Cancelled')], [0, true], cancelled.stderr);
+    const broken = await downloading;
+    assert.match(broken.stderr, /Not complete: \d+ of 270 instances/);
+    assert.equal(broken.code, 1);
+    assert.equal((await jobs('list')).stdout, '');
+    assert.equal((await jobs('cancel', 'nothing')).code, 2);
+    pacs.faults.slow = 0;
+    const again = await download();
+    assert.equal(again.code, 0, again.stderr);
+    await only.stop();
+    gateways.splice(gateways.indexOf(only), 1);
+  });
 });

@@ -8,6 +8,7 @@ import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
+import type { ProjectJob } from '../../../core/jobs/project-job.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
@@ -18,6 +19,8 @@ import { writeReportFile } from '../project-files.ts';
 export class ClusterProject implements Project {
   readonly name: string;
   readonly store: NatsProjectStore;
+  /** Of what this command does, and of its items. */
+  private readonly id = randomUUID().slice(0, 13);
   private readonly cluster: Cluster;
   private readonly projectsFolder: string;
 
@@ -63,8 +66,9 @@ export class ClusterProject implements Project {
     return this.store.change(changes);
   }
 
-  lock(): Promise<AsyncDisposable> {
-    return lockProject(this.cluster, this.name);
+  lock(what: ProjectJob['what']): Promise<AsyncDisposable> {
+    const { id, name: project } = this;
+    return lockProject(this.cluster, { id, project, what, startedAt: new Date().toISOString() });
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
@@ -79,7 +83,7 @@ export class ClusterProject implements Project {
         end: () => store.end(),
       },
       {
-        send: randomUUID().slice(0, 13),
+        send: this.id,
         project,
         pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
         associations: threads,
@@ -124,7 +128,7 @@ export class ClusterProject implements Project {
       { queue: new NatsStoreQueue(cluster), gateways, store, download },
       {
         item: {
-          ...{ send: randomUUID().slice(0, 13), project, folder, method: receiving.method, rounds, patience },
+          ...{ send: this.id, project, folder, method: receiving.method, rounds, patience },
           pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
           ...(window === undefined ? {} : { window }),
         },

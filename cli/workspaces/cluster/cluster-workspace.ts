@@ -9,6 +9,7 @@ import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
 import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
+import { projectJobs } from '../../../adapters/nats/project-lock.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
 import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
 import { NatsScanCommands, newScan } from '../../../adapters/nats/scan-commands.ts';
@@ -186,7 +187,11 @@ export class ClusterWorkspace implements Workspace {
     return {
       scans: async () => (await registry.all()).map(({ state }) => state),
       tally: (scan) => registry.tally(scan),
-      cancel: (scan) => cancel(cluster, registry, scan),
+      projects: () => projectJobs(cluster),
+      cancel: async (id) => {
+        if (await cancel(cluster, registry, id)) return 'scan';
+        return (await cancelProject(cluster, id)) ? 'project' : undefined;
+      },
       failed: () => failed.list(),
       retry: (id) => retryFailed(id, failed, registry),
       close: () => cluster.close(),
@@ -254,9 +259,19 @@ function failureOf({ failure, id }: ScanState): DitagError {
   return new DitagError(failure.code in ERRORS ? (failure.code as ErrorCode) : 'cluster-failed', failure.message);
 }
 
+/** Takes back what gateways have not begun, and has them end what is under way. */
+async function cancelProject(cluster: Cluster, id: string): Promise<boolean> {
+  const queue = new NatsStoreQueue(cluster);
+  if ((await queue.left(id)) === 0) return false;
+  await queue.drop(id);
+  await new NatsGateways(cluster.connection).cancel(id);
+  return true;
+}
+
 async function cancel(cluster: Cluster, registry: NatsScanRegistry, scan: string): Promise<boolean> {
   for (;;) {
-    const found = await registry.find(scan);
+    // Where only gateways run, nothing keeps scans.
+    const found = (await registry.all()).find(({ state }) => state.id === scan);
     if (found === undefined) return false;
     const { state, revision } = found;
     if (state.status !== 'starting' && state.status !== 'scanning') return false;
