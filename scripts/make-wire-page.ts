@@ -302,7 +302,7 @@ ${tables(FindItemMessage)}
 ## Series to be downloaded
 
 In the same place; written by \`ditag project download\`, ten series an item, and in the end one without series: then the manifest is written.
-\`folder\` is relative to where gateways keep downloads, \`patience\` in milliseconds, \`window\` in minutes after midnight.
+\`folder\` is relative to where gateways keep downloads, \`patience\` in milliseconds, \`until\` (when the hours of a download end) in milliseconds since 1970.
 
 ${tables(RetrieveItemMessage)}
 ## Projects

@@ -1,8 +1,8 @@
 // C-FIND as SCU (PS3.7 9.1.2, PS3.4 annex C): queries one after the other over one association, which is kept open.
-
+import type { Buffer } from 'node:buffer';
 import { type TransferSyntax, transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
-import type { Identifier } from '../../core/dimse/identifier.ts';
+import { type Identifier, IdentifierError } from '../../core/dimse/identifier.ts';
 import { decodeIdentifier } from '../../core/dimse/identifier-decoding.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { contextText } from '../../core/dimse/reasons.ts';
@@ -52,9 +52,17 @@ export class FindAssociation implements PacsQueries {
       Priority: MEDIUM,
       CommandDataSetType: WITH_DATA_SET,
     };
-    const { Status } = await association.request(CONTEXT_ID, command, [encodeIdentifier(keys, syntax)], (_, bytes) =>
-      onAnswer(decodeIdentifier(bytes, syntax)),
-    );
+    const take = (_: unknown, bytes: Buffer) => {
+      try {
+        onAnswer(decodeIdentifier(bytes, syntax));
+      } catch (error) {
+        // It is thrown to whoever asks, not to the socket. What follows what cannot be read is not wanted.
+        if (!(error instanceof IdentifierError)) throw error;
+        const reason = `its answer cannot be read: ${error.message}`;
+        association.abort(ditagError('not-dicom', { peer: association.name, reason }, error));
+      }
+    };
+    const { Status } = await association.request(CONTEXT_ID, command, [encodeIdentifier(keys, syntax)], take);
     if (Status !== undefined) return Status;
     throw ditagError('not-dicom', { peer: association.name, reason: 'its answer has no status' });
   }

@@ -48,6 +48,7 @@ export class DimseListener {
   private readonly open = new Map<Association, number>();
   private timer: NodeJS.Timeout | undefined;
   private isClosing = false;
+  private closing: Promise<void> | undefined;
   /** Connections that were closed because there were too many. */
   refused = 0;
 
@@ -99,7 +100,12 @@ export class DimseListener {
   }
 
   /** Takes no more connections; associations may end by themselves for a while. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
     this.isClosing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const timer = setTimeout(() => {

@@ -53,6 +53,8 @@ export class NatsDownloadStore implements DownloadStore {
   }
 
   remove(SeriesInstanceUID: string, SOPInstanceUID: string): Promise<void> {
+    // In one message what goes is read before what comes.
+    if ((this.batches.get(SeriesInstanceUID)?.received.length ?? 0) > 0) this.batches.get(SeriesInstanceUID)!.tell();
     return this.put(SeriesInstanceUID, (batch) => batch.removed.push(SOPInstanceUID));
   }
 
@@ -124,11 +126,6 @@ export class NatsDownloadStore implements DownloadStore {
 
   private put(SeriesInstanceUID: string, change: (batch: Batch) => unknown): Promise<void> {
     let batch = this.batches.get(SeriesInstanceUID);
-    // What goes and comes again is told in two messages.
-    if (batch !== undefined && batch.removed.length > 0 && batch.received.length > 0) {
-      batch.tell();
-      batch = undefined;
-    }
     batch ??= this.begin(SeriesInstanceUID);
     change(batch);
     if (batch.received.length >= MOST) batch.tell();

@@ -1,6 +1,7 @@
 // Keeps two from working on one project at the same time: a message that says who does what, and says so again as long as
 // it goes on. One of which nothing was heard for a while has died.
-import type { StoredMsg } from '@nats-io/jetstream';
+import { Buffer } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { ProjectJob } from '../../core/jobs/project-job.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
@@ -12,25 +13,43 @@ import { PROJECTS } from './streams.ts';
 import { ALL_PROJECT_LOCKS, projectLockSubject } from './subjects.ts';
 
 /** Milliseconds. */
-const SAID_EVERY = 5_000;
-const DEAD_AFTER = 20_000;
+const SAID_EVERY = 2_000;
+const DEAD_AFTER = 10_000;
+const LOOK_EVERY = 250;
 
 /** Takes the lock; disposing gives it back. Throws `already-running`. */
 export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJob): Promise<AsyncDisposable> {
   const name = job.project;
   const subject = projectLockSubject(name);
   const owner = encodeFrame(job);
-  const found = await manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
-  if (found !== null && isHeld(found)) throw ditagError('already-running', { database: `the project ${name}` });
+  const running = () => ditagError('already-running', { database: `the project ${name}` });
+  const look = async () => (await manager.direct.getMessage(PROJECTS, { last_by_subj: subject })) ?? undefined;
+  const found = await look();
+  // No clock decides: whoever lives says so in the meantime.
   let last = found?.seq ?? 0;
+  const began = performance.now();
+  for (let isHeld = (found?.data.length ?? 0) > 0; isHeld && performance.now() - began < DEAD_AFTER; ) {
+    await sleep(LOOK_EVERY);
+    const now = await look();
+    if (now !== undefined && now.data.length > 0 && now.seq !== last) throw running();
+    isHeld = now !== undefined && now.data.length > 0;
+    last = now?.seq ?? 0;
+  }
   const say = async (data: Uint8Array) => {
-    const { seq } = await jetstream.publish(subject, data, { expect: { lastSubjectSequence: last } });
-    last = seq;
+    try {
+      const { seq } = await jetstream.publish(subject, data, { expect: { lastSubjectSequence: last } });
+      last = seq;
+    } catch (error) {
+      // It may have been written, and only the answer was lost.
+      const now = isTaken(error) ? await look() : undefined;
+      if (now === undefined || !Buffer.from(now.data).equals(owner)) throw error;
+      last = now.seq;
+    }
   };
   try {
     await say(owner);
   } catch (error) {
-    if (isTaken(error)) throw ditagError('already-running', { database: `the project ${name}` }, error);
+    if (isTaken(error)) throw running();
     throw error;
   }
   let saying = Promise.resolve();
@@ -49,14 +68,10 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
 
 const NOTHING = new Uint8Array(0);
 
-/** What is being done to projects now, the newest first. */
+/** What is being done to projects, the newest first; also what a command that died has left. */
 export async function projectJobs(cluster: Cluster): Promise<ProjectJob[]> {
   const jobs: ProjectJob[] = [];
-  for await (const message of storedMessages(cluster, PROJECTS, ALL_PROJECT_LOCKS))
-    if (isHeld(message)) jobs.push(decodeProjectJob(message.data));
+  for await (const { data } of storedMessages(cluster, PROJECTS, ALL_PROJECT_LOCKS))
+    if (data.length > 0) jobs.push(decodeProjectJob(data));
   return jobs.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
-}
-
-function isHeld({ data, time }: StoredMsg): boolean {
-  return data.length > 0 && Date.now() - time.getTime() < DEAD_AFTER;
 }

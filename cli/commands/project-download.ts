@@ -2,8 +2,6 @@
 // unobtainable.
 import { ditagError } from '../../core/errors/errors.ts';
 import type { StoreFailure } from '../../core/ports/instance-store.ts';
-import type { ProjectStore } from '../../core/ports/project-store.ts';
-import { expectedCount } from '../../core/projects/expected.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -103,7 +101,8 @@ async function ended(
   { quiet, zipProject, input, unknown }: { quiet: boolean; zipProject?: boolean; input?: string; unknown: number },
   { stderr, signal }: CommandContext,
 ): Promise<ExitCode> {
-  const { folder, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } = outcome;
+  const { folder, manifest, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } =
+    outcome;
   if (zipProject === true && !signal.aborted) {
     const progress = progressReporter(stderr, quiet);
     const onSubject = (done: number, all: number) =>
@@ -122,7 +121,12 @@ async function ended(
       progress.stop();
     }
   }
-  if (!quiet) stderr.write(`${summary(expected, received, bytes)} The manifest is ${folder}/manifest.csv.\n`);
+  // With a list, only what it names is asked for.
+  const doubts = input === undefined ? await doubtsOf(project) : [];
+  if (!quiet)
+    stderr.write(
+      `${summary(expected, received, bytes, doubts.length > 0)}${manifest ? ` The manifest is ${folder}/manifest.csv.` : ''}\n`,
+    );
   if (notAskedFor > 0)
     stderr.write(`${grouped(notAskedFor)} instances came that were not asked for: they are kept aside.\n`);
   for (const [reason, count] of notStored)
@@ -135,8 +139,8 @@ async function ended(
   }
   if (stopped !== undefined) stderr.write(`${stopped.message}\n`);
   await tellMissing(project, open, stderr);
-  const isKnown = input !== undefined || (await tellUnknown(project, stderr));
-  return received === expected && unknown === 0 && isKnown ? 0 : 1;
+  for (const doubt of doubts) stderr.write(`${doubt}\n`);
+  return received === expected && unknown === 0 && doubts.length === 0 ? 0 : 1;
 }
 
 /** The project has all else of its PACS. */
@@ -145,49 +149,26 @@ function ownName({ myAet, myaet }: ProjectDownloadOptions): ProjectPacsOptions {
   return given === undefined ? {} : { myAet: given };
 }
 
-function summary(expected: number, received: number, bytes: number): string {
+function summary(expected: number, received: number, bytes: number, isDoubted: boolean): string {
   const size = `${(bytes / 1e6).toFixed(1)} MB`;
+  if (received === expected && isDoubted)
+    return `All ${grouped(expected)} expected instances are on disk (${size}); there may be more.`;
   if (received === expected) return `Complete: all ${grouped(expected)} instances are on disk (${size}).`;
   return `Not complete: ${grouped(received)} of ${grouped(expected)} instances are on disk (${size}), ${grouped(expected - received)} are missing.`;
 }
 
-/** What is not expected cannot be missed. False: there may be more than what is expected. */
-async function tellUnknown({ store, name }: Project, stderr: NodeJS.WriteStream): Promise<boolean> {
+/** Why there may be more than what is expected: what is not expected cannot be missed. */
+async function doubtsOf({ store, name }: Project): Promise<string[]> {
   const { open, failed, incomplete } = (await store.totals()).outcomes;
   const again = `ditag project index --project-name ${name}`;
+  const doubts: string[] = [];
   if (open + failed > 0)
-    stderr.write(`${grouped(open + failed)} accession numbers are not looked up yet: run \`${again}\`.\n`);
-  const unsure = incomplete === 0 ? 0 : await countUnsure(store);
-  if (unsure > 0)
-    stderr.write(
-      `${grouped(unsure)} accession numbers are found incompletely, so there may be more: run \`${again} --refresh\`.\n`,
+    doubts.push(`${grouped(open + failed)} accession numbers are not looked up yet: run \`${again}\`.`);
+  if (incomplete > 0)
+    doubts.push(
+      `${grouped(incomplete)} accession numbers are found incompletely, so there may be more: run \`${again} --refresh\`.`,
     );
-  return open + failed + unsure === 0;
-}
-
-/** Accession numbers of which not even the number of instances is known: for the others that is expected. */
-async function countUnsure(store: ProjectStore): Promise<number> {
-  const studies = new Map<string, { readonly accession: string; series: number; instances: number; isSure: boolean }>();
-  for await (const series of store.series()) {
-    const { StudyInstanceUID, accession, attributes, announced, isListed } = series;
-    const found = studies.get(StudyInstanceUID) ?? { accession, series: 0, instances: 0, isSure: true };
-    studies.set(StudyInstanceUID, found);
-    found.series++;
-    found.instances += expectedCount(series);
-    const { NumberOfStudyRelatedSeries = 0, NumberOfStudyRelatedInstances = 0 } = attributes;
-    found.isSure =
-      (isListed || announced !== undefined) &&
-      found.series >= Number(NumberOfStudyRelatedSeries) &&
-      found.instances >= Number(NumberOfStudyRelatedInstances);
-  }
-  const sure = Map.groupBy(
-    [...studies.values()].filter(({ isSure }) => isSure),
-    ({ accession }) => accession,
-  );
-  let unsure = 0;
-  for await (const { accession, outcome, studies: all } of store.targets())
-    if (outcome === 'incomplete' && (sure.get(accession)?.length ?? 0) < all) unsure++;
-  return unsure;
+  return doubts;
 }
 
 /** By accession number and series. */
@@ -217,7 +198,7 @@ function showProgress(progress: ProgressReporter, at: DownloadProgress): void {
     const doing =
       opensIn > 0
         ? `waits ${Math.ceil(opensIn / 60_000)} min for its hours`
-        : `${underWay} of ${allowed} associations at work`;
+        : `${underWay ?? 'up to'} ${underWay === undefined ? '' : 'of '}${allowed} associations at work`;
     const done = expected === 0 ? 1 : received / expected;
     return { step: 'downloading', done, text: `${volume}, ${doing}`, unit: 'instances', amount: received };
   });

@@ -10,6 +10,7 @@ import {
   reportText,
   topDescriptions,
 } from '../../core/projects/report.ts';
+import { receivedCount } from '../../core/stages/download-counts.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { projectName } from '../options.ts';
 import { streamOutput } from '../output.ts';
@@ -101,12 +102,11 @@ async function sumsOf({ store }: Project, download: DownloadStore | undefined) {
   const descriptions = new Map<string, number>();
   let received = 0;
   for await (const series of store.series()) {
-    const { accession, attributes, SeriesInstanceUID } = series;
+    const { accession, attributes } = series;
     const sum = byAccession.get(accession) ?? { series: 0, expected: 0, received: 0, missing: 0 };
     byAccession.set(accession, sum);
     const expected = expectedCount(series);
-    const here = download === undefined ? 0 : (await download.receivedOf(SeriesInstanceUID)).length;
-    const counted = Math.min(expected, here);
+    const counted = download === undefined ? 0 : await receivedCount(series, store, download);
     sum.series++;
     sum.expected += expected;
     sum.received += counted;

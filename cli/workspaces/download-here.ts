@@ -10,6 +10,7 @@ import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles } from '../../adapters/filesystem/download-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
+import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
 import { zipSubject } from '../../adapters/filesystem/subject-zip.ts';
 import { ZipFailed } from '../../adapters/filesystem/zip-files.ts';
 import { ditagError } from '../../core/errors/errors.ts';
@@ -17,6 +18,7 @@ import type { DownloadState, ProjectStore } from '../../core/ports/project-store
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import { expectedCount } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
+import { receivedCount } from '../../core/stages/download-counts.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
@@ -83,16 +85,19 @@ export async function downloadHere(
       { plan, pacs, arrivals, download, files },
       { threads, rounds, patience, window, reserve: SPACE_LEFT, onProgress, signal },
     );
+    await listener?.close();
+    await arrivals.settled();
+    await plan.noted();
     const { expected, received, bytes, notAskedFor } = plan.counts;
     if (plan.failure !== undefined) throw plan.failure;
     const refusedCallers = [...arrivals.refusedCallers];
     const { notStored } = arrivals;
-    return { ...outcome, folder, expected, received, bytes, notAskedFor, notStored, refusedCallers };
+    return { ...outcome, folder, manifest: true, expected, received, bytes, notAskedFor, notStored, refusedCallers };
   } finally {
     await listener?.close();
     await arrivals.settled();
     await instances.close();
-    fs.rmSync(path.join(folder, INCOMING), { recursive: true, force: true });
+    removeIfEmpty(path.join(folder, INCOMING));
     await files.writeManifest(manifestLines(store, download, isWanted));
     const isWhole = await isWhollyKnown(store);
     await download.setComplete(isWhole && wanted === undefined && plan.counts.received === plan.counts.expected);
@@ -127,9 +132,21 @@ export function downloadFolder(name: string, within: string, downloads: readonly
   return { folder, isContinued: downloads.some((one) => one.folder === folder) };
 }
 
+/** Another command may be receiving into it. */
+function removeIfEmpty(folder: string): void {
+  try {
+    fs.rmdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  }
+}
+
 function makeFolder(folder: string): void {
   try {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // A folder whose own name is lost takes all with it.
+    syncFolderNow(path.dirname(folder));
   } catch (error) {
     throw ditagError('cannot-write', { path: folder, reason: (error as Error).message }, error);
   }
@@ -162,7 +179,7 @@ export async function zipHere({ store }: OfProject, { folder, onSubject, signal 
     const name = place.split('/', 1)[0]!;
     const subject = subjects.get(name) ?? { series: [], isWhole: true };
     subject.series.push(series.SeriesInstanceUID);
-    if (received.length < expectedCount(series)) subject.isWhole = false;
+    if ((await receivedCount(series, store, download)) < expectedCount(series)) subject.isWhole = false;
     subjects.set(name, subject);
   }
   const whole = [...subjects].filter(([, { isWhole }]) => isWhole);

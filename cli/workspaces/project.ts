@@ -48,6 +48,8 @@ export interface ProjectDownloadOptions {
 
 export interface ProjectDownloadOutcome extends DownloadOutcome {
   readonly folder: string;
+  /** Whether the manifest was written. */
+  readonly manifest: boolean;
   readonly expected: number;
   readonly received: number;
   readonly bytes: number;

@@ -45,8 +45,12 @@ export interface RetrieveItem {
   /** As of `downloadSeries`; milliseconds. */
   readonly rounds: number;
   readonly patience: number;
-  /** Minutes after midnight, by the gateway's clock. */
-  readonly window?: { readonly from: number; readonly to: number };
+  /** Who else may send, as AE titles and addresses. */
+  readonly acceptFrom?: readonly string[];
+  /** When the hours end in which the PACS may be asked (milliseconds since 1970). */
+  readonly until?: number;
+  /** Of the manifest: only some of the project's series were asked for. */
+  readonly isPart?: boolean;
 }
 
 export type WorkItem = StoreItem | FindItem | RetrieveItem;

@@ -30,3 +30,11 @@ export function untilOpen({ from, to }: TimeWindow, now: Date): number {
   if (opens <= now) opens.setDate(opens.getDate() + 1);
   return opens.getTime() - now.getTime();
 }
+
+/** Milliseconds until the window closes, from a moment within it. */
+export function untilClosed({ to }: TimeWindow, now: Date): number {
+  const closes = new Date(now);
+  closes.setHours(Math.floor(to / 60), to % 60, 0, 0);
+  if (closes <= now) closes.setDate(closes.getDate() + 1);
+  return closes.getTime() - now.getTime();
+}

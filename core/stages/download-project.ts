@@ -53,8 +53,8 @@ export interface DownloadProgress {
   readonly expected: number;
   readonly received: number;
   readonly bytes: number;
-  /** Series that are being retrieved, and how many may be. */
-  readonly underWay: number;
+  /** Series that are being retrieved (undefined: others know), and how many may be. */
+  readonly underWay: number | undefined;
   readonly allowed: number;
   /** Milliseconds until the hours in which the PACS may be asked; 0 within them. */
   readonly opensIn: number;

@@ -4,16 +4,22 @@ import { ditagError } from '../errors/errors.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/store-queue.ts';
 import { type ExpectedSeries, expectedCount } from '../projects/expected.ts';
+import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window.ts';
+import { receivedCount } from './download-counts.ts';
 import type { PlannedSeries } from './download-plan.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
+import { pauseUnlessAborted } from './pause.ts';
 
 /** Series of an item: little is lost with it, and an association is opened for it. */
 const TOGETHER = 10;
 /** How often it is counted what has come (milliseconds). */
 const COUNT_EVERY = 2_000;
+/** So long it is waited for the manifest of a download that was interrupted (milliseconds). */
+const MANIFEST = 15_000;
+const LOOK_EVERY = 1_000;
 
 export interface GatewayDownloadPorts extends ItemPorts {
-  readonly store: Pick<ProjectStore, 'series'>;
+  readonly store: Pick<ProjectStore, 'series' | 'instancesOf'>;
   readonly download: DownloadStore & {
     sums(): Promise<{ readonly received: number; readonly bytes: number; readonly notAskedFor: number }>;
   };
@@ -21,10 +27,16 @@ export interface GatewayDownloadPorts extends ItemPorts {
 
 export interface GatewayDownloadOptions {
   /** What all items have in common. */
-  readonly item: Omit<RetrieveItem, 'item' | 'series'>;
+  readonly item: Omit<RetrieveItem, 'item' | 'series' | 'until'>;
   readonly isWanted: (SeriesInstanceUID: string) => boolean;
   readonly associations: number;
-  readonly onProgress: (come: { readonly expected: number; readonly received: number; readonly bytes: number }) => void;
+  readonly window: TimeWindow | undefined;
+  readonly onProgress: (at: {
+    readonly expected: number;
+    readonly received: number;
+    readonly bytes: number;
+    readonly opensIn: number;
+  }) => void;
   readonly signal: AbortSignal;
 }
 
@@ -33,60 +45,135 @@ export interface GatewayDownloadOutcome {
   readonly received: number;
   readonly bytes: number;
   readonly notAskedFor: number;
+  readonly manifest: boolean;
   readonly open: readonly (readonly [series: PlannedSeries, reason: string])[];
 }
 
 /** Throws `no-gateway`. Where `signal` aborts, gateways end what is under way. */
 export async function downloadThroughGateways(
   ports: GatewayDownloadPorts,
-  { item, isWanted, associations, onProgress, signal }: GatewayDownloadOptions,
+  options: GatewayDownloadOptions,
 ): Promise<GatewayDownloadOutcome> {
-  const { queue, gateways, store, download } = ports;
-  const { send, pacs } = item;
-  const series: ExpectedSeries[] = [];
-  for await (const one of store.series()) if (isWanted(one.SeriesInstanceUID)) series.push(one);
-  const expected = series.reduce((sum, one) => sum + expectedCount(one), 0);
-  if (!(await gateways.canDownload())) throw ditagError('no-gateway', {});
-  const name = await queue.open(pacs, associations);
-  let countedAt = 0;
-  let before = 0;
-  const look = async () => {
-    if (performance.now() - countedAt < COUNT_EVERY) return false;
-    countedAt = performance.now();
-    const { received, bytes } = await download.sums();
-    onProgress({ expected, received: Math.min(received, expected), bytes });
-    const isMore = received > before;
-    before = received;
-    return isMore;
-  };
-  let items = 0;
-  try {
+  return new GatewayDownload(ports, options).run();
+}
+
+class GatewayDownload {
+  private readonly ports: GatewayDownloadPorts;
+  private readonly options: GatewayDownloadOptions;
+  private readonly isThere: () => Promise<boolean>;
+  private name = '';
+  private expected = 0;
+  private items = 0;
+  private countedAt = 0;
+  private counted = 0;
+
+  constructor(ports: GatewayDownloadPorts, options: GatewayDownloadOptions) {
+    this.ports = ports;
+    this.options = options;
+    this.isThere = async () => {
+      await ports.gateways.call(this.name);
+      return ports.gateways.canDownload();
+    };
+  }
+
+  async run(): Promise<GatewayDownloadOutcome> {
+    const { queue, gateways, store, download } = this.ports;
+    const { item, isWanted, associations, signal } = this.options;
+    const series: ExpectedSeries[] = [];
+    for await (const one of store.series()) if (isWanted(one.SeriesInstanceUID)) series.push(one);
+    this.expected = series.reduce((sum, one) => sum + expectedCount(one), 0);
+    if (!(await gateways.canDownload())) throw ditagError('no-gateway', {});
+    this.name = await queue.open(item.pacs, associations);
+    let manifest = false;
+    try {
+      await this.retrieve(series);
+    } finally {
+      await queue.drop(item.send).catch(() => {});
+      await gateways.cancel(item.send).catch(() => {});
+      manifest = await this.finish(signal.aborted).catch(() => false);
+    }
+    const open: (readonly [PlannedSeries, string])[] = [];
+    let received = 0;
+    for (const one of series) {
+      const here = await receivedCount(one, store, download);
+      received += here;
+      if (here === expectedCount(one)) continue;
+      const { StudyInstanceUID, SeriesInstanceUID, isListed } = one;
+      const known = { expected: expectedCount(one), received: here };
+      const planned = { StudyInstanceUID, SeriesInstanceUID, folder: '', isListed, ...known };
+      open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
+    }
+    const { bytes, notAskedFor } = await download.sums();
+    return { expected: this.expected, received, bytes, notAskedFor, manifest, open };
+  }
+
+  /** All of them are looked at by gateways, whatever is noted: what counts is on disk. Outside of the hours nothing is. */
+  private async retrieve(series: readonly ExpectedSeries[]): Promise<void> {
+    const { store, download } = this.ports;
+    const { window, signal } = this.options;
+    for (let rest = series; rest.length > 0 && !signal.aborted; ) {
+      if (window !== undefined) await this.waitUntilOpen(window);
+      const until = window === undefined ? undefined : Date.now() + untilClosed(window, new Date());
+      await this.add(rest, until);
+      if (until === undefined || Date.now() < until) return;
+      const open: ExpectedSeries[] = [];
+      for (const one of rest) if ((await receivedCount(one, store, download)) < expectedCount(one)) open.push(one);
+      rest = open;
+    }
+  }
+
+  private async waitUntilOpen(window: TimeWindow): Promise<void> {
+    const { signal, onProgress } = this.options;
+    for (let opensIn: number; !signal.aborted && (opensIn = untilOpen(window, new Date())) > 0; ) {
+      onProgress({ expected: this.expected, received: this.counted, bytes: 0, opensIn });
+      await pauseUnlessAborted(LOOK_EVERY, signal).catch(() => {});
+    }
+  }
+
+  /** @param until when the hours end (milliseconds since 1970); what was not begun then is taken back */
+  private async add(series: readonly ExpectedSeries[], until: number | undefined): Promise<void> {
+    const { queue, gateways } = this.ports;
+    const { item, signal } = this.options;
+    const ofHours = until === undefined ? {} : { until };
     for (let at = 0; at < series.length && !signal.aborted; at += TOGETHER) {
       const uids = series.slice(at, at + TOGETHER).map(({ SeriesInstanceUID }) => SeriesInstanceUID);
-      await queue.add({ ...item, item: items++, series: uids });
+      await queue.add({ ...item, ...ofHours, item: this.items++, series: uids });
     }
-    await gateways.call(name);
-    await untilDone(ports, { send, name, signal }, look);
-    if (!signal.aborted) {
-      await queue.add({ ...item, item: items++, series: [] });
-      await gateways.call(name);
-      await untilDone(ports, { send, name, signal }, async () => false);
+    await gateways.call(this.name);
+    const { send } = item;
+    const hours = until === undefined ? [] : [AbortSignal.timeout(Math.max(0, until - Date.now()))];
+    const ending = AbortSignal.any([signal, ...hours]);
+    await untilDone(this.ports, { send, isThere: this.isThere, signal: ending }, () => this.look());
+    if (ending.aborted && !signal.aborted) {
+      await queue.drop(send);
+      await untilDone(this.ports, { send, isThere: this.isThere, signal }, () => this.look());
     }
-  } finally {
-    await queue.drop(send).catch(() => {});
-    await gateways.cancel(send).catch(() => {});
   }
-  const open: (readonly [PlannedSeries, string])[] = [];
-  let received = 0;
-  for (const one of series) {
-    const { StudyInstanceUID, SeriesInstanceUID, isListed } = one;
-    const wanted = expectedCount(one);
-    const here = Math.min(wanted, (await download.receivedOf(SeriesInstanceUID)).length);
-    received += here;
-    if (here === wanted) continue;
-    const planned = { StudyInstanceUID, SeriesInstanceUID, folder: '', isListed, expected: wanted, received: here };
-    open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
+
+  /** False where it was not waited for to its end. */
+  private async finish(isInterrupted: boolean): Promise<boolean> {
+    const { queue, gateways } = this.ports;
+    // What was taken back is not to take this back, too.
+    const send = `${this.options.item.send}-end`;
+    await queue.add({ ...this.options.item, send, item: 0, series: [] });
+    await gateways.call(this.name);
+    const signal = isInterrupted ? AbortSignal.timeout(MANIFEST) : new AbortController().signal;
+    await untilDone(this.ports, { send, isThere: this.isThere, signal }, async () => false);
+    return !signal.aborted;
   }
-  const { bytes, notAskedFor } = await download.sums();
-  return { expected, received, bytes, notAskedFor, open };
+
+  private async look(): Promise<boolean> {
+    if (performance.now() - this.countedAt < COUNT_EVERY) return false;
+    this.countedAt = performance.now();
+    const { received, bytes } = await this.ports.download.sums();
+    this.options.onProgress({
+      expected: this.expected,
+      received: Math.min(received, this.expected),
+      bytes,
+      opensIn: 0,
+    });
+    const isMore = received > this.counted;
+    this.counted = received;
+    return isMore;
+  }
 }

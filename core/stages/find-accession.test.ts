@@ -133,7 +133,8 @@ test('what does not match by number is not asked for number by number', async ()
     IMAGE: () => instances([1, 2]),
   });
   const { outcome, reason, studies } = await find();
-  assert.deepEqual([outcome, reason], ['incomplete', 'of 9 instances of a series the PACS lists 2']);
+  // How many there have to be is known.
+  assert.deepEqual([outcome, reason], ['found', 'of 9 instances of a series the PACS lists 2']);
   assert.deepEqual(asked, ['STUDY', 'SERIES', 'IMAGE', 'IMAGE 0']);
   const { isListed, listed, announced } = studies[0]!.series[0]!;
   assert.deepEqual([isListed, listed, announced], [false, 2, 9]);
@@ -184,4 +185,14 @@ test('what cannot be asked at all is thrown', async () => {
     findAccession('A1', () => Promise.reject(gone)),
     gone,
   );
+});
+
+test('a study without series, and a list that may be cut and cannot be asked for in parts, are incomplete', async () => {
+  const without = played({ STUDY: one(STUDY), SERIES: () => [], IMAGE: () => [] });
+  const none = await without.find();
+  assert.deepEqual([none.outcome, none.reason], ['incomplete', 'the PACS lists no series of a study']);
+  const hundred = Array.from({ length: 100 }, (_, i) => ({ SOPInstanceUID: `1.2.3.${i}` }));
+  const cut = played({ STUDY: one(STUDY), SERIES: one(SERIES), IMAGE: () => hundred });
+  const { outcome, reason } = await cut.find();
+  assert.deepEqual([outcome, /seems to cut its answers off/.test(reason)], ['incomplete', true], reason);
 });

@@ -66,8 +66,9 @@ export async function findAccession(accession: string, ask: Ask): Promise<Access
 class Finding {
   private readonly accession: string;
   private readonly ask: Ask;
-  /** What does not add up, in words. */
+  /** Why there may be more than what was found; and what else does not add up. */
   private readonly shortfalls: string[] = [];
+  private readonly notes: string[] = [];
 
   constructor(accession: string, ask: Ask) {
     this.accession = accession;
@@ -94,8 +95,8 @@ class Finding {
       this.shortfalls.push(`the PACS gives ${all.length} studies, as many as a limit of answers would leave`);
     const studies: FoundStudy[] = [];
     for (const [StudyInstanceUID, answer] of byUid) studies.push(await this.study(StudyInstanceUID, answer));
-    const reason = this.shortfalls.join('; ');
-    return { accession, outcome: reason === '' ? 'found' : 'incomplete', reason, studies };
+    const outcome = this.shortfalls.length === 0 ? 'found' : 'incomplete';
+    return { accession, outcome, reason: [...this.shortfalls, ...this.notes].join('; '), studies };
   }
 
   private async study(StudyInstanceUID: string, answer: Identifier): Promise<FoundStudy> {
@@ -104,7 +105,8 @@ class Finding {
     const keys = { QueryRetrieveLevel: 'SERIES', StudyInstanceUID, ...empty(SERIES_KEYS) };
     const inStudy = (found: Identifier) => isUidOrNone(one(found, 'StudyInstanceUID'), StudyInstanceUID);
     const found = await this.whole(keys, 'SeriesInstanceUID', 'SeriesNumber', announced, inStudy);
-    if (announced !== undefined && found.size < announced)
+    if (found.size === 0) this.shortfalls.push('the PACS lists no series of a study');
+    else if (announced !== undefined && found.size < announced)
       this.shortfalls.push(`of ${announced} series of a study the PACS lists ${found.size}`);
     const series: FoundSeries[] = [];
     for (const [uid, each] of found) series.push(await this.series(StudyInstanceUID, uid, each));
@@ -117,7 +119,8 @@ class Finding {
 
   private async series(StudyInstanceUID: string, uid: string, answer: Identifier): Promise<FoundSeries> {
     const SeriesInstanceUID = uid;
-    const announced = count(answer, 'NumberOfSeriesRelatedInstances');
+    // A series without instances is none: then it is not counted.
+    const announced = count(answer, 'NumberOfSeriesRelatedInstances') || undefined;
     const keys = { QueryRetrieveLevel: 'IMAGE', StudyInstanceUID, SeriesInstanceUID, ...empty(IMAGE_KEYS) };
     const inSeries = (found: Identifier) => isUidOrNone(one(found, 'SeriesInstanceUID'), SeriesInstanceUID);
     let found: ReadonlyMap<string, Identifier>;
@@ -134,7 +137,7 @@ class Finding {
     }));
     const isListed = instances.length > 0 && instances.length >= (announced ?? 0);
     if (!isListed && instances.length > 0)
-      this.shortfalls.push(`of ${announced} instances of a series the PACS lists ${instances.length}`);
+      this.notes.push(`of ${announced} instances of a series the PACS lists ${instances.length}`);
     if (!isListed && announced === undefined)
       this.shortfalls.push('the PACS neither lists nor counts the instances of a series');
     const attributes = attributesOf(answer, SERIES_KEYS);
@@ -168,8 +171,10 @@ class Finding {
       }
       if (announced !== undefined && found.size >= announced) break;
     }
-    if (isCut && !isSplit && announced === undefined)
-      this.shortfalls.push('the PACS cuts its answers off, and gives no other part of them');
+    // Those without a number cannot be asked for.
+    const isSettled = isSplit && [...found.values()].every((answer) => count(answer, number) !== undefined);
+    if (!isSettled && announced === undefined)
+      this.shortfalls.push('the PACS seems to cut its answers off, and gives no other part of them');
     return found;
   }
 

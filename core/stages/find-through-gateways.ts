@@ -52,7 +52,8 @@ export async function findThroughGateways(
       await queue.add({ send, item, pacs, project, accessions });
     }
     await gateways.call(name);
-    await untilDone({ queue, gateways }, { send, name, signal }, look);
+    const isThere = async () => (await gateways.call(name)) !== undefined;
+    await untilDone({ queue }, { send, isThere, signal }, look);
   } finally {
     await queue.drop(send).catch(() => {});
     await gateways.cancel(send).catch(() => {});

@@ -13,13 +13,20 @@ export interface ItemPorts {
   readonly gateways: Gateways;
 }
 
+export interface Waiting {
+  readonly send: string;
+  /** Calls the gateways. Whether one of them can do it. */
+  readonly isThere: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Resolves when no item of `send` is left, or `signal` has aborted. Throws `no-gateway`. @param queue its name
- * @param look tells what is new, and whether anything is
+ * Resolves when no item of `send` is left, or `signal` has aborted. Throws `no-gateway`. @param look tells what is new, and
+ * whether anything is
  */
 export async function untilDone(
-  { queue, gateways }: ItemPorts,
-  { send, name, signal }: { readonly send: string; readonly name: string; readonly signal: AbortSignal },
+  { queue }: Pick<ItemPorts, 'queue'>,
+  { send, isThere, signal }: Waiting,
   look: () => Promise<boolean>,
 ): Promise<void> {
   let heardAt = performance.now();
@@ -27,8 +34,7 @@ export async function untilDone(
   while (!signal.aborted && (await queue.left(send)) > 0) {
     if (await look()) heardAt = performance.now();
     else if (performance.now() - heardAt > QUIET) {
-      const isThere = (await gateways.call(name)) !== undefined;
-      absentSince = isThere ? undefined : (absentSince ?? performance.now());
+      absentSince = (await isThere()) ? undefined : (absentSince ?? performance.now());
       if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('no-gateway', {});
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));

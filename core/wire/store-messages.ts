@@ -31,8 +31,6 @@ export const FindItemMessage = Type.Object({
   accessions: Type.Array(Type.String()),
 });
 
-const minute = Type.Integer({ minimum: 0, maximum: 1_439 });
-
 /** Series of a project that the PACS is to send to a gateway. */
 export const RetrieveItemMessage = Type.Object({
   ...ofItem,
@@ -42,7 +40,9 @@ export const RetrieveItemMessage = Type.Object({
   method: Type.Union([Type.Literal('move'), Type.Literal('get')]),
   rounds: Type.Integer({ minimum: 1 }),
   patience: count,
-  window: Type.Optional(Type.Object({ from: minute, to: minute })),
+  acceptFrom: Type.Optional(Type.Array(Type.String())),
+  until: Type.Optional(count),
+  isPart: Type.Optional(Type.Boolean()),
 });
 
 /** What became of files, each named by its place in the item: no path and no UID travels back. */

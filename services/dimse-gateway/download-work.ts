@@ -1,6 +1,6 @@
 // Carries out items of downloads: has the PACS send series of a project to where gateways keep downloads. Several gateways
 // may work at one download, each for other series; what each of them has done is in the project.
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import type { StoredInstance } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
@@ -19,8 +19,10 @@ export interface DownloadWorkPorts {
   /** The folder of a download, which is made if need be. */
   readonly filesOf: (folder: string) => DownloadFiles & { writeManifest(lines: AsyncIterable<string>): Promise<void> };
   readonly pacsOf: (pacs: StorePacs, method: RetrieveItem['method'], patience: number) => Pacs;
+  /** Addresses of a host; none where it has none. */
+  readonly addressesOf: (host: string) => Promise<readonly string[]>;
   readonly arrivals: Pick<Arrivals, 'underWay' | 'settled'>;
-  /** AE titles that may send now. */
+  /** AE titles and addresses that may send now; kept by this. */
   readonly senders: Set<string>;
   /** Where what was not asked for is put, by itself. */
   readonly aside: (identity: Placed) => string;
@@ -29,7 +31,7 @@ export interface DownloadWorkPorts {
 
 type Placed = Pick<StoredInstance, 'SOPInstanceUID' | 'SOPClassUID' | 'StudyInstanceUID' | 'SeriesInstanceUID'>;
 
-/** A download at which this gateway is. */
+/** A download as one command wants it. */
 interface OpenDownload {
   readonly folder: string;
   readonly plan: DownloadPlan;
@@ -38,13 +40,30 @@ interface OpenDownload {
   readonly files: ReturnType<DownloadWorkPorts['filesOf']>;
 }
 
-/** Downloads that are remembered. */
+/** An item that is being carried out. */
+interface Running {
+  readonly opened: OpenDownload;
+  readonly series: ReadonlySet<string>;
+  readonly senders: readonly string[];
+}
+
+/** Downloads that are remembered: each reads what the project has. */
 const MOST_OPEN = 8;
+/** A PACS that was lost is not asked for so long (milliseconds). */
+const LOST = 60_000;
+/** Why a PACS counts as lost: all items would wait for it in vain. */
+const LOSSES: ReadonlySet<ErrorCode> = new Set([
+  'pacs-unreachable',
+  'not-offered',
+  'tls-failed',
+  'destination-unknown',
+]);
 
 export class DownloadWork {
   private readonly ports: DownloadWorkPorts;
   private readonly open = new Map<string, Promise<OpenDownload>>();
-  private readonly ready = new Map<string, OpenDownload>();
+  private readonly running = new Set<Running>();
+  private readonly lost = new Map<string, { readonly until: number; readonly reason: string }>();
 
   constructor(ports: DownloadWorkPorts) {
     this.ports = ports;
@@ -52,59 +71,94 @@ export class DownloadWork {
 
   /** The folder of an instance that comes, relative to where downloads are kept. */
   async place(identity: Placed): Promise<string> {
-    for (const { plan, folder } of this.ready.values()) {
-      const place = await plan.place(identity);
-      if (place !== undefined) return `${folder}/${place}`;
+    // First where its series is being asked for.
+    const asking = [...this.running].filter(({ series }) => series.has(identity.SeriesInstanceUID));
+    for (const { opened } of [...asking, ...this.running]) {
+      const place = await opened.plan.place(identity);
+      if (place !== undefined) return `${opened.folder}/${place}`;
     }
-    const [first] = this.ready.values();
-    return `${first?.folder ?? 'stray'}/${NOT_ASKED_FOR}/${this.ports.aside(identity)}`;
+    const [first] = this.running;
+    return `${first?.opened.folder ?? 'late'}/${NOT_ASKED_FOR}/${this.ports.aside(identity)}`;
   }
 
   /** Notes what has come. */
   stored(stored: StoredInstance): void {
-    for (const { plan, folder } of this.ready.values())
-      if (stored.path.startsWith(`${folder}/`)) plan.stored({ ...stored, path: stored.path.slice(folder.length + 1) });
+    const plans = new Map<DownloadPlan, string>();
+    for (const { opened } of this.running)
+      if (stored.path.startsWith(`${opened.folder}/`)) plans.set(opened.plan, opened.folder);
+    for (const [plan, folder] of plans) plan.stored({ ...stored, path: stored.path.slice(folder.length + 1) });
   }
 
-  /** False where it broke off. Throws `bad-settings` for a folder that leads elsewhere. */
+  /** False where it broke off. Throws what the project and the disk throw. */
   async carryOut(item: RetrieveItem, signal: AbortSignal): Promise<boolean> {
-    const { folder, series, pacs } = item;
-    if (!isBelow(folder)) throw ditagError('bad-settings', { wrong: 'the folder of a download leads elsewhere' });
-    if (series.length === 0) return this.finish(item);
-    const { senders, arrivals, log } = this.ports;
-    const { plan, download, files } = await this.opened(item);
-    senders.add(pacs.calledAETitle);
+    const opened = await this.opened(item);
+    if (item.series.length === 0) return this.finish(item, opened);
+    const { pacs, series } = item;
+    const lost = this.lost.get(keyOfPacs(pacs));
+    if (lost !== undefined && performance.now() < lost.until) {
+      await Promise.all(series.map((uid) => opened.download.setReason(uid, lost.reason)));
+      return true;
+    }
+    const addresses = await this.ports.addressesOf(pacs.host);
+    const senders = [pacs.calledAETitle, ...addresses, ...(item.acceptFrom ?? [])];
+    const running: Running = { opened, series: new Set(series), senders };
+    this.running.add(running);
+    this.admit();
+    try {
+      return await this.retrieve(item, running, signal);
+    } finally {
+      this.running.delete(running);
+      this.admit();
+    }
+  }
+
+  private async retrieve(item: RetrieveItem, { opened, series }: Running, signal: AbortSignal): Promise<boolean> {
+    const { arrivals, log, pacsOf } = this.ports;
+    const { plan, download, files } = opened;
+    const { send, item: number, pacs, method, rounds, patience, until } = item;
     const began = performance.now();
-    const wanted = new Set(series);
+    const hours = until === undefined ? [] : [AbortSignal.timeout(Math.max(0, until - Date.now()))];
+    const ending = AbortSignal.any([signal, ...hours]);
     const open = await plan.prepare(
-      (uid) => wanted.has(uid),
+      (uid) => series.has(uid),
       () => {},
       signal,
     );
-    const ports = { plan, pacs: this.ports.pacsOf(pacs, item.method, item.patience), arrivals, download, files };
-    const { rounds, patience, window } = item;
-    const outcome = await downloadSeries(open, ports, {
-      ...{ threads: 1, rounds, patience, window, reserve: SPACE_LEFT, onProgress: () => {}, signal },
-    });
-    await arrivals.settled();
+    const outcome = await downloadSeries(
+      open,
+      { plan, pacs: pacsOf(pacs, method, patience), arrivals, download, files },
+      { threads: 1, rounds, patience, window: undefined, reserve: SPACE_LEFT, onProgress: () => {}, signal: ending },
+    );
+    // What came late is still on its way to the disk.
+    if (outcome.open.length > 0 || arrivals.underWay > 0) await arrivals.settled();
     await plan.noted();
-    const { send, item: number } = item;
+    const { stopped } = outcome;
+    if (stopped !== undefined && LOSSES.has(stopped.code))
+      this.lost.set(keyOfPacs(pacs), { until: performance.now() + LOST, reason: stopped.message });
     const seconds = Math.round(performance.now() - began) / 1000;
-    const counts = { series: series.length, asked: open.length, notWhole: outcome.open.length };
-    log.info({ send, item: number, calledAETitle: pacs.calledAETitle, ...counts, seconds }, 'downloaded');
-    if (plan.failure !== undefined) throw plan.failure;
+    const counts = { series: series.size, asked: open.length, notWhole: outcome.open.length };
+    const why = stopped === undefined ? {} : { stopped: stopped.code };
+    log.info({ send, item: number, calledAETitle: pacs.calledAETitle, ...counts, ...why, seconds }, 'downloaded');
+    if (plan.failure !== undefined) {
+      // The next item reads what is there anew.
+      this.open.delete(keyOf(item));
+      throw plan.failure;
+    }
     return !signal.aborted;
   }
 
   /** Writes the manifest of what all gateways have done. */
-  private async finish(item: RetrieveItem): Promise<boolean> {
-    const key = keyOf(item);
-    const { store, download, files } = await this.opened(item);
-    // What was noted by others is read anew.
-    this.open.delete(key);
-    this.ready.delete(key);
-    await files.writeManifest(manifestLines(store, download, () => true));
+  private async finish({ isPart }: RetrieveItem, { store, download, files }: OpenDownload): Promise<boolean> {
+    const asked = isPart === true ? await askedFor(store, download) : undefined;
+    await files.writeManifest(manifestLines(store, download, (uid) => asked?.has(uid) ?? true));
     return true;
+  }
+
+  /** Who may send now. */
+  private admit(): void {
+    const { senders } = this.ports;
+    senders.clear();
+    for (const running of this.running) for (const sender of running.senders) senders.add(sender);
   }
 
   private opened(item: RetrieveItem): Promise<OpenDownload> {
@@ -112,21 +166,18 @@ export class DownloadWork {
     let opening = this.open.get(key);
     if (opening === undefined) {
       opening = this.openOne(item);
-      this.open.set(key, opening);
-      opening.then(
-        (opened) => this.ready.set(key, opened),
-        () => this.open.delete(key),
-      );
-      const [oldest] = this.open.keys();
-      if (this.open.size > MOST_OPEN) {
-        this.open.delete(oldest!);
-        this.ready.delete(oldest!);
-      }
+      opening.catch(() => this.open.delete(key));
     }
+    // The one that was needed last stands last.
+    this.open.delete(key);
+    this.open.set(key, opening);
+    const [oldest] = this.open.keys();
+    if (this.open.size > MOST_OPEN) this.open.delete(oldest!);
     return opening;
   }
 
   private async openOne({ project, folder }: RetrieveItem): Promise<OpenDownload> {
+    if (!isBelow(folder)) throw new DitagError('damaged-message', 'The folder of a download leads elsewhere.');
     const store = this.ports.projectOf(project);
     const download = await store.download(folder);
     const files = this.ports.filesOf(folder);
@@ -143,9 +194,21 @@ export class DownloadWork {
   }
 }
 
+/** Series of which something has come, or is missing for a reason: those that were asked for. */
+async function askedFor(store: ProjectStore, download: DownloadStore): Promise<ReadonlySet<string>> {
+  const asked = new Set<string>();
+  for await (const { SeriesInstanceUID: uid } of store.series())
+    if ((await download.reasonOf(uid)) !== '' || (await download.receivedOf(uid)).length > 0) asked.add(uid);
+  return asked;
+}
+
 /** The project may have grown from one command to the next. */
 function keyOf({ send, folder }: RetrieveItem): string {
   return `${send} ${folder}`;
+}
+
+function keyOfPacs({ host, port, calledAETitle }: StorePacs): string {
+  return `${host}:${port} ${calledAETitle}`;
 }
 
 /** What came over the wire is not trusted. */

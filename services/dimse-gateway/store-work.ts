@@ -1,7 +1,7 @@
 // Carries out items of work: takes them from the queues of the PACSs that have any. Those of sends it sends, each over an
 // association of its own, and tells what became of every instance before the item is done; those of projects it has asked
 // for (find-work.ts). All gateways of a cluster are alike.
-import { DitagError } from '../../core/errors/errors.ts';
+import { DitagError, ERRORS } from '../../core/errors/errors.ts';
 import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { GatewaySource } from '../../core/ports/gateways.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
@@ -65,9 +65,8 @@ const MOST_TRIES = 4;
 const MOST_REFUSALS = 30;
 /** As often an item may be taken at all: it may be what ends those that take it. */
 const MOST_ATTEMPTS = 40;
-/** What this gateway cannot do is given back, to come to another one (milliseconds), so often. */
+/** What this gateway cannot do is given back, to come to another one (milliseconds). */
 const PASSED_ON = 200;
-const MOST_PASSED_ON = 400;
 const REMEMBERED = 1_000;
 
 interface Running {
@@ -170,9 +169,13 @@ export class StoreWork {
       const isDone = this.cancelled.has(item.send) || (await this.doItem(taken, running.ending.signal));
       if (isDone) await taken.done();
     } catch (error) {
-      const reason = error instanceof DitagError ? error.message : (error as Error).name;
+      // A message may name a file, and that a patient.
+      const reason = error instanceof DitagError ? error.code : (error as Error).name;
       this.ports.log.warn({ send: item.send, item: item.item, attempt, reason }, 'an item failed');
-      taken.later(AGAIN);
+      // What it is about stays open in its project, and is told there; a send waits for its results.
+      const isHopeless = error instanceof DitagError && ERRORS[error.code].retry === 'never';
+      if ('project' in item && (isHopeless || attempt >= MOST_TRIES)) await taken.done();
+      else taken.later(AGAIN);
     } finally {
       clearInterval(timer);
       this.running.delete(running);
@@ -184,13 +187,12 @@ export class StoreWork {
     if ('files' in taken.item) return this.send(taken as TakenItem<StoreItem>, signal);
     const { find, retrieve } = this.ports;
     if (!('accessions' in taken.item) && retrieve === undefined) {
-      // Another one has a place for it.
-      if (taken.attempt >= MOST_PASSED_ON) return true;
-      taken.later(PASSED_ON);
+      // Another one has a place for it; where none has, the command says so and takes it back.
+      taken.later(Math.min(AGAIN, PASSED_ON * taken.attempt));
       return false;
     }
     const isWhole = await ('accessions' in taken.item ? find(taken.item, signal) : retrieve!(taken.item, signal));
-    if (!signal.aborted && (isWhole || taken.attempt >= MOST_PASSED_ON)) return true;
+    if (!signal.aborted && (isWhole || taken.attempt >= MOST_TRIES)) return true;
     taken.later(signal.aborted ? 0 : AGAIN);
     return false;
   }

@@ -136,7 +136,10 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     destinations.set('DITAG', { host: '127.0.0.1', port });
     const output = path.join(home, 'out');
     const download = () => cluster('download', ...of('study'), '--output', output, '--scp-port', String(port));
+    // The second has to find out that the first lives.
+    pacs.faults.slow = 60;
     const [first, second] = await Promise.all([download(), download()]);
+    pacs.faults.slow = 0;
     // Whoever comes second is told so, and nothing came twice.
     assert.deepEqual([first.code, second.code].sort(), [0, 2], first.stderr + second.stderr);
     assert.equal(pacs.sent.length, 270);
@@ -229,6 +232,19 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     pacs.faults.slow = 0;
     const again = await download();
     assert.equal(again.code, 0, again.stderr);
+    // The same gateway, another download of the same series: each has its own.
+    const series = path.join(home, 'part.csv');
+    assert.equal(
+      (await cluster('query', ...of('study'), '--where', 'SeriesDescription=T2', '--output', series)).code,
+      0,
+    );
+    const part = await cluster('download', ...of('study'), '--output', 'part/', '--method', 'get', '--input', series);
+    assert.match(part.stderr, /Complete: all 90 instances are on disk/);
+    const folder = path.join(home, 'downloads-jobs/part', fs.readdirSync(path.join(home, 'downloads-jobs/part'))[0]!);
+    const verified = await here('verify', '--folder', folder);
+    assert.deepEqual([verified.code, verified.stdout], [0, ''], verified.stderr);
+    const outside = await cluster('download', ...of('study'), '--output', '../x', '--method', 'get');
+    assert.deepEqual([outside.code, outside.stderr.includes('name a folder below')], [2, true], outside.stderr);
     await only.stop();
     gateways.splice(gateways.indexOf(only), 1);
   });

@@ -103,15 +103,33 @@ describe('a PACS that is asked for accession numbers', { timeout: 60_000, concur
     await assertFound(project);
   });
 
+  test('answers what cannot be read: that accession number fails, the others do not', async (t) => {
+    const studies = ['1.6', '1.7'].map((StudyInstanceUID, n) => ({
+      StudyInstanceUID,
+      AccessionNumber: `ACC${n + 1}`,
+      series: [{ SeriesInstanceUID: `${StudyInstanceUID}.1`, instances: 1 }],
+    }));
+    const project = await startProject(t, { studies, list: ['ACC1', 'ACC2'], faults: { damages: 'ACC1' } });
+    const { code, stderr } = await project.index();
+    assert.equal(code, 1, stderr);
+    assert.deepEqual(
+      (await project.targets()).map(({ outcome, reason }) => [outcome, /its answer cannot be read/.test(reason)]),
+      [
+        ['failed', true],
+        ['found', false],
+      ],
+    );
+  });
+
   test('cuts short what has no numbers, and announces how many there are', async (t) => {
     const instances = Array.from({ length: 4 }, () => ({ InstanceNumber: '' }));
     const studies = [study([{ SeriesInstanceUID: '1.4.1', SeriesNumber: '1', instances }])];
     const project = await startProject(t, { studies, faults: { capsAnswers: { IMAGE: 3 } } });
     const { code, stderr } = await project.index();
-    assert.equal(code, 1);
-    assert.match(stderr, /0 of 1 accession numbers found, 1 found incompletely: 1 studies, 1 series, 4 instances\./);
+    assert.equal(code, 0);
+    assert.match(stderr, /1 of 1 accession numbers found: 1 studies, 1 series, 4 instances\./);
     const [target] = await project.targets();
-    assert.deepEqual([target!.outcome, target!.reason], ['incomplete', 'of 4 instances of a series the PACS lists 3']);
+    assert.deepEqual([target!.outcome, target!.reason], ['found', 'of 4 instances of a series the PACS lists 3']);
     // How many there have to be is known: when they are there, nothing is missing.
     project.pacs.faults = { loses: (uid, attempt) => uid === '1.4.1.2' && attempt === 1 };
     const done = await project.download();
@@ -132,7 +150,7 @@ describe('a PACS that is asked for accession numbers', { timeout: 60_000, concur
     // All of what is expected is not all that there is.
     const { code, stderr } = await project.download();
     assert.equal(code, 1);
-    assert.match(stderr, /^Complete: all 8 instances are on disk/m);
+    assert.match(stderr, /^All 8 expected instances are on disk .*; there may be more\./m);
     assert.match(stderr, /^1 accession numbers are found incompletely.*--refresh/m);
     project.pacs.faults = {};
     await assertFound(project, { refresh: true });

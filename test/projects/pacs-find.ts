@@ -5,7 +5,7 @@ import type { Asked, FinalAnswer } from '../../adapters/dimse/identifier-request
 import { tagOfKeyword, vrOfTag } from '../../core/dicom/dictionary.ts';
 import { matchesIdentifier } from '../../core/dimse/attribute-matching.ts';
 import { responseTo, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
-import { type Identifier, type IdentifierElement, values } from '../../core/dimse/identifier.ts';
+import { type Identifier, type IdentifierElement, text, values } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { FindError } from '../../core/ports/scp.ts';
 import type { PacsContent, PacsInstance } from './pacs-content.ts';
@@ -71,7 +71,8 @@ export async function answerFind(
     else if (answers > 0) association.gather();
     answers++;
     const answer = encodeIdentifier(asAsked(row, keys, faults), syntax);
-    await association.send(context.id, pending, [answer]);
+    const isDamaged = faults.damages !== undefined && text(row, 'AccessionNumber') === faults.damages;
+    await association.send(context.id, pending, [isDamaged ? answer.subarray(0, -4) : answer]);
   }
   return { command: { Status: signal.aborted ? CANCELLED : SUCCESS } };
 }

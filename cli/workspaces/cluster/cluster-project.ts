@@ -114,13 +114,13 @@ export class ClusterProject implements Project {
       const allowed = 'gateways make no zips: give --output a path from the root on, to download to this machine';
       throw ditagError('bad-option', { option: '--zip-project', value: '', allowed });
     }
+    const within = path.posix.normalize(output).replace(/(?<=.)\/$/, '');
+    if (within === '..' || within.startsWith('../')) {
+      const allowed = 'name a folder below the one in which gateways keep downloads';
+      throw ditagError('bad-option', { option: '--output', value: output, allowed });
+    }
     const { instances } = await store.totals();
-    const { folder, isContinued } = downloadFolder(
-      project,
-      path.posix.normalize(output),
-      await store.downloads(),
-      instances,
-    );
+    const { folder, isContinued } = downloadFolder(project, within, await store.downloads(), instances);
     options.onFolder(`${folder}, where the gateways keep downloads`, isContinued);
     const download = await store.download(folder);
     const isWanted = (uid: string) => series?.has(uid) ?? true;
@@ -130,11 +130,13 @@ export class ClusterProject implements Project {
         item: {
           ...{ send: this.id, project, folder, method: receiving.method, rounds, patience },
           pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
-          ...(window === undefined ? {} : { window }),
+          ...(receiving.method === 'move' ? { acceptFrom: receiving.acceptFrom } : {}),
+          isPart: series !== undefined,
         },
         isWanted,
         associations: threads,
-        onProgress: (come) => options.onProgress({ ...come, underWay: threads, allowed: threads, opensIn: 0 }),
+        window,
+        onProgress: (at) => options.onProgress({ ...at, underWay: undefined, allowed: threads }),
         signal: options.signal,
       },
     );
