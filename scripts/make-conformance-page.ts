@@ -22,6 +22,7 @@ import {
   STUDY_ROOT_MOVE,
   VERIFICATION,
 } from '../core/dimse/uids.ts';
+import { IMAGE_KEYS, SERIES_KEYS, STUDY_KEYS } from '../core/stages/find-accession.ts';
 import { UNCOMPRESSED } from '../core/stages/store-contexts.ts';
 import { PEERS_TRIED } from '../test/peers-tried.ts';
 import { writeOrCheck } from './write-or-check.ts';
@@ -64,6 +65,10 @@ const RETRIEVE_STATUSES: readonly (readonly [number, string])[] = [
   [0xc000, 'The index cannot be asked, or a key has too many wild cards.'],
 ];
 
+/** Of the models, the one that projects ask in. */
+const SCU_MODELS = [STUDY_ROOT_FIND, STUDY_ROOT_MOVE, STUDY_ROOT_GET];
+const keys = (keywords: readonly string[]) => keywords.map((keyword) => `\`${keyword}\``).join(', ');
+
 const page = `# DICOM conformance statement
 
 Printed by \`scripts/make-conformance-page.ts\` from the tables in the code, in the order of PS3.2 annex N. What is not named here is not supported.
@@ -75,7 +80,7 @@ Printed by \`scripts/make-conformance-page.ts\` from the tables in the code, in 
 | ${name(VERIFICATION)} | yes | yes |
 | Storage: all of PS3.4 annex B.5, and private ones | yes | yes |
 ${[PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE, PATIENT_ROOT_GET, STUDY_ROOT_GET]
-  .map((uid) => row(name(uid), 'no', 'yes'))
+  .map((uid) => row(name(uid), SCU_MODELS.includes(uid) ? 'yes' : 'no', 'yes'))
   .join('\n')}
 
 ## Networking
@@ -86,6 +91,7 @@ ${[PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE, PATIE
 | --- | --- |
 | \`ditag echo\`, \`ditag send\` | Ask for associations: Verification and Storage as SCU. |
 | \`ditag gateway\` | Takes associations: Verification, Storage and Query/Retrieve as SCP; asks for some where a C-MOVE sends: Storage as SCU. |
+| \`ditag project index\`, \`ditag project download\` | Ask for associations: Verification and Query/Retrieve as SCU. While a download by C-MOVE runs, takes associations: Storage as SCP. |
 
 ### Association policies
 
@@ -134,6 +140,29 @@ ${table(
   ['status', 'when'],
   STORE_STATUSES.map(([status, when]) => [statusText(status), when]),
 )}
+
+While \`ditag project download\` takes instances, success is answered when an instance is whole and before it is on the disk: the sender keeps it, and what could not be stored is asked for again. It takes associations of the PACS that
+it asks, known by its AE title or address, and of those of \`--accept-from\`.
+
+### Query/Retrieve as SCU
+
+In the Study Root model, without relational queries; one query at a time over an association that is kept open.
+
+| level | unique and matching keys | return keys |
+| --- | --- | --- |
+| STUDY | \`AccessionNumber\` | ${keys(STUDY_KEYS)} |
+| SERIES | \`StudyInstanceUID\`; where an answer may be cut short, also \`SeriesNumber\` | ${keys(SERIES_KEYS)} |
+| IMAGE | \`StudyInstanceUID\`, \`SeriesInstanceUID\`; where an answer may be cut short, also \`InstanceNumber\` | ${keys(IMAGE_KEYS)} |
+
+C-MOVE and C-GET ask at the level SERIES, then at the level IMAGE with up to 100 SOPInstanceUIDs. Statuses and counts decide nothing but the pace and what is told: an instance is received when its file is on the disk.
+For a C-GET the SCP role of the Storage classes that the PACS has named is proposed, each with the transfer syntaxes of this statement as far as there is room.
+
+| status | what is done |
+| --- | --- |
+| ${statusText(0)}, Bxxx | it is looked at what has come; what is missing is asked for by name |
+| A7xx, 0213H | fewer retrievals at a time, after a pause |
+| ${statusText(0xa801)} | the download ends |
+| any other | what is missing is asked for at the other level |
 
 ### Query/Retrieve as SCP
 

@@ -41,6 +41,14 @@ import {
 } from '../adapters/nats/subjects.ts';
 import { WIRE_VERSION } from '../core/wire/frame.ts';
 import {
+  FindItemMessage,
+  GatewayAnswer,
+  GatewayRequest,
+  ResultPageMessage,
+  RetrieveItemMessage,
+  StoreItemMessage,
+} from '../core/wire/gateway-messages.ts';
+import {
   AskMessage,
   checks,
   OpenMessage,
@@ -60,14 +68,6 @@ import {
 } from '../core/wire/project-messages.ts';
 import { QueryMessage } from '../core/wire/query-message.ts';
 import { StartedScanMessage, StartScanMessage } from '../core/wire/scan-messages.ts';
-import {
-  FindItemMessage,
-  GatewayAnswer,
-  GatewayRequest,
-  ResultPageMessage,
-  RetrieveItemMessage,
-  StoreItemMessage,
-} from '../core/wire/store-messages.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
 /** What the page knows of a JSON Schema. */

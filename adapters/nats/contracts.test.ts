@@ -5,15 +5,15 @@ import { projectStoreContract } from '../../test/contracts/project-store.ts';
 import { recordLogContract } from '../../test/contracts/record-log.ts';
 import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
 import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
-import { storeQueueContract } from '../../test/contracts/store-queue.ts';
+import { workQueueContract } from '../../test/contracts/work-queue.ts';
 import { NatsIndexGenerations } from './index-generations.ts';
 import { NatsProjectStore } from './project-store.ts';
 import { NatsRecordFeed } from './record-feed.ts';
 import { NatsRecordLog } from './record-log.ts';
 import { NatsScanQueue } from './scan-queue.ts';
 import { NatsScanRegistry } from './scan-registry.ts';
-import { NatsStoreQueue } from './store-queue.ts';
 import { NatsStoreResults } from './store-results.ts';
+import { NatsWorkQueue } from './work-queue.ts';
 
 const nats = natsHere({ after });
 const putAside = async (sequence: number, reason: string) => {
@@ -45,11 +45,11 @@ indexGenerationsContract('nats', async () => {
   return async () => NatsIndexGenerations.open(await nats.open(), 1);
 });
 
-storeQueueContract('nats', async () => {
+workQueueContract('nats', async () => {
   await nats.fresh();
   return async () => {
     const cluster = await nats.open();
-    return { queue: new NatsStoreQueue(cluster), results: new NatsStoreResults(cluster), die: () => cluster.close() };
+    return { queue: new NatsWorkQueue(cluster), results: new NatsStoreResults(cluster), die: () => cluster.close() };
   };
 });
 

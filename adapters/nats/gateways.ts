@@ -3,13 +3,13 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { NoRespondersError, RequestError } from '@nats-io/transport-node';
 import type { GatewayAnswers, GatewaySource, Gateways } from '../../core/ports/gateways.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
-import { encodeFailure } from '../../core/wire/index-messages.ts';
 import {
   decodeGatewayAnswer,
   decodeGatewayRequest,
   type GatewayAnswer,
   type GatewayRequest,
-} from '../../core/wire/store-messages.ts';
+} from '../../core/wire/gateway-messages.ts';
+import { encodeFailure } from '../../core/wire/index-messages.ts';
 
 const ASK = 'ditag.gateway.ask';
 /** The first answer is waited for so long; once one has come, further ones that long after each other (milliseconds). */

@@ -1,7 +1,7 @@
 // The port StoreResults over a stream with a subject for each page. The waiting side looks what is new instead of being
 // sent it: it keeps its own pace, and a connection that was away has missed nothing.
 import type { ResultPage, StoreResults } from '../../core/ports/store-results.ts';
-import { decodePage, encodePage } from '../../core/wire/store-messages.ts';
+import { decodePage, encodePage } from '../../core/wire/gateway-messages.ts';
 import type { Cluster } from './connection.ts';
 import { fitting } from './message-size.ts';
 import { storedMessages } from './stored-messages.ts';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { LogEntry } from '../../core/ports/record-log.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
-import type { StorePacs } from '../../core/ports/store-queue.ts';
+import type { PacsAddress } from '../../core/ports/work-queue.ts';
 
 /** Characters of a token: 6 bits each, so that no two names of a cluster will share one. */
 const ARCHIVE_TOKEN = 12;
@@ -96,7 +96,7 @@ export function scanSubjects(scan: string): string {
 }
 
 /** Of a PACS, as it is called by one AE title. */
-export function pacsToken({ host, port, calledAETitle, callingAETitle }: StorePacs): string {
+export function pacsToken({ host, port, calledAETitle, callingAETitle }: PacsAddress): string {
   return token([host, port, calledAETitle, callingAETitle].join('\0'), ARCHIVE_TOKEN);
 }
 

@@ -2,7 +2,7 @@
 // time, and in the end the manifest; what came is told as the project knows it.
 import { ditagError } from '../errors/errors.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import type { RetrieveItem } from '../ports/store-queue.ts';
+import type { RetrieveItem } from '../ports/work-queue.ts';
 import { type ExpectedSeries, expectedCount } from '../projects/expected.ts';
 import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window.ts';
 import { receivedCount } from './download-counts.ts';

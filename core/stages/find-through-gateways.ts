@@ -1,7 +1,7 @@
 // The stage that has a PACS asked by the gateways of a cluster: it puts accession numbers into the queue, some at a time, and
 // tells what becomes of each as the project knows it.
 import { ditagError } from '../errors/errors.ts';
-import type { StorePacs } from '../ports/store-queue.ts';
+import type { PacsAddress } from '../ports/work-queue.ts';
 import type { AccessionOutcome, Target } from '../projects/expected.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
 
@@ -21,7 +21,7 @@ export interface GatewayFindOptions {
   /** An id that nothing else has. */
   readonly send: string;
   readonly project: string;
-  readonly pacs: StorePacs;
+  readonly pacs: PacsAddress;
   readonly associations: number;
   readonly onAnswer: (answer: { readonly accession: string; readonly outcome: AccessionOutcome }) => void;
   readonly signal: AbortSignal;

@@ -1,7 +1,7 @@
 // Waiting for items that gateways carry out: until none is left, as long as there are gateways.
 import { ditagError } from '../errors/errors.ts';
 import type { Gateways } from '../ports/gateways.ts';
-import type { StoreQueue } from '../ports/store-queue.ts';
+import type { WorkQueue } from '../ports/work-queue.ts';
 
 const LOOK_EVERY = 200;
 /** After so long without anything new it is looked whether anybody works (milliseconds); then so long nobody may. */
@@ -9,7 +9,7 @@ const QUIET = 2_000;
 const ABSENT = 30_000;
 
 export interface ItemPorts {
-  readonly queue: StoreQueue;
+  readonly queue: WorkQueue;
   readonly gateways: Gateways;
 }
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SendResult } from '../instance/send-outcome.ts';
 import type { SeriesFile } from '../ports/instance-index.ts';
-import type { StoreItem } from '../ports/store-queue.ts';
 import type { ResultPage, StoredFile } from '../ports/store-results.ts';
+import type { StoreItem } from '../ports/work-queue.ts';
 import { type GatewaySendOptions, type GatewaySendPorts, sendThroughGateways } from './send-through-gateways.ts';
 
 const PACS = { host: 'pacs', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };

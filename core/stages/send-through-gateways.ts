@@ -4,14 +4,14 @@ import { DitagError, ditagError } from '../errors/errors.ts';
 import type { SendResult } from '../instance/send-outcome.ts';
 import type { Gateways } from '../ports/gateways.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
-import type { StorePacs, StoreQueue } from '../ports/store-queue.ts';
 import type { ResultPage, StoreResults } from '../ports/store-results.ts';
+import type { PacsAddress, WorkQueue } from '../ports/work-queue.ts';
 import { instancesToSend } from './send-instances.ts';
 import { ItemCutter } from './store-items.ts';
 
 export interface GatewaySendPorts {
   readonly index: Pick<InstanceIndex, 'instancesOf'>;
-  readonly queue: StoreQueue;
+  readonly queue: WorkQueue;
   readonly results: StoreResults;
   readonly gateways: Gateways;
 }
@@ -19,7 +19,7 @@ export interface GatewaySendPorts {
 export interface GatewaySendOptions {
   /** Its id, which no other send has. */
   readonly send: string;
-  readonly pacs: StorePacs;
+  readonly pacs: PacsAddress;
   /** With this PACS at a time, of all gateways and all sends together. */
   readonly associations: number;
   /** These as of `sendInstances`. */

@@ -11,11 +11,19 @@ import type { ScanJob } from '../jobs/jobs.ts';
 import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { LogEntry } from '../ports/record-log.ts';
 import type { HeldChange } from '../ports/scan-registry.ts';
-import type { StoreItem } from '../ports/store-queue.ts';
 import type { ResultPage } from '../ports/store-results.ts';
+import type { StoreItem } from '../ports/work-queue.ts';
 import { valuesPattern } from '../query/pattern/literals.ts';
 import { makeQuery } from '../query/query.ts';
 import { decodeFrame, encodeFrame, WIRE_VERSION } from './frame.ts';
+import {
+  decodeGatewayAnswer,
+  decodeGatewayRequest,
+  decodeItem,
+  decodePage,
+  encodeItem,
+  encodePage,
+} from './gateway-messages.ts';
 import { checks, decodeMessage, encodeFailure } from './index-messages.ts';
 import {
   decodeEntry,
@@ -29,14 +37,6 @@ import {
 } from './messages.ts';
 import { queryMessage, queryOfMessage } from './query-message.ts';
 import { decodeStart, decodeStarted } from './scan-messages.ts';
-import {
-  decodeGatewayAnswer,
-  decodeGatewayRequest,
-  decodeItem,
-  decodePage,
-  encodeItem,
-  encodePage,
-} from './store-messages.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 });
 const count = fc.nat();

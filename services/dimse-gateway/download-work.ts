@@ -5,20 +5,20 @@ import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import type { StoredInstance } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { DownloadStore, ProjectStore } from '../../core/ports/project-store.ts';
-import type { RetrieveItem, StorePacs } from '../../core/ports/store-queue.ts';
+import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import type { ExpectedSeries } from '../../core/projects/expected.ts';
 import type { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
-import type { StoreWorkLog } from './store-work.ts';
+import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface DownloadWorkPorts {
   readonly projectOf: (name: string) => ProjectStore;
   /** The folder of a download, which is made if need be. */
   readonly filesOf: (folder: string) => DownloadFiles & { writeManifest(lines: AsyncIterable<string>): Promise<void> };
-  readonly pacsOf: (pacs: StorePacs, method: RetrieveItem['method'], patience: number) => Pacs;
+  readonly pacsOf: (pacs: PacsAddress, method: RetrieveItem['method'], patience: number) => Pacs;
   /** Addresses of a host; none where it has none. */
   readonly addressesOf: (host: string) => Promise<readonly string[]>;
   readonly arrivals: Pick<Arrivals, 'underWay' | 'settled'>;
@@ -26,7 +26,7 @@ export interface DownloadWorkPorts {
   readonly senders: Set<string>;
   /** Where what was not asked for is put, by itself. */
   readonly aside: (identity: Placed) => string;
-  readonly log: StoreWorkLog;
+  readonly log: GatewayWorkLog;
 }
 
 type Placed = Pick<StoredInstance, 'SOPInstanceUID' | 'SOPClassUID' | 'StudyInstanceUID' | 'SeriesInstanceUID'>;
@@ -207,7 +207,7 @@ function keyOf({ send, folder }: RetrieveItem): string {
   return `${send} ${folder}`;
 }
 
-function keyOfPacs({ host, port, calledAETitle }: StorePacs): string {
+function keyOfPacs({ host, port, calledAETitle }: PacsAddress): string {
   return `${host}:${port} ${calledAETitle}`;
 }
 

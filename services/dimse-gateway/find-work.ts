@@ -2,14 +2,14 @@
 import { DitagError } from '../../core/errors/errors.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
-import type { FindItem, StorePacs } from '../../core/ports/store-queue.ts';
+import type { FindItem, PacsAddress } from '../../core/ports/work-queue.ts';
 import { findAccessions } from '../../core/stages/find-accessions.ts';
-import type { StoreWorkLog } from './store-work.ts';
+import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface FindWorkPorts {
-  readonly pacsOf: (pacs: StorePacs) => Pacs;
+  readonly pacsOf: (pacs: PacsAddress) => Pacs;
   readonly projectOf: (name: string) => Pick<ProjectStore, 'keep'>;
-  readonly log: StoreWorkLog;
+  readonly log: GatewayWorkLog;
 }
 
 /** False where the PACS could not be asked for all of them. */

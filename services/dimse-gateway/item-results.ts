@@ -2,8 +2,8 @@
 // the gateway. What an earlier attempt has told is not done again.
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
-import type { StoreItem } from '../../core/ports/store-queue.ts';
 import type { ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
+import type { StoreItem } from '../../core/ports/work-queue.ts';
 
 /** Results of a page: it has to fit into a message. */
 const MOST_RESULTS = 500;

@@ -18,12 +18,12 @@ import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
 import { NatsProjectStore } from '../../adapters/nats/project-store.ts';
 import { NatsScanCommands, newScan } from '../../adapters/nats/scan-commands.ts';
 import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
-import { NatsStoreQueue } from '../../adapters/nats/store-queue.ts';
 import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
+import { NatsWorkQueue } from '../../adapters/nats/work-queue.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
-import type { RetrieveItem, StorePacs } from '../../core/ports/store-queue.ts';
+import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
 import {
   ArchiveVariables,
@@ -43,7 +43,7 @@ import { IndexReceived } from '../../core/stages/index-received.ts';
 import { Gateway, type GatewayPeer } from './app.ts';
 import { DownloadWork } from './download-work.ts';
 import { findForItem } from './find-work.ts';
-import { StoreWork } from './store-work.ts';
+import { GatewayWork } from './gateway-work.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
@@ -69,13 +69,13 @@ await runService('dimse-gateway', async ({ logger }) => {
   };
   const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
   const files = new FilesystemInstanceFiles((archive) => typedPath(rootOf(roots, archive)));
-  const pacsOf = ({ isTls, ...pacs }: StorePacs) =>
+  const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
     new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);
   const downloads = await openDownloads(set, { projectOf, tls, log: logger });
-  const work = new StoreWork(
+  const work = new GatewayWork(
     {
-      queue: new NatsStoreQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
+      queue: new NatsWorkQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
       results: new NatsStoreResults(cluster),
       commands: new NatsGatewaySource(cluster.connection),
       files,

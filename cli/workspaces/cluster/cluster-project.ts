@@ -6,7 +6,7 @@ import type { Cluster } from '../../../adapters/nats/connection.ts';
 import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
-import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
+import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
 import type { ProjectJob } from '../../../core/jobs/project-job.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
@@ -77,7 +77,7 @@ export class ClusterProject implements Project {
     await findThroughGateways(
       targets,
       {
-        queue: new NatsStoreQueue(cluster),
+        queue: new NatsWorkQueue(cluster),
         gateways: new NatsGateways(cluster.connection),
         changes: (from) => store.changes(from),
         end: () => store.end(),
@@ -125,7 +125,7 @@ export class ClusterProject implements Project {
     const download = await store.download(folder);
     const isWanted = (uid: string) => series?.has(uid) ?? true;
     const outcome = await downloadThroughGateways(
-      { queue: new NatsStoreQueue(cluster), gateways, store, download },
+      { queue: new NatsWorkQueue(cluster), gateways, store, download },
       {
         item: {
           ...{ send: this.id, project, folder, method: receiving.method, rounds, patience },

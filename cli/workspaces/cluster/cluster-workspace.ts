@@ -15,8 +15,8 @@ import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
 import { NatsScanCommands, newScan } from '../../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
-import { NatsStoreQueue } from '../../../adapters/nats/store-queue.ts';
 import { NatsStoreResults } from '../../../adapters/nats/store-results.ts';
+import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
 import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
@@ -69,7 +69,7 @@ export class ClusterWorkspace implements Workspace {
         options.series,
         {
           index: new NatsInstanceIndex(cluster.connection, this.settings.url),
-          queue: new NatsStoreQueue(cluster),
+          queue: new NatsWorkQueue(cluster),
           results: new NatsStoreResults(cluster),
           gateways: new NatsGateways(cluster.connection),
         },
@@ -261,7 +261,7 @@ function failureOf({ failure, id }: ScanState): DitagError {
 
 /** Takes back what gateways have not begun, and has them end what is under way. */
 async function cancelProject(cluster: Cluster, id: string): Promise<boolean> {
-  const queue = new NatsStoreQueue(cluster);
+  const queue = new NatsWorkQueue(cluster);
   if ((await queue.left(id)) === 0) return false;
   await queue.drop(id);
   await new NatsGateways(cluster.connection).cancel(id);

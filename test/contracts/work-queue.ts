@@ -1,20 +1,20 @@
-// The contract of the ports StoreQueue and StoreResults: an item is carried out at least once, and of one PACS no more
+// The contract of the ports WorkQueue and StoreResults: an item is carried out at least once, and of one PACS no more
 // of them at a time than it has associations, whoever takes them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StoreItem, StorePacs, StoreQueue, TakenItem } from '../../core/ports/store-queue.ts';
 import type { ResultPage, StoreResults } from '../../core/ports/store-results.ts';
+import type { PacsAddress, StoreItem, TakenItem, WorkQueue } from '../../core/ports/work-queue.ts';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
 
 interface Taker {
-  readonly queue: StoreQueue;
+  readonly queue: WorkQueue;
   readonly results: StoreResults;
   /** Ends it without a word. */
   die(): Promise<void>;
 }
 
-const A: StorePacs = { host: 'a', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
-const B: StorePacs = { ...A, callingAETitle: 'C' };
+const A: PacsAddress = { host: 'a', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
+const B: PacsAddress = { ...A, callingAETitle: 'C' };
 /** Nothing more is given out (milliseconds). */
 const STILL = 300;
 
@@ -24,7 +24,7 @@ function item(number: number, pacs = A, send = 's1'): StoreItem {
   return { send, item: number, pacs, files: [{ ...file, path: `x\xe9/${number}` }] };
 }
 
-async function next(queue: StoreQueue, name: string): Promise<TakenItem> {
+async function next(queue: WorkQueue, name: string): Promise<TakenItem> {
   for (;;) {
     const taken = await queue.take(name, new AbortController().signal);
     if (taken !== undefined) return taken;
@@ -32,11 +32,11 @@ async function next(queue: StoreQueue, name: string): Promise<TakenItem> {
 }
 
 /** What comes within a short time. */
-async function atOnce(queue: StoreQueue, name: string): Promise<TakenItem | undefined> {
+async function atOnce(queue: WorkQueue, name: string): Promise<TakenItem | undefined> {
   return queue.take(name, AbortSignal.timeout(STILL));
 }
 
-export function storeQueueContract(name: string, make: () => Promise<() => Promise<Taker>>): void {
+export function workQueueContract(name: string, make: () => Promise<() => Promise<Taker>>): void {
   const contract = (title: string, check: (open: () => Promise<Taker>) => Promise<void>) =>
     void test(`${name}: ${title}`, { timeout: 60_000 }, async (t) => {
       const open = await partOrSkip(t, make);

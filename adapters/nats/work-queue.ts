@@ -1,8 +1,8 @@
-// The port StoreQueue over a work-queue stream: one subject a send, one durable consumer a PACS, which all gateways share.
+// The port WorkQueue over a work-queue stream: one subject a send, one durable consumer a PACS, which all gateways share.
 // The server gives out no more items of it than may wait for an acknowledgement: that is the limit of associations.
 import { AckPolicy, type Consumer, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
-import type { StorePacs, StoreQueue, TakenItem, WorkItem } from '../../core/ports/store-queue.ts';
-import { decodeItem, encodeItem } from '../../core/wire/store-messages.ts';
+import type { PacsAddress, TakenItem, WorkItem, WorkQueue } from '../../core/ports/work-queue.ts';
+import { decodeItem, encodeItem } from '../../core/wire/gateway-messages.ts';
 import type { Cluster } from './connection.ts';
 import { decodeOrPutAside } from './decode-or-put-aside.ts';
 import { fitting } from './message-size.ts';
@@ -16,7 +16,7 @@ const FORGOTTEN = 30 * 86_400 * 1e9;
 /** The server's code for a consumer that is there with other settings (its errors.json). */
 const EXISTS = 10_148;
 
-export class NatsStoreQueue implements StoreQueue {
+export class NatsWorkQueue implements WorkQueue {
   private readonly cluster: Cluster;
   private readonly onUnreadable: (reason: string) => void;
   private readonly consumers = new Map<string, Promise<Consumer>>();
@@ -27,7 +27,7 @@ export class NatsStoreQueue implements StoreQueue {
     this.onUnreadable = onUnreadable;
   }
 
-  async open(pacs: StorePacs, associations: number): Promise<string> {
+  async open(pacs: PacsAddress, associations: number): Promise<string> {
     const { consumers } = this.cluster.manager;
     const queue = pacsToken(pacs);
     const limit = { max_ack_pending: associations };

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { GatewayAnswers } from '../../core/ports/gateways.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
-import type { StoreItem, TakenItem } from '../../core/ports/store-queue.ts';
 import type { ResultPage } from '../../core/ports/store-results.ts';
+import type { StoreItem, TakenItem } from '../../core/ports/work-queue.ts';
 import { dicomFile } from '../../test/index/make-archive.ts';
-import { StoreWork } from './store-work.ts';
+import { GatewayWork } from './gateway-work.ts';
 
 const MR = '1.2.840.10008.5.1.4.1.1.4';
 const PACS = { host: 'pacs', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
@@ -50,7 +50,7 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
   let answers: GatewayAnswers | undefined;
   let wake: () => void = () => {};
   const log = (_: object, message: string) => void lines.push(message);
-  const work = new StoreWork(
+  const work = new GatewayWork(
     {
       queue: {
         open: async () => 'q',

@@ -2,8 +2,8 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
-import type { FindItem, RetrieveItem, WorkItem } from '../ports/store-queue.ts';
 import type { ResultPage } from '../ports/store-results.ts';
+import type { FindItem, RetrieveItem, WorkItem } from '../ports/work-queue.ts';
 import { encodeFrame } from './frame.ts';
 import { decodeMessage, SeriesFilesMessage } from './index-messages.ts';
 

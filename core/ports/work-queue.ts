@@ -4,7 +4,7 @@
 import type { SeriesFile } from './instance-index.ts';
 
 /** A PACS as every gateway reaches it. Certificates are the gateway's own. */
-export interface StorePacs {
+export interface PacsAddress {
   readonly host: string;
   readonly port: number;
   readonly calledAETitle: string;
@@ -17,7 +17,7 @@ export interface StoreItem {
   readonly send: string;
   /** Its number among those of the send. */
   readonly item: number;
-  readonly pacs: StorePacs;
+  readonly pacs: PacsAddress;
   /** Of one archive; all files of an instance stand together, those of a series too. */
   readonly files: readonly SeriesFile[];
 }
@@ -27,7 +27,7 @@ export interface FindItem {
   /** The id of what was asked for together, and its number among those. */
   readonly send: string;
   readonly item: number;
-  readonly pacs: StorePacs;
+  readonly pacs: PacsAddress;
   readonly project: string;
   readonly accessions: readonly string[];
 }
@@ -36,7 +36,7 @@ export interface FindItem {
 export interface RetrieveItem {
   readonly send: string;
   readonly item: number;
-  readonly pacs: StorePacs;
+  readonly pacs: PacsAddress;
   readonly project: string;
   /** Of the download, relative to where gateways keep them. */
   readonly folder: string;
@@ -67,9 +67,9 @@ export interface TakenItem<Item extends WorkItem = WorkItem> {
   working(): void;
 }
 
-export interface StoreQueue {
+export interface WorkQueue {
   /** Opens the queue of a PACS, with so many associations for all gateways together; returns its name. */
-  open(pacs: StorePacs, associations: number): Promise<string>;
+  open(pacs: PacsAddress, associations: number): Promise<string>;
   /** Resolves when the item is stored; the same item again is stored once. */
   add(item: WorkItem): Promise<void>;
   /** Queues in which items wait or are under way. */

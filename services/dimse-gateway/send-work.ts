@@ -1,0 +1,165 @@
+// Carries out items of sends: sends the files of each over an association of its own, and tells what became of every
+// instance before the item is done.
+import { DitagError } from '../../core/errors/errors.ts';
+import type { SendResult } from '../../core/instance/send-outcome.ts';
+import type { InstanceFiles } from '../../core/ports/instance-files.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import type { StorePeer } from '../../core/ports/store-peer.ts';
+import type { StoreResults } from '../../core/ports/store-results.ts';
+import type { PacsAddress, StoreItem, TakenItem } from '../../core/ports/work-queue.ts';
+import { sendInstances } from '../../core/stages/send-instances.ts';
+import type { GatewayWorkLog } from './gateway-work.ts';
+import { ItemResults } from './item-results.ts';
+
+export interface SendWorkPorts {
+  readonly results: StoreResults;
+  readonly files: InstanceFiles;
+  readonly peerOf: (pacs: PacsAddress) => StorePeer;
+  /** Whether an archive's mount is there now. */
+  readonly isMounted: (archive: string) => Promise<boolean>;
+  readonly log: GatewayWorkLog;
+}
+
+export interface SendWorkOptions {
+  /** Names of the archives that are mounted here. */
+  readonly archives: readonly string[];
+  /** As of `sendInstances`. */
+  readonly pauses?: readonly number[];
+}
+
+/** Results are told so often (milliseconds). */
+const TELL_EVERY = 250;
+const PAUSES = [1_000, 2_000, 4_000];
+/** An item for which there was no association is tried again after this (milliseconds), so often. */
+const AGAIN = 2_000;
+const MOST_TRIES = 4;
+/** The same where the PACS refuses: it may have enough of others. */
+const MOST_REFUSALS = 30;
+/** As often an item may be taken at all: it may be what ends those that take it. */
+const MOST_ATTEMPTS = 40;
+
+export class SendWork {
+  private readonly ports: SendWorkPorts;
+  private readonly options: SendWorkOptions;
+  private readonly isCancelled: (send: string) => boolean;
+  /** PACSs that gave no association, however often they were asked: as they were called. */
+  private readonly lost = new Set<string>();
+  /** What was done since the start. */
+  readonly counts = { items: 0, sent: 0, notSent: 0, bytes: 0 };
+
+  constructor(ports: SendWorkPorts, options: SendWorkOptions, isCancelled: (send: string) => boolean) {
+    this.ports = ports;
+    this.options = options;
+    this.isCancelled = isCancelled;
+  }
+
+  /** False where the item was given back. */
+  async carryOut(taken: TakenItem<StoreItem>, signal: AbortSignal): Promise<boolean> {
+    const { item, attempt } = taken;
+    const { archive } = item.files[0]!;
+    const { pauses = PAUSES } = this.options;
+    const results = await ItemResults.open(item, attempt, this.ports.results, pauses);
+    const isSeen = this.options.archives.includes(archive) && (await this.ports.isMounted(archive));
+    if (!isSeen && attempt < MOST_REFUSALS) {
+      taken.later(AGAIN);
+      return false;
+    }
+    if (!isSeen || attempt > MOST_ATTEMPTS) {
+      const reason = isSeen ? 'gateways that sent it ended' : `no gateway that took it sees the archive ${archive}`;
+      await results.failRest(reason);
+      return true;
+    }
+    const began = performance.now();
+    const peer = new WatchedPeer(this.ports.peerOf(item.pacs));
+    await this.sendRest(item, results, peer, signal);
+    if (!signal.aborted && this.isToComeAgain(taken, peer)) {
+      taken.later(AGAIN);
+      return false;
+    }
+    if (signal.aborted) results.forgetFailures();
+    await results.end(!signal.aborted);
+    this.tell(item, attempt, results, performance.now() - began);
+    if (!signal.aborted || this.isCancelled(item.send)) return true;
+    taken.later(0);
+    return false;
+  }
+
+  private async sendRest(item: StoreItem, results: ItemResults, peer: WatchedPeer, signal: AbortSignal): Promise<void> {
+    const { files } = this.ports;
+    const rest = results.rest();
+    const series = [...new Set(rest.map(({ SeriesInstanceUID }) => SeriesInstanceUID))];
+    // A PACS that was not to be had for long is asked once an item.
+    const pauses = this.lost.has(pacsName(item.pacs)) ? [] : (this.options.pauses ?? PAUSES);
+    const timer = setInterval(() => {
+      // Before there is an association it is not known whether what fails here fails for good.
+      if (peer.associations > 0) results.flush();
+    }, TELL_EVERY);
+    try {
+      const index = { instancesOf: () => bySeries(rest) };
+      const onResult = (result: SendResult) => results.add(result);
+      await sendInstances(series, { index, files, peer }, { threads: 1, onResult, signal, pauses });
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Whether the PACS gave no association, and may give one later. */
+  private isToComeAgain({ item, attempt }: TakenItem<StoreItem>, { associations, refusal }: WatchedPeer): boolean {
+    const name = pacsName(item.pacs);
+    if (associations > 0) this.lost.delete(name);
+    if (associations > 0 || refusal === undefined) return false;
+    const most = refusal.code === 'association-rejected' ? MOST_REFUSALS : MOST_TRIES;
+    if (attempt < most && !this.lost.has(name)) return true;
+    this.lost.add(name);
+    return false;
+  }
+
+  /** The line of the audit. */
+  private tell({ send, item, pacs }: StoreItem, attempt: number, results: ItemResults, milliseconds: number): void {
+    const { outcomes, bytes, sent, notSent } = results;
+    this.counts.items++;
+    this.counts.sent += sent;
+    this.counts.notSent += notSent;
+    this.counts.bytes += bytes;
+    const seconds = Math.round(milliseconds) / 1000;
+    const { host, port, calledAETitle, callingAETitle } = pacs;
+    const whom = { host, port, calledAETitle, callingAETitle };
+    this.ports.log.info({ send, item, attempt, ...whom, outcomes: { ...outcomes }, bytes, seconds }, 'sent');
+  }
+}
+
+/** Remembers whether there was an association, and why not. */
+class WatchedPeer implements StorePeer {
+  private readonly peer: StorePeer;
+  associations = 0;
+  refusal: DitagError | undefined;
+
+  constructor(peer: StorePeer) {
+    this.peer = peer;
+  }
+
+  async open(contexts: Parameters<StorePeer['open']>[0]): ReturnType<StorePeer['open']> {
+    try {
+      const association = await this.peer.open(contexts);
+      this.associations++;
+      return association;
+    } catch (error) {
+      if (error instanceof DitagError) this.refusal = error;
+      throw error;
+    }
+  }
+}
+
+function pacsName({ host, port, calledAETitle, callingAETitle }: PacsAddress): string {
+  return `${host}:${port} ${calledAETitle} ${callingAETitle}`;
+}
+
+async function* bySeries(files: readonly SeriesFile[]): AsyncIterable<readonly SeriesFile[]> {
+  for (let at = 0; at < files.length; ) {
+    const { SeriesInstanceUID } = files[at]!;
+    let end = at;
+    while (files[end]?.SeriesInstanceUID === SeriesInstanceUID) end++;
+    yield files.slice(at, end);
+    at = end;
+  }
+}
