@@ -40,15 +40,25 @@ export function isHere(context: TestContext, here: boolean, missing: string): bo
   return false;
 }
 
+/** Below those that systems give to outgoing connections: one of these would take the port before its server does. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+const MOST_PORTS_TRIED = 50;
+
 /** A port of 127.0.0.1 that nothing listens on, for a server that must be told its port. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < MOST_PORTS_TRIED; tries++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`No port from ${FIRST_PORT} to ${LAST_PORT} is free`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
