@@ -1,7 +1,8 @@
 // Lists of series that commands are given: a file, or standard input.
 import fs from 'node:fs';
 import { ditagError } from '../core/errors/errors.ts';
-import { BadList, type Chunks, readSeriesList } from '../core/query/series-list.ts';
+import { BadList, type Chunks } from '../core/query/csv-reader.ts';
+import { readSeriesList } from '../core/query/series-list.ts';
 
 /** The SeriesInstanceUIDs of `--input`, or of stdin for `-` and undefined. Throws `no-input`, `bad-series-list`, `cannot-read`. */
 export function readSeriesInput(input: string | undefined, stdin: NodeJS.ReadStream): Promise<readonly string[]> {

@@ -68,79 +68,20 @@ import {
 } from '../core/wire/project-messages.ts';
 import { QueryMessage } from '../core/wire/query-message.ts';
 import { StartedScanMessage, StartScanMessage } from '../core/wire/scan-messages.ts';
+import { type Named, type Shape, schemaTables } from './schema-tables.ts';
 import { writeOrCheck } from './write-or-check.ts';
-
-/** What the page knows of a JSON Schema. */
-interface Shape {
-  readonly type?: string;
-  readonly patternProperties?: unknown;
-  readonly const?: unknown;
-  readonly anyOf?: readonly Shape[];
-  readonly properties?: Readonly<Record<string, Shape>>;
-  readonly required?: readonly string[];
-  readonly items?: Shape | readonly Shape[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-}
 
 const JOB = (ScanWorkMessage as Shape).properties!['jobs']!.items as Shape;
 
 /** Shapes that have a section of their own. */
-const NAMED: readonly (readonly [string, Shape])[] = [
+const NAMED: Named = [
   ['[query](#query)', QueryMessage],
   ['[entry](#entry-of-the-record-log)', LogEntryMessage],
   ['[job](#work-of-a-scan)', JOB],
   ['[files of a series](#files-of-a-series)', SeriesFilesMessage],
 ];
 
-/** A shape in words. */
-function inWords(shape: Shape): string {
-  const named = NAMED.find(([, known]) => JSON.stringify(known) === JSON.stringify(shape));
-  if (named !== undefined) return named[0];
-  if (shape.const !== undefined) return `\`${JSON.stringify(shape.const)}\``;
-  if (shape.anyOf !== undefined) return shape.anyOf.map((one) => inWords(one)).join(' or ');
-  if (Array.isArray(shape.items)) return `[${shape.items.map((one) => inWords(one)).join(', ')}]`;
-  switch (shape.type) {
-    case 'array':
-      return `list of ${inWords(shape.items as Shape)}`;
-    case 'object':
-      if (shape.patternProperties !== undefined) return 'text by keyword';
-      return `{ ${fieldsOf(shape)
-        .map(({ name, isOptional, field }) => `${name}${isOptional ? '?' : ''}: ${inWords(field)}`)
-        .join(', ')} }`;
-    case 'integer':
-      return `whole number${bounds(shape)}`;
-    case 'string':
-      return 'text';
-    case 'number':
-      return 'number';
-    case 'boolean':
-      return 'true or false';
-    default:
-      throw new Error(`The page has no words for ${JSON.stringify(shape)}`);
-  }
-}
-
-function bounds({ minimum, maximum }: Shape): string {
-  return `${minimum === undefined ? '' : ` from ${minimum}`}${maximum === undefined ? '' : ` to ${maximum}`}`;
-}
-
-function fieldsOf({ properties = {}, required = [] }: Shape) {
-  return Object.entries(properties).map(([name, field]) => ({ name, field, isOptional: !required.includes(name) }));
-}
-
-/** One table a shape; of several shapes, one table each. */
-function tables(schema: TSchema | Shape): string {
-  const shape = schema as Shape;
-  return (shape.anyOf ?? [shape]).map(table).join('\n');
-}
-
-function table(shape: Shape): string {
-  const rows = fieldsOf(shape).map(({ name, field, isOptional }) => {
-    return `| \`${name}\` | ${inWords(field)}${isOptional ? '; may be absent' : ''} |`;
-  });
-  return `| field | what |\n| --- | --- |\n${rows.join('\n')}\n`;
-}
+const tables = (schema: TSchema | Shape) => schemaTables(schema, NAMED);
 
 const ARCHIVE_NAME = 'ARCHIVE';
 const FOLDER_NAME = 'FOLDER';
@@ -249,13 +190,13 @@ In \`${RECORDS}\`. Written by scanners on the condition that the subject's last 
 A chunk, on ${shown(chunkSubject(ARCHIVE_NAME, FOLDER_NAME, { bits: BITS, index: INDEX_OF_CHUNK }))}. Its record follows as bytes, unless it is gone; the bytes of a record are described in
 [index-format.md](index-format.md).
 
-${table((LogEntryMessage as Shape).anyOf![0]!)}
+${tables((LogEntryMessage as Shape).anyOf![0]!)}
 A folder, on ${shown(folderSubject(ARCHIVE_NAME, FOLDER_NAME))}:
 
-${table((LogEntryMessage as Shape).anyOf![1]!)}
+${tables((LogEntryMessage as Shape).anyOf![1]!)}
 An archive, on ${shown(archiveSubject(ARCHIVE_NAME))}:
 
-${table((LogEntryMessage as Shape).anyOf![2]!)}
+${tables((LogEntryMessage as Shape).anyOf![2]!)}
 ## Work of a scan
 
 In \`${JOBS}\`, on ${shown(jobSubject(ARCHIVE_NAME, 'SCAN'))}. Written and taken by scanners.

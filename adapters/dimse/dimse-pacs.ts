@@ -12,43 +12,18 @@ import type { Storing } from './store-scp.ts';
 
 /** Presentation contexts of an association, without the one of the C-GET itself (PS3.8 9.3.2.2). */
 const MOST_CONTEXTS = 127;
+/** A PACS may be silent while it fetches from tape (milliseconds). */
+const LEAST_SILENCE = 60_000;
+const CONNECT = 10_000;
+
+/** How long a PACS is waited for of which so long a silence is borne (milliseconds). */
+export function patienceFor(silence: number): Patience {
+  return { connect: CONNECT, answer: Math.max(LEAST_SILENCE, silence) };
+}
 
 /** Names of storage classes that hardly any PACS has: more than 127 are not retired. */
-const RARE = new RegExp(
-  [
-    ...[
-      'DICOS',
-      'Eddy Current',
-      'Implant',
-      'Protocol',
-      'Inventory',
-      'Color Palette',
-      'Structured Display',
-      'STL',
-      'OBJ',
-      'MTL',
-    ],
-    ...[
-      'Volumetric Presentation State',
-      'Blending',
-      'Measurements',
-      'Spectacle',
-      'Intraocular Lens',
-      'Corneal',
-      'Dermoscopic',
-    ],
-    ...[
-      'Imaging Agent',
-      'Acquisition Context',
-      'Content Assessment',
-      'Bulk Simple',
-      'Waveform Annotation',
-      'Physician Intent',
-    ],
-    ...['Radiation (Set|Record|Salvage)', 'Photon-Electron', 'Tomotherapeutic', 'Robotic', 'Delivery Instruction'],
-    ...['Treatment Preparation', 'Position Acquisition', 'Segment Annotation'],
-  ].join('|'),
-);
+const RARE =
+  /DICOS|Eddy Current|Implant|Protocol|Inventory|Color Palette|Structured Display|STL|OBJ|MTL|Volumetric Presentation State|Blending|Measurements|Spectacle|Intraocular Lens|Corneal|Dermoscopic|Imaging Agent|Acquisition Context|Content Assessment|Bulk Simple|Waveform Annotation|Physician Intent|Radiation (Set|Record|Salvage)|Photon-Electron|Tomotherapeutic|Robotic|Delivery Instruction|Treatment Preparation|Position Acquisition|Segment Annotation/;
 
 /** How what is retrieved comes: to the listener with this AE title, or over the association that asks. */
 export type RetrieveMethod = { readonly move: string } | { readonly get: Storing['peer'] };

@@ -1,16 +1,15 @@
 // C-FIND as SCU (PS3.7 9.1.2, PS3.4 annex C): queries one after the other over one association, which is kept open.
 import type { Buffer } from 'node:buffer';
-import { type TransferSyntax, transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
+import type { TransferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
 import { type Identifier, IdentifierError } from '../../core/dimse/identifier.ts';
 import { decodeIdentifier } from '../../core/dimse/identifier-decoding.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
-import { contextText } from '../../core/dimse/reasons.ts';
-import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN } from '../../core/dimse/uids.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PacsQueries } from '../../core/ports/pacs.ts';
 import { Association, type Patience } from './association.ts';
 import type { Peer } from './connection.ts';
+import { MESSAGE_SYNTAXES, offeredSyntax } from './offered.ts';
 
 const CONTEXT_ID = 1;
 
@@ -27,21 +26,14 @@ export class FindAssociation implements PacsQueries {
 
   /** @param model the SOP class of the query model. Throws what `Association.open` throws, and `not-offered`. */
   static async open(peer: Peer, model: string, patience?: Patience): Promise<FindAssociation> {
-    const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
-    const contexts = [{ id: CONTEXT_ID, abstractSyntax: model, transferSyntaxes }];
+    const contexts = [{ id: CONTEXT_ID, abstractSyntax: model, transferSyntaxes: MESSAGE_SYNTAXES }];
     const association = await Association.open(peer, { contexts }, patience);
-    const agreed = association.contexts.get(CONTEXT_ID);
-    const syntax = agreed === undefined ? undefined : transferSyntax(agreed.transferSyntax);
-    if (syntax !== undefined) return new FindAssociation(association, model, syntax);
-    association.abort();
-    const answered = association.answered.get(CONTEXT_ID);
-    const reason = answered === undefined ? 'it said nothing of it' : contextText(answered.result);
-    throw ditagError('not-offered', { peer: association.name, service: 'C-FIND', reason });
+    return new FindAssociation(association, model, offeredSyntax(association, CONTEXT_ID, 'C-FIND'));
   }
 
   /**
    * Asks, and gives the status of the last answer (PS3.4 C.4.1.1.4). @param onAnswer gets each answer as it comes.
-   * Throws what `Association.request` throws, and IdentifierError.
+   * Throws what `Association.request` throws; for an answer that cannot be read `not-dicom`.
    */
   async find(keys: Identifier, onAnswer: (answer: Identifier) => void): Promise<number> {
     const { association, model, syntax } = this;

@@ -5,6 +5,7 @@ import tls from 'node:tls';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { Scp } from '../../core/ports/scp.ts';
 import { Association } from './association.ts';
+import type { TlsMaterial } from './connection.ts';
 import { ScpAssociation } from './scp-association.ts';
 
 /** Numbers of associations, and times in milliseconds. */
@@ -27,6 +28,12 @@ export interface ServerTls {
   readonly key: string;
   /** Whom peers' certificates have to be signed by; undefined: peers need none. */
   readonly ca?: string;
+}
+
+/** Who has a certificate for those that are called shows it to those that call, too. */
+export function serverTls(material: TlsMaterial | undefined): ServerTls | undefined {
+  if (material?.cert === undefined || material.key === undefined) return undefined;
+  return { ...material, cert: material.cert, key: material.key };
 }
 
 export interface ListenerOptions {

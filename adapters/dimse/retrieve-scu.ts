@@ -1,25 +1,19 @@
 // C-MOVE and C-GET as SCU (PS3.7 9.1.4, 9.1.3, PS3.4 C.4.2, C.4.3): one after the other over one association, which is
 // kept open. What a C-GET brings comes over the same association.
-import { type TransferSyntax, transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
+import type { TransferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, type CommandSet, MEDIUM, responseTo, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { PduError, type ProposedContext, type Role } from '../../core/dimse/pdu.ts';
-import { contextText } from '../../core/dimse/reasons.ts';
-import {
-  EXPLICIT_VR_LITTLE_ENDIAN,
-  IMPLICIT_VR_LITTLE_ENDIAN,
-  STUDY_ROOT_GET,
-  STUDY_ROOT_MOVE,
-} from '../../core/dimse/uids.ts';
+import { STUDY_ROOT_GET, STUDY_ROOT_MOVE } from '../../core/dimse/uids.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PacsRetrievals, Retrieved } from '../../core/ports/pacs.ts';
 import { Association, type Patience } from './association.ts';
 import type { Peer } from './connection.ts';
+import { MESSAGE_SYNTAXES, offeredSyntax } from './offered.ts';
 import { type Storing, takeStore } from './store-scp.ts';
 
 const CONTEXT_ID = 1;
-const MESSAGES: readonly string[] = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
 
 /** What is stored over the association itself. */
 export interface Getting {
@@ -46,7 +40,7 @@ export class RetrieveAssociation implements PacsRetrievals {
   static async open(peer: Peer, to: string | Getting, patience?: Patience): Promise<RetrieveAssociation> {
     const isMove = typeof to === 'string';
     const contexts: ProposedContext[] = [
-      { id: CONTEXT_ID, abstractSyntax: isMove ? STUDY_ROOT_MOVE : STUDY_ROOT_GET, transferSyntaxes: MESSAGES },
+      { id: CONTEXT_ID, abstractSyntax: isMove ? STUDY_ROOT_MOVE : STUDY_ROOT_GET, transferSyntaxes: MESSAGE_SYNTAXES },
     ];
     if (!isMove)
       for (const { SOPClassUID: abstractSyntax, transferSyntaxes } of to.contexts)
@@ -57,13 +51,8 @@ export class RetrieveAssociation implements PacsRetrievals {
       patience,
       isMove ? undefined : (contextId, command) => takeRequest(association, contextId, command, peer, to),
     );
-    const agreed = association.contexts.get(CONTEXT_ID);
-    const syntax = agreed === undefined ? undefined : transferSyntax(agreed.transferSyntax);
-    if (syntax !== undefined) return new RetrieveAssociation(association, isMove ? to : undefined, syntax);
-    association.abort();
-    const answered = association.answered.get(CONTEXT_ID);
-    const reason = answered === undefined ? 'it said nothing of it' : contextText(answered.result);
-    throw ditagError('not-offered', { peer: association.name, service: isMove ? 'C-MOVE' : 'C-GET', reason });
+    const syntax = offeredSyntax(association, CONTEXT_ID, isMove ? 'C-MOVE' : 'C-GET');
+    return new RetrieveAssociation(association, isMove ? to : undefined, syntax);
   }
 
   get isOpen(): boolean {

@@ -6,15 +6,24 @@ import { ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
+import type { Place } from './instance-store-names.ts';
 import { syncFolderNow } from './store-folders.ts';
 import { openZip } from './zip-files.ts';
 
 export const MANIFEST = 'manifest.csv';
+/** Where what is on its way to a download is. */
+export const INCOMING = '.incoming';
 /** Files that are not what was received, among what was not asked for. */
 const CHANGED = 'changed';
 /** Characters of a manifest that are written at a time. */
 const BLOCK = 256 * 1024;
+
+/** A store whose instances are put where a download has them, in or below `folder`. Throws `cannot-write`. */
+export function openDownloadStore(folder: string, place: Place): FilesystemInstanceStore {
+  return FilesystemInstanceStore.open(folder, { sync: true, archive: '.', incoming: INCOMING, isHashed: true, place });
+}
 
 export class FilesystemDownloadFiles implements DownloadFiles {
   private readonly folder: string;

@@ -5,6 +5,7 @@ import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs';
 import { opendir, realpath } from 'node:fs/promises';
 import { failureCode, isCallFailure } from '../../core/ports/archive-files.ts';
+import { isBelow } from '../../core/projects/relative-path.ts';
 import { call, read } from './instance-store-calls.ts';
 import { SubjectZips } from './subject-zips.ts';
 import {
@@ -229,10 +230,7 @@ class Checks {
 }
 
 function assertBelow(path: string): void {
-  if (path.includes('\0') || path.includes('\\') || /^[A-Za-z]:/.test(path))
-    throw new Wrong('unreadable', 'Its path has a backslash, a NUL or a drive, and is not opened.');
-  if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))
-    throw new Wrong('unreadable', 'Its path is not one below the download, and is not opened.');
+  if (!isBelow(path)) throw new Wrong('unreadable', 'Its path is not one below the download, and is not opened.');
 }
 
 function assertSize(size: number, expected: number): void {

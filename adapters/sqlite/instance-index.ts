@@ -20,14 +20,16 @@ import { ValueTexts } from './value-texts.ts';
 export class SqliteInstanceIndex implements InstanceIndex {
   private readonly database: DatabaseSync;
   private readonly path: string;
+  private readonly end: () => void;
   /** What answers that are being read have in common. */
   private readonly texts = new Map<number, ValueTexts>();
   /** Answers that are being read. */
   private readers = 0;
 
-  /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages */
-  constructor(path: string, config: string) {
+  /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages @param end called by `close` */
+  constructor(path: string, config: string, end: () => void = () => {}) {
     this.path = path;
+    this.end = end;
     this.database = openForReading(path, config);
     let isEmpty: boolean;
     try {
@@ -66,6 +68,7 @@ export class SqliteInstanceIndex implements InstanceIndex {
 
   async close(): Promise<void> {
     this.database.close();
+    this.end();
   }
 
   private textsOf(attribute: number): ValueTexts {

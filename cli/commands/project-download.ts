@@ -138,7 +138,7 @@ async function ended(
     return 130;
   }
   if (stopped !== undefined) stderr.write(`${stopped.message}\n`);
-  await tellMissing(project, open, stderr);
+  tellMissing(open, stderr);
   for (const doubt of doubts) stderr.write(`${doubt}\n`);
   return received === expected && unknown === 0 && doubts.length === 0 ? 0 : 1;
 }
@@ -172,23 +172,13 @@ async function doubtsOf({ store, name }: Project): Promise<string[]> {
 }
 
 /** By accession number and series. */
-async function tellMissing(
-  { store }: Project,
-  open: ProjectDownloadOutcome['open'],
-  stderr: NodeJS.WriteStream,
-): Promise<void> {
-  if (open.length === 0) return;
-  const reasons = new Map(open.map(([series, reason]) => [series.SeriesInstanceUID, { series, reason }]));
-  let told = 0;
-  for await (const { accession, SeriesInstanceUID } of store.series()) {
-    const found = reasons.get(SeriesInstanceUID);
-    if (found === undefined || told++ >= MOST_TOLD) continue;
-    const missing = found.series.expected - found.series.received;
+function tellMissing(open: ProjectDownloadOutcome['open'], stderr: NodeJS.WriteStream): void {
+  for (const [{ accession, SeriesInstanceUID, expected, received }, reason] of open.slice(0, MOST_TOLD))
     stderr.write(
-      `Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(missing)}; ${found.reason || 'not downloaded yet'}\n`,
+      `Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(expected - received)}; ${reason || 'not downloaded yet'}\n`,
     );
-  }
-  if (told > MOST_TOLD) stderr.write(`… and ${grouped(told - MOST_TOLD)} more series: the manifest has them all.\n`);
+  const more = open.length - MOST_TOLD;
+  if (more > 0) stderr.write(`… and ${grouped(more)} more series: the manifest has them all.\n`);
 }
 
 function showProgress(progress: ProgressReporter, at: DownloadProgress): void {

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
+import { type AccessionOutcome, isWhollyKnown, type Target } from '../../core/projects/expected.ts';
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
@@ -109,7 +109,7 @@ async function find(
     stderr.write('Interrupted. Run the same command again: it asks only for what is open.\n');
     return 130;
   }
-  return outcomes.failed + outcomes.incomplete + outcomes.open === 0 ? 0 : 1;
+  return isWhollyKnown(outcomes) ? 0 : 1;
 }
 
 const OTHERS = [

@@ -106,7 +106,8 @@ async function sumsOf({ store }: Project, download: DownloadStore | undefined) {
     const sum = byAccession.get(accession) ?? { series: 0, expected: 0, received: 0, missing: 0 };
     byAccession.set(accession, sum);
     const expected = expectedCount(series);
-    const counted = download === undefined ? 0 : await receivedCount(series, store, download);
+    const here = (await download?.receivedOf(series.SeriesInstanceUID)) ?? [];
+    const counted = await receivedCount(series, here, store);
     sum.series++;
     sum.expected += expected;
     sum.received += counted;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { NatsSettings } from '../../core/settings/settings.ts';
 import { IniFile } from './ini.ts';
+import { replaceFile } from './private-file.ts';
 
 export interface Configuration {
   /** The file, whether it exists or not. */
@@ -139,14 +140,7 @@ export function savePacsSettings(configuration: Configuration, pacs: PacsSetting
 function saveIni(configuration: Configuration, ini: IniFile): void {
   const text = ini.toString();
   if (fs.existsSync(configuration.file) && fs.readFileSync(configuration.file, 'utf8') === text) return;
-  try {
-    fs.mkdirSync(path.dirname(configuration.file), { recursive: true, mode: 0o700 });
-    const temporary = `${configuration.file}.${process.pid}-${Date.now()}.tmp`;
-    fs.writeFileSync(temporary, text, { mode: 0o600 });
-    fs.renameSync(temporary, configuration.file);
-  } catch (error) {
-    throw ditagError('cannot-write', { path: configuration.file, reason: (error as Error).message }, error);
-  }
+  replaceFile(configuration.file, text);
 }
 
 /** Names of the folders in a folder; none where there is none. */

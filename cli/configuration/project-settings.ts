@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
 import { type Configuration, expandHome, listFolders } from './configuration.ts';
+import { replaceFile } from './private-file.ts';
 
 export interface ProjectSettings {
   readonly pacs: { readonly destination?: string; readonly port?: string; readonly aetitle?: string };
@@ -97,15 +98,7 @@ export class ProjectFile {
     for (const [key, value] of Object.entries(others)) if (value !== undefined) document.set(key, quoted(value));
     if (!document.has('database_path')) document.set('database_path', quoted(this.beside('.db')));
     const text = document.toString();
-    if (text === before) return;
-    try {
-      fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      const temporary = `${this.file}.${process.pid}-${Date.now()}.tmp`;
-      fs.writeFileSync(temporary, text, { mode: 0o600 });
-      fs.renameSync(temporary, this.file);
-    } catch (error) {
-      throw ditagError('cannot-write', { path: this.file, reason: (error as Error).message }, error);
-    }
+    if (text !== before) replaceFile(this.file, text);
   }
 }
 

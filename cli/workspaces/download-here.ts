@@ -3,12 +3,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import v8 from 'node:v8';
-import type { Peer } from '../../adapters/dimse/connection.ts';
-import { DimsePacs } from '../../adapters/dimse/dimse-pacs.ts';
-import { DimseListener, type ServerTls } from '../../adapters/dimse/listener.ts';
+import { DimsePacs, patienceFor } from '../../adapters/dimse/dimse-pacs.ts';
+import { DimseListener, serverTls } from '../../adapters/dimse/listener.ts';
 import { localAddress } from '../../adapters/dimse/local-address.ts';
-import { FilesystemDownloadFiles } from '../../adapters/filesystem/download-files.ts';
-import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
+import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
 import { zipSubject } from '../../adapters/filesystem/subject-zip.ts';
@@ -16,7 +14,7 @@ import { ZipFailed } from '../../adapters/filesystem/zip-files.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
-import { expectedCount } from '../../core/projects/expected.ts';
+import { expectedCount, isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { receivedCount } from '../../core/stages/download-counts.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
@@ -25,12 +23,8 @@ import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.t
 import { expandHome } from '../configuration/configuration.ts';
 import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from './project.ts';
 
-/** What is on its way. */
-const INCOMING = '.incoming';
 /** What an instance is taken for before any has come (bytes). */
 const USUAL_SIZE = 524_288;
-/** A PACS may be silent while it fetches from tape (milliseconds). */
-const LEAST_PATIENCE = 60_000;
 
 interface OfProject {
   readonly name: string;
@@ -59,20 +53,18 @@ export async function downloadHere(
   let prepared = 0;
   const open = await plan.prepare(isWanted, () => options.onPrepared(++prepared, wanted?.size ?? all), signal);
   await checkSpace(plan.counts, files, options.onWarning);
-  const instances = FilesystemInstanceStore.open(folder, {
-    ...{ sync: true, archive: '.', incoming: INCOMING, isHashed: true },
-    place: async (identity) => (await plan.place(identity)) ?? `${NOT_ASKED_FOR}/${placeByUids(identity)}`,
-  });
   const { local, remote } = await localAddress(peer);
+  const aside = (identity: Parameters<typeof placeByUids>[0]) => `${NOT_ASKED_FOR}/${placeByUids(identity)}`;
+  const instances = openDownloadStore(folder, async (identity) => (await plan.place(identity)) ?? aside(identity));
   const senders = new Set([peer.calledAETitle, remote]);
   if (receiving.method === 'move') for (const sender of receiving.acceptFrom) senders.add(sender);
   const ownAETitle = peer.callingAETitle;
   const arrivals = new Arrivals({ store: instances, onStored: (stored) => plan.stored(stored), ownAETitle, senders });
   const method = receiving.method === 'move' ? { move: ownAETitle } : { get: arrivals.peer };
-  const pacs = new DimsePacs(peer, method, { connect: 10_000, answer: Math.max(LEAST_PATIENCE, patience) });
+  const pacs = new DimsePacs(peer, method, patienceFor(patience));
   const listener =
     receiving.method === 'move'
-      ? await DimseListener.open(arrivals, { host: local, port: receiving.port, tls: serverTls(peer) }).catch(
+      ? await DimseListener.open(arrivals, { host: local, port: receiving.port, tls: serverTls(peer.tls) }).catch(
           async (error) => {
             await instances.close();
             throw error;
@@ -99,21 +91,10 @@ export async function downloadHere(
     await instances.close();
     removeIfEmpty(path.join(folder, INCOMING));
     await files.writeManifest(manifestLines(store, download, isWanted));
-    const isWhole = await isWhollyKnown(store);
-    await download.setComplete(isWhole && wanted === undefined && plan.counts.received === plan.counts.expected);
+    const { outcomes } = await store.totals();
+    const isAll = wanted === undefined && isWhollyKnown(outcomes) && plan.failure === undefined;
+    await download.setComplete(isAll && plan.counts.received === plan.counts.expected);
   }
-}
-
-/** Who has a certificate for the PACS shows it to what the PACS sends, too. */
-function serverTls({ tls }: Peer): ServerTls | undefined {
-  if (tls?.cert === undefined || tls.key === undefined) return undefined;
-  return { cert: tls.cert, key: tls.key, ...(tls.ca === undefined ? {} : { ca: tls.ca }) };
-}
-
-/** Whether all that the PACS has of the project's accession numbers is expected. */
-export async function isWhollyKnown(store: ProjectStore): Promise<boolean> {
-  const { outcomes } = await store.totals();
-  return outcomes.open + outcomes.failed + outcomes.incomplete === 0;
 }
 
 /**
@@ -179,7 +160,7 @@ export async function zipHere({ store }: OfProject, { folder, onSubject, signal 
     const name = place.split('/', 1)[0]!;
     const subject = subjects.get(name) ?? { series: [], isWhole: true };
     subject.series.push(series.SeriesInstanceUID);
-    if ((await receivedCount(series, store, download)) < expectedCount(series)) subject.isWhole = false;
+    if ((await receivedCount(series, received, store)) < expectedCount(series)) subject.isWhole = false;
     subjects.set(name, subject);
   }
   const whole = [...subjects].filter(([, { isWhole }]) => isWhole);

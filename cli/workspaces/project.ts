@@ -81,7 +81,7 @@ export interface Project {
   download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome>;
   /** Puts each subject whose instances are all there into an archive. Throws `zip-failed`. */
   zip(options: ZipOptions): Promise<void>;
-  /** Writes a file beside the project's others. */
-  writeReport(text: string): string;
+  /** Writes `NAME_report.txt` beside the project's other files. */
+  writeReport(text: string): void;
   close(): Promise<void>;
 }

@@ -1,11 +1,11 @@
 // A download compared with its manifest, in either mode: it stands on a disk of this machine.
 import fs from 'node:fs';
 import path from 'node:path';
-import { MANIFEST } from '../../adapters/filesystem/download-files.ts';
+import { INCOMING, MANIFEST } from '../../adapters/filesystem/download-files.ts';
 import { type ExpectedFile, listFiles, verifyFiles } from '../../adapters/filesystem/verify-download.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { readManifest } from '../../core/projects/manifest.ts';
-import { BadList } from '../../core/query/series-list.ts';
+import { BadList } from '../../core/query/csv-reader.ts';
 
 export interface VerifyOptions {
   /** Called for every file that is not as the manifest has it, and every one that it does not have. */
@@ -30,7 +30,7 @@ export async function verifyDownload(
   { onProblem, onProgress, signal }: VerifyOptions,
 ): Promise<VerifyOutcome> {
   const file = path.join(folder, MANIFEST);
-  // A digest of each path: what is not named by the manifest is to be noticed, too.
+  // What is not named by the manifest is to be noticed, too.
   const named = new Set<string>();
   let missing = 0;
   async function* entries(): AsyncIterable<ExpectedFile> {
@@ -50,7 +50,7 @@ export async function verifyDownload(
       onProblem(problem.path, problem.detail);
     }
     for await (const at of listFiles(folder)) {
-      if (at === MANIFEST || at.startsWith('.incoming/') || named.has(at)) continue;
+      if (at === MANIFEST || at.startsWith(`${INCOMING}/`) || named.has(at)) continue;
       unknown++;
       onProblem(at, 'It is not in the manifest.');
     }

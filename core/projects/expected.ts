@@ -48,6 +48,11 @@ export interface FoundStudy {
 export const ACCESSION_OUTCOMES = ['open', 'found', 'incomplete', 'not-found', 'refused', 'failed'] as const;
 export type AccessionOutcome = (typeof ACCESSION_OUTCOMES)[number];
 
+/** Whether all that the PACS has of accession numbers with these outcomes is known: then a download can be complete. */
+export function isWhollyKnown(outcomes: Readonly<Record<AccessionOutcome, number>>): boolean {
+  return outcomes.open + outcomes.failed + outcomes.incomplete === 0;
+}
+
 export interface AccessionAnswer {
   readonly accession: string;
   readonly outcome: Exclude<AccessionOutcome, 'open'>;

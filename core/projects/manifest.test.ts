@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Chunks } from '../query/series-list.ts';
+import type { Chunks } from '../query/csv-reader.ts';
 import { MANIFEST_COLUMNS, manifestHeader, manifestLine, readManifest } from './manifest.ts';
 import type { ManifestEntry } from './received.ts';
 

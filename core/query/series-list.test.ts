@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import { BadList, readColumns, readSeriesList } from './series-list.ts';
+import { BadList } from './csv-reader.ts';
+import { readColumns, readSeriesList } from './series-list.ts';
 
 const HEADER = 'StudyDescription,SeriesDescription,PatientName,PatientID,StudyDate,SeriesInstanceUID';
 

@@ -14,6 +14,8 @@ const EXTENSION = '.dcm';
 const OTHER_BYTES = /^([0-9.]+)\.([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})$/;
 
 export interface PlannedSeries {
+  /** The first of the list that led to it. */
+  readonly accession: string;
   readonly StudyInstanceUID: string;
   readonly SeriesInstanceUID: string;
   /** Relative to the folder of the download. */
@@ -108,14 +110,15 @@ export class DownloadPlan {
     return open;
   }
 
-  private async plan(series: ExpectedSeries): Promise<PlannedSeries> {
+  private async plan(series: ExpectedSeries & { readonly accession: string }): Promise<PlannedSeries> {
     const { download, files } = this.ports;
-    const { StudyInstanceUID, SeriesInstanceUID, isListed } = series;
+    const { accession, StudyInstanceUID, SeriesInstanceUID, isListed } = series;
     const noted = await download.receivedOf(SeriesInstanceUID);
     if (noted.length > 0) this.begun.set(SeriesInstanceUID, noted[0]!.path.replace(/\/[^/]*$/, ''));
     const folder = this.folderOf(SeriesInstanceUID)!;
     const onDisk = await files.list(folder);
     const planned = {
+      accession,
       StudyInstanceUID,
       SeriesInstanceUID,
       folder,

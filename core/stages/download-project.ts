@@ -11,7 +11,7 @@ import { Pace } from '../projects/pace.ts';
 import { type TimeWindow, untilOpen } from '../projects/time-window.ts';
 import type { Arrivals } from './download-arrivals.ts';
 import type { ActiveSeries, DownloadPlan, PlannedSeries } from './download-plan.ts';
-import { pauseUnlessAborted } from './pause.ts';
+import { pause } from './pause.ts';
 import { RetrievalConnection } from './retrieval-connection.ts';
 import { reasonOf, retrievalRequests } from './retrieval-requests.ts';
 
@@ -153,7 +153,7 @@ class Download {
         if (item === undefined) {
           // Others may need the association that this one may not use.
           if (number >= this.pace.limit(performance.now())) await connection.close();
-          await pauseUnlessAborted(LOOK_EVERY, signal).catch(() => {});
+          await pause(LOOK_EVERY, signal);
           continue;
         }
         this.underWay++;
@@ -220,8 +220,8 @@ class Download {
       this.unobtainable.push(item);
       return;
     }
-    const pause = FIRST_PAUSE * 2 ** Math.min(Math.max(item.rounds - 1, 0), 6);
-    item.notBefore = isAsked && item.rounds >= rounds ? heardAt + patience : now + Math.min(pause, patience);
+    const wait = FIRST_PAUSE * 2 ** Math.min(Math.max(item.rounds - 1, 0), 6);
+    item.notBefore = isAsked && item.rounds >= rounds ? heardAt + patience : now + Math.min(wait, patience);
     this.queue.push(item);
   }
 
@@ -324,7 +324,7 @@ class Download {
       if (free < this.options.reserve)
         this.stop(ditagError('disk-full', { free: megabytes(free), reserve: megabytes(this.options.reserve) }));
       if (plan.failure instanceof DitagError) this.stop(plan.failure);
-      await pauseUnlessAborted(LOOK_AT_SPACE_EVERY, signal).catch(() => {});
+      await pause(LOOK_AT_SPACE_EVERY, signal);
     }
   }
 

@@ -8,7 +8,7 @@ import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window
 import { receivedCount } from './download-counts.ts';
 import type { PlannedSeries } from './download-plan.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
-import { pauseUnlessAborted } from './pause.ts';
+import { pause } from './pause.ts';
 
 /** Series of an item: little is lost with it, and an association is opened for it. */
 const TOGETHER = 10;
@@ -79,7 +79,7 @@ class GatewayDownload {
   async run(): Promise<GatewayDownloadOutcome> {
     const { queue, gateways, store, download } = this.ports;
     const { item, isWanted, associations, signal } = this.options;
-    const series: ExpectedSeries[] = [];
+    const series: (ExpectedSeries & { readonly accession: string })[] = [];
     for await (const one of store.series()) if (isWanted(one.SeriesInstanceUID)) series.push(one);
     this.expected = series.reduce((sum, one) => sum + expectedCount(one), 0);
     if (!(await gateways.canDownload())) throw ditagError('no-gateway', {});
@@ -95,12 +95,12 @@ class GatewayDownload {
     const open: (readonly [PlannedSeries, string])[] = [];
     let received = 0;
     for (const one of series) {
-      const here = await receivedCount(one, store, download);
+      const here = await this.receivedOf(one);
       received += here;
       if (here === expectedCount(one)) continue;
-      const { StudyInstanceUID, SeriesInstanceUID, isListed } = one;
+      const { accession, StudyInstanceUID, SeriesInstanceUID, isListed } = one;
       const known = { expected: expectedCount(one), received: here };
-      const planned = { StudyInstanceUID, SeriesInstanceUID, folder: '', isListed, ...known };
+      const planned = { accession, StudyInstanceUID, SeriesInstanceUID, folder: '', isListed, ...known };
       open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
     }
     const { bytes, notAskedFor } = await download.sums();
@@ -109,7 +109,6 @@ class GatewayDownload {
 
   /** All of them are looked at by gateways, whatever is noted: what counts is on disk. Outside of the hours nothing is. */
   private async retrieve(series: readonly ExpectedSeries[]): Promise<void> {
-    const { store, download } = this.ports;
     const { window, signal } = this.options;
     for (let rest = series; rest.length > 0 && !signal.aborted; ) {
       if (window !== undefined) await this.waitUntilOpen(window);
@@ -117,16 +116,21 @@ class GatewayDownload {
       await this.add(rest, until);
       if (until === undefined || Date.now() < until) return;
       const open: ExpectedSeries[] = [];
-      for (const one of rest) if ((await receivedCount(one, store, download)) < expectedCount(one)) open.push(one);
+      for (const one of rest) if ((await this.receivedOf(one)) < expectedCount(one)) open.push(one);
       rest = open;
     }
+  }
+
+  private async receivedOf(series: ExpectedSeries): Promise<number> {
+    const { store, download } = this.ports;
+    return receivedCount(series, await download.receivedOf(series.SeriesInstanceUID), store);
   }
 
   private async waitUntilOpen(window: TimeWindow): Promise<void> {
     const { signal, onProgress } = this.options;
     for (let opensIn: number; !signal.aborted && (opensIn = untilOpen(window, new Date())) > 0; ) {
       onProgress({ expected: this.expected, received: this.counted, bytes: 0, opensIn });
-      await pauseUnlessAborted(LOOK_EVERY, signal).catch(() => {});
+      await pause(LOOK_EVERY, signal);
     }
   }
 

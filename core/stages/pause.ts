@@ -1,17 +1,21 @@
 // Waiting that an interruption ends.
 
-/** Resolves after so many milliseconds. Rejects with the signal's reason where that comes first. */
-export function pauseUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Resolves after so many milliseconds, or when the signal aborts. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
       signal.removeEventListener('abort', end);
       resolve();
-    }, milliseconds);
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
   });
+}
+
+/** The same, but rejects with the signal's reason where it has aborted. */
+export async function pauseUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await pause(milliseconds, signal);
+  signal.throwIfAborted();
 }

@@ -10,6 +10,7 @@ import type { InstanceFiles } from '../ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { StoreAssociation, StoreContext, StorePeer } from '../ports/store-peer.ts';
 import { type OutgoingInstance, openOutgoing, Unsendable } from './outgoing-instance.ts';
+import { pause } from './pause.ts';
 import { chooseSyntax, isProposed, StoreContexts } from './store-contexts.ts';
 
 export interface SendPorts {
@@ -312,17 +313,4 @@ async function* bySeries(asked: readonly string[], index: SendPorts['index']) {
     yield { SeriesInstanceUID: asked[next]!, copies };
     copies = new Map();
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end);
-  });
 }

@@ -8,6 +8,7 @@ import type { DownloadStore, ProjectStore } from '../../core/ports/project-store
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import type { ExpectedSeries } from '../../core/projects/expected.ts';
+import { isBelow } from '../../core/projects/relative-path.ts';
 import type { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
@@ -177,6 +178,7 @@ export class DownloadWork {
   }
 
   private async openOne({ project, folder }: RetrieveItem): Promise<OpenDownload> {
+    // What came over the wire is not trusted.
     if (!isBelow(folder)) throw new DitagError('damaged-message', 'The folder of a download leads elsewhere.');
     const store = this.ports.projectOf(project);
     const download = await store.download(folder);
@@ -209,10 +211,4 @@ function keyOf({ send, folder }: RetrieveItem): string {
 
 function keyOfPacs({ host, port, calledAETitle }: PacsAddress): string {
   return `${host}:${port} ${calledAETitle}`;
-}
-
-/** What came over the wire is not trusted. */
-function isBelow(folder: string): boolean {
-  if (/[\\\0]/.test(folder) || /^[A-Za-z]:/.test(folder)) return false;
-  return folder.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }

@@ -4,6 +4,7 @@
 import { DitagError, ERRORS } from '../../core/errors/errors.ts';
 import type { GatewaySource } from '../../core/ports/gateways.ts';
 import type { FindItem, RetrieveItem, StoreItem, TakenItem, WorkQueue } from '../../core/ports/work-queue.ts';
+import { pause } from '../../core/stages/pause.ts';
 import { SendWork, type SendWorkOptions, type SendWorkPorts } from './send-work.ts';
 
 export interface GatewayWorkPorts extends SendWorkPorts {
@@ -53,7 +54,6 @@ export class GatewayWork {
   /** Sends that were interrupted. */
   private readonly cancelled = new Set<string>();
   private readonly sends: SendWork;
-  private wake: () => void = () => {};
 
   constructor(ports: GatewayWorkPorts, options: GatewayWorkOptions) {
     this.ports = ports;
@@ -83,7 +83,7 @@ export class GatewayWork {
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'it cannot be seen where work is');
       }
-      await this.pause(LOOK_EVERY);
+      await pause(LOOK_EVERY, signal);
     }
     await Promise.all(this.takers.values());
   }
@@ -92,7 +92,6 @@ export class GatewayWork {
   async stop(): Promise<void> {
     await this.ports.commands.stop();
     this.stopping.abort();
-    this.wake();
     for (const { ending } of this.running) ending.abort();
     await Promise.all(this.takers.values());
   }
@@ -116,7 +115,7 @@ export class GatewayWork {
         busyAt = performance.now();
       } catch (error) {
         this.ports.log.warn({ reason: (error as Error).message }, 'work stopped coming');
-        await this.pause(AGAIN);
+        await pause(AGAIN, signal);
       }
     }
   }
@@ -168,20 +167,5 @@ export class GatewayWork {
     if (!signal.aborted && (isWhole || taken.attempt >= MOST_TRIES)) return true;
     taken.later(signal.aborted ? 0 : AGAIN);
     return false;
-  }
-
-  private pause(milliseconds: number): Promise<void> {
-    if (this.stopping.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.stopping.signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
-    });
   }
 }

@@ -4,10 +4,10 @@ import dns from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
 import Type, { type Static } from 'typebox';
-import { DimsePacs } from '../../adapters/dimse/dimse-pacs.ts';
-import { DimseListener } from '../../adapters/dimse/listener.ts';
+import { DimsePacs, patienceFor } from '../../adapters/dimse/dimse-pacs.ts';
+import { DimseListener, serverTls } from '../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
-import { FilesystemDownloadFiles } from '../../adapters/filesystem/download-files.ts';
+import { FilesystemDownloadFiles, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
@@ -130,10 +130,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
   const ownAETitle = set.DITAG_GATEWAY_DOWNLOAD_AETITLE ?? 'DITAG';
   const senders = new Set<string>();
   let downloads: DownloadWork | undefined;
-  const store = FilesystemInstanceStore.open(root, {
-    ...{ sync: true, archive: '.', incoming: '.incoming', isHashed: true },
-    place: (identity) => downloads!.place(identity),
-  });
+  const store = openDownloadStore(root, (identity) => downloads!.place(identity));
   const arrivals = new Arrivals({ store, onStored: (stored) => downloads!.stored(stored), ownAETitle, senders });
   downloads = new DownloadWork({
     projectOf,
@@ -146,7 +143,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
       new DimsePacs(
         { ...pacs, ...(isTls ? { tls } : {}) },
         method === 'move' ? { move: ownAETitle } : { get: arrivals.peer },
-        { connect: 10_000, answer: Math.max(60_000, patience) },
+        patienceFor(patience),
       ),
     addressesOf: async (host) => (await dns.lookup(host, { all: true }).catch(() => [])).map(({ address }) => address),
     arrivals,
@@ -155,9 +152,10 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     log,
   });
   const port = set.DITAG_GATEWAY_DOWNLOAD_PORT;
-  const server = tls.cert === undefined || tls.key === undefined ? undefined : { ...tls, cert: tls.cert, key: tls.key };
   const listener =
-    port === undefined ? undefined : await DimseListener.open(arrivals, { host, port: Number(port), tls: server });
+    port === undefined
+      ? undefined
+      : await DimseListener.open(arrivals, { host, port: Number(port), tls: serverTls(tls) });
   return {
     retrieve: (item: RetrieveItem, signal: AbortSignal) => downloads!.carryOut(item, signal),
     close: async () => {

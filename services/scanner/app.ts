@@ -16,7 +16,8 @@ import type { ScanQueue, TakenWork } from '../../core/ports/scan-queue.ts';
 import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { carryOutWork, pieceOf } from '../../core/stages/carry-out-work.ts';
 import { checkRoot } from '../../core/stages/check-root.ts';
-import { changeScan, delay, pause, ScanKeeper } from './scan-keeper.ts';
+import { pause } from '../../core/stages/pause.ts';
+import { changeScan, delay, ScanKeeper } from './scan-keeper.ts';
 
 export interface ScannerPorts {
   readonly queue: ScanQueue;

@@ -5,6 +5,7 @@ import type { ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanQueue } from '../../core/ports/scan-queue.ts';
 import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { type FinishPorts, finishScan } from '../../core/stages/finish-scan.ts';
+import { pause } from '../../core/stages/pause.ts';
 import type { ScannerLog } from './app.ts';
 
 /** How often scans are looked at that may have come to their end (milliseconds). */
@@ -113,15 +114,4 @@ export async function changeScan(
 /** How long to wait before the next attempt (milliseconds). */
 export function delay(attempt: number): number {
   return Math.min(RETRY_MOST, RETRY_FIRST * 2 ** (attempt - 1));
-}
-
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    const end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -9,12 +9,13 @@ import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
 import type { ProjectJob } from '../../../core/jobs/project-job.ts';
+import { isWhollyKnown } from '../../../core/projects/expected.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
+import { replaceFile } from '../../configuration/private-file.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
-import { downloadFolder, downloadHere, isWhollyKnown, zipHere } from '../download-here.ts';
+import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
-import { writeReportFile } from '../project-files.ts';
 
 export class ClusterProject implements Project {
   readonly name: string;
@@ -140,9 +141,8 @@ export class ClusterProject implements Project {
         signal: options.signal,
       },
     );
-    await download.setComplete(
-      series === undefined && outcome.received === outcome.expected && (await isWhollyKnown(store)),
-    );
+    const isAll = series === undefined && isWhollyKnown((await store.totals()).outcomes);
+    await download.setComplete(isAll && outcome.received === outcome.expected);
     return { ...outcome, stopped: undefined, folder, notStored: new Map(), refusedCallers: [] };
   }
 
@@ -150,8 +150,8 @@ export class ClusterProject implements Project {
     return zipHere(this, options);
   }
 
-  writeReport(text: string): string {
-    return writeReportFile(path.join(this.projectsFolder, this.name, `${this.name}_report.txt`), text);
+  writeReport(text: string): void {
+    replaceFile(path.join(this.projectsFolder, this.name, `${this.name}_report.txt`), text);
   }
 
   close(): Promise<void> {

@@ -95,7 +95,7 @@ export class ClusterWorkspace implements Workspace {
   private async projectIndex(cluster: Cluster, name: string): Promise<InstanceIndex> {
     const { ClusterProject } = await import('./cluster-project.ts');
     const { SqliteInstanceIndex } = await import('../../../adapters/sqlite/instance-index.ts');
-    const { writeProjectIndex } = await import('../project-files.ts');
+    const { writeProjectIndex } = await import('../project-index.ts');
     const project = await ClusterProject.open(cluster, name, { isNew: false, projectsFolder: '' });
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-'));
     const remove = () => fs.rmSync(folder, { recursive: true, force: true });
@@ -103,13 +103,7 @@ export class ClusterWorkspace implements Workspace {
       const { pacs } = await project.settings();
       const file = path.join(folder, `${name}.db`);
       await writeProjectIndex(project.store, file, { pacs: pacs.aetitle ?? 'PACS', config: this.configFile });
-      const index = new SqliteInstanceIndex(file, this.configFile);
-      const close = index.close.bind(index);
-      index.close = async () => {
-        await close();
-        remove();
-      };
-      return index;
+      return new SqliteInstanceIndex(file, this.configFile, remove);
     } catch (error) {
       remove();
       throw error;

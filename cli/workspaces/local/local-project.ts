@@ -4,10 +4,11 @@ import { lockIndex } from '../../../adapters/sqlite/index-lock.ts';
 import { SqliteProjectStore } from '../../../adapters/sqlite/project-store.ts';
 import { findAccessions } from '../../../core/stages/find-accessions.ts';
 import type { Configuration } from '../../configuration/configuration.ts';
+import { replaceFile } from '../../configuration/private-file.ts';
 import { type ProjectChanges, ProjectFile, type ProjectSettings } from '../../configuration/project-settings.ts';
 import { downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
-import { writeProjectIndex, writeReportFile } from '../project-files.ts';
+import { writeProjectIndex } from '../project-index.ts';
 
 /** What is known of a project, and of its downloads, beside its index. */
 const STATE = '.state.db';
@@ -68,8 +69,8 @@ export class LocalProject implements Project {
     return zipHere(this, options);
   }
 
-  writeReport(text: string): string {
-    return writeReportFile(this.file.beside('_report.txt'), text);
+  writeReport(text: string): void {
+    replaceFile(this.file.beside('_report.txt'), text);
   }
 
   close(): Promise<void> {

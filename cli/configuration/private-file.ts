@@ -1,0 +1,16 @@
+// Files of the user's that only the user can read, and that are whole at any time.
+import fs from 'node:fs';
+import path from 'node:path';
+import { ditagError } from '../../core/errors/errors.ts';
+
+/** Writes a file in the place of the one that is there; its folder is made if need be. Throws `cannot-write`. */
+export function replaceFile(file: string, text: string): void {
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    const temporary = `${file}.${process.pid}-${Date.now()}.tmp`;
+    fs.writeFileSync(temporary, text, { mode: 0o600 });
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
+  }
+}
