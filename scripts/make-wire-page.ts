@@ -231,7 +231,7 @@ An empty request on ${LIST}, without a frame, is answered by every scanner with 
 
 ## Item of a send
 
-In \`${STORES}\`, on \`${storeSubject('PACS', 'SEND')}\`, where \`PACS\` is the start of a digest of host, port and both AE titles. Written by \`ditag send\`, taken by
+In \`${STORES}\`, on \`${storeSubject('PACS', 'SEND')}\`, where \`PACS\` is the start of a digest of its host, port and AE title. Written by \`ditag send\`, taken by
 gateways. Its files are counted through, from 0 on: results name them by that number.
 
 ${tables(StoreItemMessage)}

@@ -95,9 +95,9 @@ export function scanSubjects(scan: string): string {
   return `ditag.scan.${scan}.>`;
 }
 
-/** Of a PACS, as it is called by one AE title. */
-export function pacsToken({ host, port, calledAETitle, callingAETitle }: PacsAddress): string {
-  return token([host, port, calledAETitle, callingAETitle].join('\0'), ARCHIVE_TOKEN);
+/** Of a PACS, whoever calls it: they share its limit. */
+export function pacsToken({ host, port, calledAETitle }: PacsAddress): string {
+  return token([host, port, calledAETitle].join('\0'), ARCHIVE_TOKEN);
 }
 
 export function storeSubject(pacs: string, send: string): string {

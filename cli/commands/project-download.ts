@@ -183,15 +183,19 @@ function tellMissing(open: ProjectDownloadOutcome['open'], stderr: NodeJS.WriteS
 
 function showProgress(progress: ProgressReporter, at: DownloadProgress): void {
   progress.update(() => {
-    const { received, expected, bytes, underWay, allowed, opensIn } = at;
+    const { received, expected, bytes } = at;
     const volume = `${grouped(received)} of ${grouped(expected)} instances, ${(bytes / 1e6).toFixed(1)} MB`;
-    const doing =
-      opensIn > 0
-        ? `waits ${Math.ceil(opensIn / 60_000)} min for its hours`
-        : `${underWay ?? 'up to'} ${underWay === undefined ? '' : 'of '}${allowed} associations at work`;
     const done = expected === 0 ? 1 : received / expected;
-    return { step: 'downloading', done, text: `${volume}, ${doing}`, unit: 'instances', amount: received };
+    return { step: 'downloading', done, text: `${volume}, ${doingText(at)}`, unit: 'instances', amount: received };
   });
+}
+
+/** What each association is doing, or what is waited for. */
+function doingText({ doing, allowed, opensIn }: DownloadProgress): string {
+  if (opensIn > 0) return `waits ${Math.ceil(opensIn / 60_000)} min for its hours`;
+  if (doing === undefined) return `up to ${allowed} associations at work`;
+  const each = doing.map(({ received, expected }) => `${grouped(received)}/${grouped(expected)}`).join(' ');
+  return `${doing.length} of ${allowed} associations at work${each === '' ? '' : ` (${each})`}`;
 }
 
 function receivingOf({ method = 'move', scpPort, acceptFrom }: ProjectDownloadOptions): Receiving {

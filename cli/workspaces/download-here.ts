@@ -14,6 +14,7 @@ import { ZipFailed } from '../../adapters/filesystem/zip-files.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { type StillToCome, shortage } from '../../core/projects/download-space.ts';
 import { expectedCount, isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { receivedCount } from '../../core/stages/download-counts.ts';
@@ -22,9 +23,6 @@ import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
 import { expandHome } from '../configuration/configuration.ts';
 import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from './project.ts';
-
-/** What an instance is taken for before any has come (bytes). */
-const USUAL_SIZE = 524_288;
 
 interface OfProject {
   readonly name: string;
@@ -133,19 +131,17 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** A PACS does not say how large instances are: it is judged by those that have come. */
 async function checkSpace(
-  { expected, received, bytes }: { readonly expected: number; readonly received: number; readonly bytes: number },
+  counts: StillToCome,
   files: FilesystemDownloadFiles,
   onWarning: (text: string) => void,
 ): Promise<void> {
-  const each = received > 0 ? bytes / received : USUAL_SIZE;
-  const needed = each * (expected - received);
-  const free = (await files.freeSpace()) - SPACE_LEFT;
-  if (needed <= free) return;
+  const usable = (await files.freeSpace()) - SPACE_LEFT;
+  const short = shortage(counts, usable);
+  if (short === undefined) return;
   const gigabytes = (value: number) => `${Math.max(0, value / 1e9).toFixed(1)} GB`;
   onWarning(
-    `About ${gigabytes(needed)} are still to come (${Math.round(each / 1000)} kB an instance), and ${gigabytes(free)} may be used. The download stops when they are.`,
+    `About ${gigabytes(short.needed)} are still to come (${Math.round(short.each / 1000)} kB an instance), and ${gigabytes(usable)} may be used. The download stops when they are.`,
   );
 }
 

@@ -17,6 +17,8 @@ import {
 const SUCCESS = 0x0000;
 /** Instances that are whole and on their way to the disk. */
 const MOST_STORING = 32;
+/** Callers that are remembered as refused. */
+const MOST_REFUSED = 32;
 const UNABLE_TO_PROCESS = 0xc000;
 const RIGHTS: ReadonlySet<PeerRight> = new Set(['store']);
 
@@ -46,7 +48,7 @@ export class Arrivals implements Scp {
   admit({ callingAETitle, calledAETitle, address }: Caller): AdmittedPeer | Refusal {
     const { ownAETitle, senders } = this.options;
     if (!senders.has(callingAETitle) && !senders.has(address)) {
-      this.refusedCallers.add(`${callingAETitle} at ${address}`);
+      if (this.refusedCallers.size < MOST_REFUSED) this.refusedCallers.add(`${callingAETitle} at ${address}`);
       return 'calling-not-known';
     }
     return calledAETitle === ownAETitle ? this.peer : 'called-not-known';

@@ -53,8 +53,9 @@ export interface DownloadProgress {
   readonly expected: number;
   readonly received: number;
   readonly bytes: number;
-  /** Series that are being retrieved (undefined: others know), and how many may be. */
-  readonly underWay: number | undefined;
+  /** What each association is doing: of its series, how many instances there are (undefined: others know). */
+  readonly doing: readonly { readonly received: number; readonly expected: number }[] | undefined;
+  /** Associations that may work. */
   readonly allowed: number;
   /** Milliseconds until the hours in which the PACS may be asked; 0 within them. */
   readonly opensIn: number;
@@ -333,7 +334,8 @@ class Download {
     const { window, onProgress } = this.options;
     const opensIn = window === undefined ? 0 : untilOpen(window, new Date());
     const allowed = this.pace.limit(performance.now());
-    onProgress({ ...plan.counts, underWay: this.underWay, allowed, opensIn });
+    const doing = Array.from(this.active, ({ series }) => series);
+    onProgress({ ...plan.counts, doing, allowed, opensIn });
   }
 }
 

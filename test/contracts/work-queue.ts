@@ -14,7 +14,7 @@ interface Taker {
 }
 
 const A: PacsAddress = { host: 'a', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
-const B: PacsAddress = { ...A, callingAETitle: 'C' };
+const B: PacsAddress = { ...A, calledAETitle: 'C' };
 /** Nothing more is given out (milliseconds). */
 const STILL = 300;
 
@@ -68,8 +68,8 @@ export function workQueueContract(name: string, make: () => Promise<() => Promis
     await held.pop()!.done();
     held.push(await next(one.queue, own));
     assert.equal(await atOnce(other.queue, own), undefined);
-    // The newest send says how many there are; the other PACS has its own.
-    assert.equal(await other.queue.open(A, 4), own);
+    // The newest says how many there are, whoever it is; the other PACS has its own.
+    assert.equal(await other.queue.open({ ...A, callingAETitle: 'OTHER' }, 4), own);
     held.push(await next(other.queue, own));
     assert.equal(await atOnce(one.queue, own), undefined);
     const its = await one.queue.open(B, 1);

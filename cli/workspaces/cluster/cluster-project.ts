@@ -137,7 +137,7 @@ export class ClusterProject implements Project {
         isWanted,
         associations: threads,
         window,
-        onProgress: (at) => options.onProgress({ ...at, underWay: undefined, allowed: threads }),
+        onProgress: (at) => options.onProgress({ ...at, doing: undefined, allowed: threads }),
         signal: options.signal,
       },
     );
