@@ -6,6 +6,7 @@ export interface Shape {
   readonly type?: string;
   readonly patternProperties?: unknown;
   readonly const?: unknown;
+  readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Shape[];
   readonly properties?: Readonly<Record<string, Shape>>;
   readonly required?: readonly string[];
@@ -22,6 +23,7 @@ function inWords(shape: Shape, named: Named): string {
   const link = named.find(([, known]) => JSON.stringify(known) === JSON.stringify(shape));
   if (link !== undefined) return link[0];
   if (shape.const !== undefined) return `\`${JSON.stringify(shape.const)}\``;
+  if (shape.enum !== undefined) return shape.enum.map((one) => `\`${JSON.stringify(one)}\``).join(' or ');
   if (shape.anyOf !== undefined) return shape.anyOf.map((one) => inWords(one, named)).join(' or ');
   if (Array.isArray(shape.items)) return `[${shape.items.map((one) => inWords(one, named)).join(', ')}]`;
   switch (shape.type) {

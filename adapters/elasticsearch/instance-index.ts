@@ -4,6 +4,8 @@ import { Buffer } from 'node:buffer';
 import type { Client } from '@elastic/elasticsearch';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type {
+  Facets,
+  FacetsRequest,
   IndexStatistics,
   InstanceIndex,
   RowBatch,
@@ -13,6 +15,7 @@ import type {
 import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
+import { countFacets } from './facets.ts';
 import { fullHeader, HEADER_FIELDS, headerText } from './header-fields.ts';
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
 import { selectSeries } from './selection.ts';
@@ -68,6 +71,15 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
       const sizes = { first: this.pages.others, others: this.pages.others };
       for await (const page of reader.pages({ filter, named }, sizes)) for (const hit of page) if (test(hit)) count++;
       return count;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async facets(query: Query, request: FacetsRequest): Promise<Facets> {
+    const { reader, values } = await this.open();
+    try {
+      return await countFacets(reader, values, query, request);
     } finally {
       await reader.close();
     }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import { Issue } from '../../core/dicom/issues.ts';
+import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { SKIP_REASONS, type SkipReason } from '../../core/instance/skipped.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { ChunkEntry, LoggedEntry } from '../../core/ports/record-log.ts';
@@ -62,7 +63,8 @@ async function everything(index: InstanceIndex) {
       lines += Buffer.from(batch.lines).toString();
       more.push(...(batch.more ?? []));
     }
-    answers.push([text, lines, more, await index.count(query)]);
+    const counted = { attributes: INDEXED_ATTRIBUTES, mostValues: 7, dates: 'month' } as const;
+    answers.push([text, lines, more, await index.count(query), await index.facets(query, counted)]);
   }
   const { archives, ...statistics } = await index.statistics();
   return {

@@ -101,11 +101,11 @@ export class SeriesReader {
     return (hits.total as estypes.SearchTotalHits).value;
   }
 
-  /** Aggregations over the living series. */
-  async aggregate(aggregations: Record<string, estypes.AggregationsAggregationContainer>) {
+  /** Aggregations over the living series, or those of them that a filter lets through. */
+  async aggregate(aggregations: Record<string, estypes.AggregationsAggregationContainer>, filter: Filter = EVERY) {
     const found = await this.search({
       size: 0,
-      query: { bool: { filter: [LIVING] } },
+      query: { bool: { filter: [LIVING, filter] } },
       aggregations,
       track_total_hits: true,
       filter_path: ['pit_id', 'hits.total', 'aggregations'],

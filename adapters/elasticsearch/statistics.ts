@@ -57,7 +57,7 @@ interface Sum {
   readonly value: number;
 }
 
-function sumOf(aggregation: unknown): number {
+export function sumOf(aggregation: unknown): number {
   return (aggregation as Sum).value;
 }
 
@@ -75,7 +75,7 @@ async function seriesByIssue(aggregate: Aggregate): Promise<Record<string, numbe
   return countsInOrder(issues);
 }
 
-const INSTANCES: Aggregations = { instances: { sum: { field: 'instances' } } };
+export const INSTANCES: Aggregations = { instances: { sum: { field: 'instances' } } };
 
 /** Most frequent first, then by value. */
 async function byModality(aggregate: Aggregate): Promise<CountedValue[]> {
@@ -100,7 +100,7 @@ async function byYear(aggregate: Aggregate): Promise<CountedValue[]> {
 }
 
 /** Every value of a source, page by page. */
-async function* buckets(
+export async function* buckets(
   aggregate: Aggregate,
   source: estypes.AggregationsCompositeAggregationSource,
   aggs: Aggregations = {},

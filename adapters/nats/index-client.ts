@@ -4,6 +4,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
+  Facets,
+  FacetsRequest,
   IndexStatistics,
   InstanceIndex,
   RowBatch,
@@ -55,6 +57,11 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
 
   async count(query: Query): Promise<number> {
     return (await this.ask({ ask: 'count', query: queryMessage(query) })) as number;
+  }
+
+  async facets(query: Query, { attributes, mostValues, dates }: FacetsRequest): Promise<Facets> {
+    const message = { query: queryMessage(query), attributes: [...attributes], mostValues, dates };
+    return (await this.ask({ ask: 'facets', ...message })) as Facets;
   }
 
   async statistics(): Promise<IndexStatistics> {

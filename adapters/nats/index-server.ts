@@ -100,6 +100,11 @@ export class NatsIndexServer {
     switch (asked.ask) {
       case 'count':
         return encodeFrame({ answer: await this.index.count(await queryOfMessage(asked.query)) });
+      case 'facets': {
+        const { query, attributes, mostValues, dates } = asked;
+        const request = { attributes, mostValues, dates };
+        return encodeFrame({ answer: await this.index.facets(await queryOfMessage(query), request) });
+      }
       case 'statistics':
         return encodeFrame({ answer: await this.index.statistics() });
       case 'totals':

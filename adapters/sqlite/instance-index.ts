@@ -3,6 +3,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
+  Facets,
+  FacetsRequest,
   IndexStatistics,
   InstanceIndex,
   RowBatch,
@@ -10,6 +12,7 @@ import type {
   SkippedFile,
 } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
+import { countFacets } from './facets.ts';
 import { openForReading } from './open-database.ts';
 import { searchRows, selectPages } from './search.ts';
 import { seriesFiles } from './series-files.ts';
@@ -51,6 +54,11 @@ export class SqliteInstanceIndex implements InstanceIndex {
     let count = 0;
     for (const { rows } of this.reading(() => selectPages(this.database, query))) count += rows.length;
     return count;
+  }
+
+  async facets(query: Query, request: FacetsRequest): Promise<Facets> {
+    const [facets] = this.reading(() => [countFacets(this.database, query, request)]);
+    return facets!;
   }
 
   async statistics(): Promise<IndexStatistics> {

@@ -2,16 +2,15 @@
 // superset.
 import type { DatabaseSync } from 'node:sqlite';
 import { countsInOrder, issueNames } from '../../core/dicom/issues.ts';
-import { attributeIndex } from '../../core/instance/attributes.ts';
 import { joinPath } from '../../core/instance/byte-path.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import { reasonsInOrder } from '../../core/instance/skipped.ts';
-import type { ArchiveStatistics, CountedValue, IndexStatistics, SkippedFile } from '../../core/ports/instance-index.ts';
+import type { ArchiveStatistics, IndexStatistics, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
+import { CodeCounts } from './code-counts.ts';
 import { FolderTree } from './folder-tree.ts';
 import { allPages, selectPages } from './search.ts';
 import { FLAG_MIXED, ISSUES_SHIFT } from './series-page.ts';
-import { ValueTexts } from './value-texts.ts';
 
 const EVERYTHING: Query = { from: undefined, to: undefined, conditions: [], columns: [] };
 
@@ -128,41 +127,5 @@ export function* skippedFiles(database: DatabaseSync): Iterable<SkippedFile> {
         if (reason !== '') yield { archive: name, path: joinPath(folder, file.name), reason };
       }
     }
-  }
-}
-
-/** Counts rows by the value code of an attribute. */
-class CodeCounts {
-  readonly attribute: number;
-  private readonly texts: ValueTexts;
-  private readonly series: Uint32Array;
-  private readonly instances: Float64Array;
-
-  constructor(database: DatabaseSync, keyword: string) {
-    this.attribute = attributeIndex(keyword);
-    this.texts = new ValueTexts(database, this.attribute);
-    this.series = new Uint32Array(this.texts.count);
-    this.instances = new Float64Array(this.texts.count);
-  }
-
-  add(code: number, instances: number): void {
-    this.series[code]!++;
-    this.instances[code]! += instances;
-  }
-
-  /** Values in use; a missing value is not counted as one. */
-  distinct(): number {
-    let n = 0;
-    for (let code = 1; code < this.series.length; code++) if (this.series[code]! > 0) n++;
-    return n;
-  }
-
-  /** Most frequent first, then by value. */
-  counted(): CountedValue[] {
-    const out: CountedValue[] = [];
-    this.series.forEach((series, code) => {
-      if (series > 0) out.push({ value: this.texts.text(code), series, instances: this.instances[code]! });
-    });
-    return out.sort((a, b) => b.series - a.series || (a.value < b.value ? -1 : 1));
   }
 }

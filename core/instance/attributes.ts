@@ -20,6 +20,7 @@ export const INDEXED_ATTRIBUTES = [
   'ProtocolName',
   'PatientSex',
 ] as const;
+export type IndexedAttribute = (typeof INDEXED_ATTRIBUTES)[number];
 
 /** The columns with which every CSV starts, in this order: users' scripts read them by position. */
 export const CSV_COLUMNS = [

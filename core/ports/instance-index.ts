@@ -1,6 +1,7 @@
 // The reading side of the index: queries, statistics, files of series. Queries cross as our own values (core/query/query.ts), never
 // as an adapter's dialect; rows come in the one order of all answers: StudyDate (missing first), then
 // SeriesInstanceUID, byte by byte.
+import type { IndexedAttribute } from '../instance/attributes.ts';
 import type { Query } from '../query/query.ts';
 
 /** Rows of an answer, in order: their CSV lines of the six columns, and the values of the columns asked for besides. */
@@ -45,6 +46,37 @@ export interface CountedValue {
   readonly instances: number;
 }
 
+/** What is to be counted of the series that a query selects. */
+export interface FacetsRequest {
+  readonly attributes: readonly IndexedAttribute[];
+  /** Most values of an attribute that are told, at least 1. */
+  readonly mostValues: number;
+  /** How finely StudyDate is counted. */
+  readonly dates: DateUnit;
+}
+
+/** By how much a date as a number (20260131) is divided to count it. */
+export const DATE_UNITS = { year: 10_000, month: 100, day: 1 } as const;
+export type DateUnit = keyof typeof DATE_UNITS;
+
+/** Counts of the series that a query selects; exact. */
+export interface Facets {
+  readonly series: number;
+  readonly instances: number;
+  /** In the order of the request. */
+  readonly attributes: readonly AttributeFacet[];
+  /** Ascending; '' for series without a readable date, else `2026`, `202601` or `20260131`. */
+  readonly dates: readonly CountedValue[];
+}
+
+export interface AttributeFacet {
+  readonly attribute: IndexedAttribute;
+  /** The most frequent first (by series), of equally frequent ones the lesser by code points; '' where it is missing. */
+  readonly values: readonly CountedValue[];
+  /** Series with other values. */
+  readonly otherSeries: number;
+}
+
 /** A file that is not in the index. */
 export interface SkippedFile {
   readonly archive: string;
@@ -72,6 +104,8 @@ export interface InstanceIndex {
   search(query: Query): AsyncIterable<RowBatch>;
   /** The number of rows of the answer. */
   count(query: Query): Promise<number>;
+  /** Counts of the answer by values of attributes and by date. */
+  facets(query: Query, request: FacetsRequest): Promise<Facets>;
   statistics(): Promise<IndexStatistics>;
   /** Files that were looked at and not taken. */
   skippedFiles(): AsyncIterable<SkippedFile>;

@@ -71,6 +71,7 @@ class MemoryIndex implements InstanceIndex {
   }
 
   count = () => assert.fail();
+  facets = () => assert.fail();
   statistics = () => assert.fail();
   skippedFiles = () => assert.fail();
   close = () => Promise.resolve();

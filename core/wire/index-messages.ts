@@ -4,12 +4,21 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../errors/errors.ts';
+import { INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
+import { DATE_UNITS, type DateUnit } from '../ports/instance-index.ts';
 import { decodeFrame, encodeFrame, type Frame } from './frame.ts';
 import { QueryMessage } from './query-message.ts';
 
 /** A question with one answer. */
 export const AskMessage = Type.Union([
   Type.Object({ ask: Type.Literal('count'), query: QueryMessage }),
+  Type.Object({
+    ask: Type.Literal('facets'),
+    query: QueryMessage,
+    attributes: Type.Array(Type.Enum(INDEXED_ATTRIBUTES)),
+    mostValues: Type.Integer({ minimum: 1, maximum: 1000 }),
+    dates: Type.Enum(Object.keys(DATE_UNITS) as DateUnit[]),
+  }),
   Type.Object({ ask: Type.Literal('statistics') }),
   Type.Object({ ask: Type.Literal('totals'), archive: Type.String() }),
   Type.Object({ ask: Type.Literal('instances'), archive: Type.String(), series: Type.Array(Type.String()) }),

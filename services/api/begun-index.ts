@@ -2,6 +2,8 @@
 // archive first, and not that nothing matches.
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
+  Facets,
+  FacetsRequest,
   IndexStatistics,
   InstanceIndex,
   RowBatch,
@@ -36,6 +38,12 @@ export class BegunIndex implements InstanceIndex {
     const count = await this.index.count(query);
     if (count === 0) await this.refuseEmpty();
     return count;
+  }
+
+  async facets(query: Query, request: FacetsRequest): Promise<Facets> {
+    const facets = await this.index.facets(query, request);
+    if (facets.series === 0) await this.refuseEmpty();
+    return facets;
   }
 
   async statistics(): Promise<IndexStatistics> {

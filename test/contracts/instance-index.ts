@@ -5,9 +5,10 @@ import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import type { HeaderElement } from '../../core/dicom/header-values.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
-import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { CountedValue, InstanceIndex } from '../../core/ports/instance-index.ts';
 import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
 import { csvLine } from '../../core/query/csv.ts';
+import { dateNumber } from '../../core/query/dates.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { compareSeries, matches, type ReferenceSeries, textOfTarget } from '../../core/query/reference-matcher.ts';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
@@ -72,6 +73,21 @@ function contractSeries(count: number): ContractSeries[] {
     }
     return { SeriesInstanceUID: `1.2.${(i * 7919) % 1000}.${i}`, elements, instances: 1 + (i % 4) };
   });
+}
+
+function referenceOf({ SeriesInstanceUID, elements }: ContractSeries): ReferenceSeries {
+  const textOf = (keyword: string) => elements.find((element) => element.key === key(keyword))?.text ?? '';
+  const attributes = Object.fromEntries(INDEXED_ATTRIBUTES.map((keyword) => [keyword, textOf(keyword)]));
+  return { SeriesInstanceUID, elements, attributes };
+}
+
+function countedBy(series: readonly ContractSeries[], textOf: (one: ContractSeries) => string): CountedValue[] {
+  const values = Map.groupBy(series, textOf);
+  return [...values].map(([value, ones]) => ({
+    value,
+    series: ones.length,
+    instances: ones.reduce((sum, { instances }) => sum + instances, 0),
+  }));
 }
 
 /** A scan that finds each series in a folder of its own. */
@@ -147,13 +163,7 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
 
   const six = contractSeries(600);
   contract('answers are those of the reference matcher, in its order', [scanOf(six)], async (index) => {
-    const reference: ReferenceSeries[] = six.map(({ SeriesInstanceUID, elements }) => ({
-      SeriesInstanceUID,
-      elements,
-      attributes: Object.fromEntries(
-        INDEXED_ATTRIBUTES.map((k) => [k, elements.find((e) => e.key === key(k))?.text ?? '']),
-      ),
-    }));
+    const reference = six.map(referenceOf);
     for (const text of QUERIES) {
       const query = await makeQuery(text);
       const expected = reference.filter((one) => matches(query, one)).sort(compareSeries);
@@ -181,6 +191,36 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
           expected.map((one) => query.columns.map((target) => textOfTarget(one, target))),
         );
       }
+    }
+  });
+
+  contract('facets count what a query selects, exactly', [scanOf(six)], async (index) => {
+    const attributes = ['Modality', 'SeriesDescription', 'StudyDate', 'PatientID'] as const;
+    const mostValues = 5;
+    for (const [i, text] of QUERIES.entries()) {
+      const query = await makeQuery(text);
+      const dates = (['year', 'month', 'day'] as const)[i % 3]!;
+      const selected = six.filter((one) => matches(query, referenceOf(one)));
+      const facets = await index.facets(query, { attributes, mostValues, dates });
+      assert.deepEqual(
+        facets,
+        {
+          series: selected.length,
+          instances: selected.reduce((sum, { instances }) => sum + instances, 0),
+          attributes: attributes.map((attribute) => {
+            const all = countedBy(selected, (one) => referenceOf(one).attributes[attribute]!).sort(
+              (a, b) => b.series - a.series || Buffer.compare(Buffer.from(a.value), Buffer.from(b.value)),
+            );
+            const rest = all.slice(mostValues).reduce((sum, { series: n }) => sum + n, 0);
+            return { attribute, values: all.slice(0, mostValues), otherSeries: rest };
+          }),
+          dates: countedBy(selected, (one) => {
+            const date = dateNumber(referenceOf(one).attributes['StudyDate']!);
+            return date === 0 ? '' : String(date).slice(0, { year: 4, month: 6, day: 8 }[dates]);
+          }).sort((a, b) => Number(a.value) - Number(b.value)),
+        },
+        JSON.stringify(text),
+      );
     }
   });
 

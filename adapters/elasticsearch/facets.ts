@@ -1,0 +1,81 @@
+// Counts of the series that a query selects. `terms` gives the most frequent values exactly from one shard; where several
+// shards leave a doubt, which it says, every value is listed and counted.
+import { type CountedValue, DATE_UNITS, type Facets, type FacetsRequest } from '../../core/ports/instance-index.ts';
+import type { Query } from '../../core/query/query.ts';
+import type { DistinctValues } from './distinct-values.ts';
+import { selectSeries } from './selection.ts';
+import { allOf, type Filter, type SeriesReader } from './series-reader.ts';
+import { type Aggregate, buckets, INSTANCES, sumOf } from './statistics.ts';
+
+const PAGES = { first: 10_000, others: 10_000 } as const;
+
+/** What `terms` answers. */
+interface Terms {
+  readonly doc_count_error_upper_bound: number;
+  readonly buckets: readonly { readonly key: string; readonly doc_count: number; readonly instances: unknown }[];
+}
+
+export async function countFacets(
+  reader: SeriesReader,
+  values: DistinctValues,
+  query: Query,
+  { attributes, mostValues, dates: unit }: FacetsRequest,
+): Promise<Facets> {
+  const filter = await wholeFilter(reader, values, query);
+  const terms = (field: string) => ({ terms: { field, size: mostValues }, aggs: INSTANCES });
+  const { total, aggregations } = await reader.aggregate(
+    { ...INSTANCES, ...Object.fromEntries(attributes.map((field) => [`of ${field}`, terms(field)])) },
+    filter,
+  );
+  const aggregate: Aggregate = async (asked) => (await reader.aggregate(asked, filter)).aggregations;
+  const facets = attributes.map(async (attribute) => {
+    const found = aggregations[`of ${attribute}`] as unknown as Terms;
+    const counted =
+      found.doc_count_error_upper_bound === 0
+        ? found.buckets.map(({ key, doc_count, instances }) => countedValue(key, doc_count, instances))
+        : (await everyValue(aggregate, attribute)).slice(0, mostValues);
+    const told = counted.reduce((sum, { series }) => sum + series, 0);
+    return { attribute, values: counted, otherSeries: total - told };
+  });
+  return {
+    series: total,
+    instances: sumOf(aggregations['instances']),
+    attributes: await Promise.all(facets),
+    dates: await byDate(aggregate, DATE_UNITS[unit]),
+  };
+}
+
+/** What is to be tested series by series is tested, so that a filter says it all. */
+async function wholeFilter(reader: SeriesReader, values: DistinctValues, query: Query): Promise<Filter> {
+  const { filter, named, test } = await selectSeries(reader, values, query);
+  if (test === undefined) return filter;
+  const uids: string[] = [];
+  for await (const page of reader.pages({ filter, named }, PAGES))
+    for (const hit of page) if (test(hit)) uids.push(hit.SeriesInstanceUID);
+  return allOf([filter, { terms: { SeriesInstanceUID: uids } }]);
+}
+
+/** Composite pages come in the order of the values, which a stable sort keeps. */
+async function everyValue(aggregate: Aggregate, field: string): Promise<CountedValue[]> {
+  const counted: CountedValue[] = [];
+  for await (const { key, doc_count, instances } of buckets(aggregate, { terms: { field } }, INSTANCES))
+    counted.push(countedValue(String(key.value), doc_count, instances));
+  return counted.sort((a, b) => b.series - a.series);
+}
+
+async function byDate(aggregate: Aggregate, interval: number): Promise<CountedValue[]> {
+  const counted: CountedValue[] = [];
+  for await (const { key, doc_count, instances } of buckets(
+    aggregate,
+    { histogram: { field: 'date', interval } },
+    INSTANCES,
+  )) {
+    const date = Number(key.value) / interval;
+    counted.push(countedValue(date === 0 ? '' : String(date), doc_count, instances));
+  }
+  return counted;
+}
+
+function countedValue(value: string, series: number, instances: unknown): CountedValue {
+  return { value, series, instances: sumOf(instances) };
+}
