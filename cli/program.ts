@@ -9,6 +9,7 @@ import type { ProjectReportOptions } from './commands/project-report.ts';
 import type { ProjectVerifyOptions } from './commands/project-verify.ts';
 import type { QueryOptions } from './commands/query.ts';
 import type { SendOptions } from './commands/send.ts';
+import type { ServeOptions } from './commands/serve.ts';
 import type { StatsOptions } from './commands/stats.ts';
 import { type Configuration, readConfiguration } from './configuration/configuration.ts';
 import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.ts';
@@ -218,6 +219,13 @@ function commands(run: Run): Command {
   add<object>(
     new Command('gateway').description('take instances of the peers in the configuration, and index them'),
     async (_, context) => (await import('./commands/gateway.ts')).gateway(context),
+  );
+  add<ServeOptions>(
+    new Command('serve')
+      .description('answer queries over HTTP, on this machine only')
+      .option('--host <host>', 'address to listen on, of this machine itself (default: 127.0.0.1)')
+      .option('--port <n>', 'port to listen on (default: 8080)'),
+    async (options, context) => (await import('./commands/serve.ts')).serve(options, context),
   );
   const project = withGlobalOptions(new Command('project'))
     .description('projects: from a list of accession numbers to a download that is proven complete')

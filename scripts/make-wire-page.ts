@@ -304,7 +304,7 @@ ${tables(PageMessage)}
 ${tables(SeriesFilesMessage)}
 ## Query
 
-\`from\` and \`to\` are dates as numbers (20260131). \`POST /query\` of the API takes the same as JSON, without a frame, and no columns yet.
+\`from\` and \`to\` are dates as numbers (20260131).
 
 ${tables(QueryMessage)}
 ## Failure

@@ -88,7 +88,7 @@ function outputOf(file: string | undefined, stdout: NodeJS.WriteStream): Output 
 /** The formats that have to read the rows are loaded when they are asked for. */
 async function rowFormat(name: RowFormatName, more: readonly string[]): Promise<RowFormat> {
   if (name === 'csv') return csvFormat(more);
-  const { parsedFormat } = await import('../reporters/parsed-formats.ts');
+  const { parsedFormat } = await import('../../core/query/parsed-formats.ts');
   return parsedFormat(name, more);
 }
 

@@ -75,6 +75,16 @@ export interface GatewayOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ServeOptions {
+  /** Of this machine itself. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Called when it answers. */
+  readonly onReady: (url: string) => void;
+  readonly signal: AbortSignal;
+}
+
 export interface RebuildOptions {
   /** Called with the part that is done, 0 to 1. */
   readonly onProgress: (done: number) => void;
@@ -119,6 +129,8 @@ export interface Workspace {
   send(options: SendOptions): Promise<void>;
   /** Runs a DIMSE gateway as configured. Throws `gateway-of-cluster`, `bad-config`, `cannot-listen`, `cannot-write`. */
   gateway(options: GatewayOptions): Promise<void>;
+  /** Serves the HTTP API over the index until `signal` aborts. Throws `not-loopback`, `cannot-listen`, what is wrong with the index. */
+  serve(options: ServeOptions): Promise<void>;
   /** A project; with `isNew` it is made where there is none. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
   project(name: string, options: { readonly isNew: boolean }): Promise<Project>;
   /** Compares a download with its manifest. Throws `bad-manifest`, `cannot-read`. */

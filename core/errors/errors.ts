@@ -282,6 +282,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'not-loopback': {
+    message:
+      '{host} can be reached from other machines, and this API does not yet know who may ask: give --host 127.0.0.1, and reach it from elsewhere through an SSH tunnel.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'pacs-unreachable': {
     message: '{peer} cannot be reached ({reason}): check host and port, and whether the network lets you through.',
     exitCode: 1,

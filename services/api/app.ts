@@ -1,44 +1,52 @@
-// The API over HTTP: health, metrics, and queries whose rows stream out as they are found. What a query means is
-// core/query; who may ask stands in front of it. Questions over NATS are answered by adapters/nats/index-server.ts.
-import { Readable } from 'node:stream';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { DitagError } from '../../core/errors/errors.ts';
+// The API over HTTP: queries, counts, its own description; health and metrics are added by who starts it. What a query
+// means is core/query. Questions over NATS are answered by adapters/nats/index-server.ts.
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import { csvFormat } from '../../core/query/row-format.ts';
-import { queryOfMessage } from '../../core/wire/query-message.ts';
+import { refuseOtherNames } from './local-callers.ts';
+import { answerProblem } from './problems.ts';
+import { addCounts } from './routes/counts.ts';
+import { addRows } from './routes/rows.ts';
+
+export { isLoopback } from './local-callers.ts';
+
+/** Bytes of a request's body. */
+const LONGEST_BODY = 1024 * 1024;
+
+export interface ApiOptions {
+  /** Gives an index for one request, which is closed after it: so each sees the state of its time. */
+  readonly open: () => Promise<InstanceIndex>;
+  /** Answer only those who call it by a name of this machine itself. */
+  readonly isLocal: boolean;
+}
 
 /** Builds the server over an index. */
-export function buildApi(index: InstanceIndex): FastifyInstance {
-  const server = Fastify({ logger: false, bodyLimit: 1024 * 1024 });
-  server.setErrorHandler((error, _, reply) => {
-    if (error instanceof DitagError) {
-      const status = error.exitCode === 2 || error.code === 'damaged-message' ? 400 : 503;
-      return reply
-        .code(status)
-        .type('application/problem+json')
-        .send({ status, title: error.message, code: error.code });
-    }
-    const status = (error as { statusCode?: number }).statusCode ?? 500;
-    // What is not for a person to read may hold values.
-    const title = status < 500 ? (error as Error).message : 'The API failed.';
-    return reply.code(status).type('application/problem+json').send({ status, title });
+export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
+  const server = Fastify({
+    logger: false,
+    bodyLimit: LONGEST_BODY,
+    // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
-  // The rows as the command line prints them.
-  server.post('/query', async (request, reply) => {
-    const query = await queryOfMessage(request.body);
-    const format = csvFormat(query.columns.map((target) => target.name));
-    const batches = index.search(query)[Symbol.asyncIterator]();
-    // What is wrong before the first rows is told by the status.
-    const first = await batches.next();
-    async function* csv() {
-      try {
-        yield format.begin();
-        for (let next = first; next.done !== true; next = await batches.next()) yield format.batch(next.value);
-      } finally {
-        await batches.return?.();
-      }
-    }
-    return reply.type('text/csv; charset=utf-8').send(Readable.from(csv(), { objectMode: false }));
+  server.setErrorHandler<FastifyError>((error, _, reply) => answerProblem(error, reply));
+  // A browser sends text to any address without asking there first; JSON it does not.
+  server.removeContentTypeParser('text/plain');
+  server.addHook('onSend', async (_, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'",
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+  if (isLocal) refuseOtherNames(server);
+  server.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'ditag', description: 'Series of indexed archives', version: '1' } },
+  });
+  server.register(async (routes) => {
+    addRows(routes, open);
+    addCounts(routes, open);
+    routes.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
   });
   return server;
 }

@@ -70,9 +70,8 @@ export class BegunIndex implements InstanceIndex {
     if (batches === 0) await this.refuseEmpty();
   }
 
-  close(): Promise<void> {
-    return this.index.close();
-  }
+  /** The index behind it is closed by whoever opened it: many requests share it. */
+  async close(): Promise<void> {}
 
   /** Only an answer without rows asks: all others show that there is something. */
   private async refuseEmpty(): Promise<void> {

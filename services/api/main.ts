@@ -18,7 +18,7 @@ import {
   natsSettings,
   readSettings,
 } from '../../core/settings/settings.ts';
-import { buildApi } from './app.ts';
+import { buildApi, isLoopback } from './app.ts';
 import { BegunIndex } from './begun-index.ts';
 
 const VARIABLES = Type.Object({
@@ -36,15 +36,13 @@ await runService('api', async ({ logger, waitFor }) => {
   const client = elasticsearchClient(address);
   await waitFor('Elasticsearch', () => reachElasticsearch(client, address));
   const log = new NatsRecordLog(cluster);
-  const index = new BegunIndex(
-    new ElasticsearchInstanceIndex(client),
-    `${DEFAULT_PREFIX}-series`,
-    async () => (await log.end()) > 0,
-  );
+  const elasticsearch = new ElasticsearchInstanceIndex(client);
+  const index = new BegunIndex(elasticsearch, `${DEFAULT_PREFIX}-series`, async () => (await log.end()) > 0);
   const requests = new NatsIndexServer(cluster.connection, index, new ElasticsearchPublishedIndex(client), (error) => {
     if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).message }, 'a request failed');
   });
-  const server = buildApi(index);
+  const host = set.DITAG_HTTP_HOST ?? '127.0.0.1';
+  const server = buildApi({ open: async () => index, isLocal: isLoopback(host) });
   addHealth(server, {
     isReady: async () => {
       await reachElasticsearch(client, address);
@@ -56,7 +54,7 @@ await runService('api', async ({ logger, waitFor }) => {
   return {
     run: async (ready) => {
       if (set.DITAG_HTTP_PORT !== undefined) {
-        await server.listen({ host: set.DITAG_HTTP_HOST ?? '127.0.0.1', port: Number(set.DITAG_HTTP_PORT) });
+        await server.listen({ host, port: Number(set.DITAG_HTTP_PORT) });
       }
       requests.start();
       // The server knows of the subscriptions when it has answered.
@@ -68,7 +66,7 @@ await runService('api', async ({ logger, waitFor }) => {
       await requests.stop();
       await server.close();
       await cluster.close();
-      await index.close();
+      await elasticsearch.close();
       end();
     },
   };

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { queries as typedQueries } from '../../bench/query-list.ts';
 import { stats } from '../../cli/commands/stats.ts';
-import type { QueryText } from '../../core/query/query.ts';
+import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { commandIn, queryIn } from '../cli/query-here.ts';
 import { QUERIES } from '../contracts/instance-index.ts';
 import { dicomFile, LONG_AGO, writeFile } from '../index/make-archive.ts';
@@ -90,6 +90,25 @@ describe('one machine and a cluster', () => {
       assert.equal(plain(its!.stdout), plain(own!.stdout));
       assert.equal(its!.code, own!.code);
     }
+  });
+
+  test('over HTTP, rows and counts are the same', async (t) => {
+    const cluster = await compared.orSkip(t);
+    if (cluster === undefined) return;
+    const post = (where: string, body: object) =>
+      fetch(`${cluster.addresses.api}${where}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const { stdout } = await queryIn(here, ['--where=Modality=CT', '--columns=Rows']);
+    assert.equal(await (await post('/query', { where: ['Modality=CT'], columns: 'Rows' })).text(), stdout);
+    const request = { attributes: ['Modality', 'SeriesDescription'], mostValues: 3, dates: 'month' } as const;
+    const index = await here.openIndex(undefined);
+    const facets = await index.facets(await makeQuery({ whereNot: ['Modality=^$'] }), request);
+    await index.close();
+    assert.ok(facets.series > 100 && facets.dates.length > 1);
+    assert.deepEqual(await (await post('/facets', { whereNot: ['Modality=^$'], ...request })).json(), facets);
   });
 
   test('changes are found by both', async (t) => {

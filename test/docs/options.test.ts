@@ -6,8 +6,8 @@ import { readPage } from './markdown.ts';
 
 const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
 const PROJECT = ['project index', 'project query', 'project report', 'project download', 'project verify'];
-const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', ...JOBS, ...PROJECT];
-const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md', 'docs/projects.md'];
+const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', 'serve', ...JOBS, ...PROJECT];
+const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md', 'docs/projects.md', 'docs/api.md'];
 /** What every command has. */
 const GLOBAL = ['--config-file', '--help', '--local', '--nats'];
 const help = new Map<string, Set<string>>();
@@ -77,6 +77,7 @@ test('the table of an option names the command that has it', () => {
   assert.deepEqual([...rows(section('## `stats`')), '--help'].sort(), of('stats'));
   const index = readme.slice(readme.indexOf('## Options of `index`')).split(/\n## /)[0]!;
   assert.deepEqual([...rows(index), ...GLOBAL].sort(), of('index'));
+  assert.deepEqual([...rows(readPage('docs/api.md')), '--help'].sort(), of('serve'));
   const projects = readPage('docs/projects.md');
   for (const command of PROJECT) {
     // That of `project query` is the table of `query`.

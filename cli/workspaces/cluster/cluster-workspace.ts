@@ -34,6 +34,7 @@ import type {
   RebuildOptions,
   RebuildOutcome,
   SendOptions,
+  ServeOptions,
   Workspace,
 } from '../workspace.ts';
 import { retryFailed } from './retry-failed.ts';
@@ -83,6 +84,11 @@ export class ClusterWorkspace implements Workspace {
     } finally {
       await cluster.close();
     }
+  }
+
+  async serve(options: ServeOptions): Promise<void> {
+    const { serveIndex } = await import('../serve.ts');
+    await serveIndex(() => this.openIndex(undefined), options);
   }
 
   async project(name: string, { isNew }: { readonly isNew: boolean }): Promise<Project> {

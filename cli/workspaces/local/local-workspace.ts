@@ -20,6 +20,7 @@ import type {
   RebuildOptions,
   RebuildOutcome,
   SendOptions,
+  ServeOptions,
   Workspace,
 } from '../workspace.ts';
 
@@ -61,6 +62,11 @@ export class LocalWorkspace implements Workspace {
       await this.index({ archive, append: true, signal, ...quiet });
     };
     await runGateway(this.configuration, options, index, () => this.openIndex(undefined));
+  }
+
+  async serve(options: ServeOptions): Promise<void> {
+    const { serveIndex } = await import('../serve.ts');
+    await serveIndex(() => this.openIndex(undefined), options);
   }
 
   async project(name: string, options: { readonly isNew: boolean }): Promise<Project> {

@@ -1,9 +1,9 @@
 // The formats for which rows are read again: json, ndjson, and table, which has to see all rows before the first.
 import { Buffer } from 'node:buffer';
-import { CSV_COLUMNS } from '../../core/instance/attributes.ts';
-import type { RowBatch } from '../../core/ports/instance-index.ts';
-import { parseCsvLines } from '../../core/query/csv-reader.ts';
-import type { RowFormat, RowFormatName } from '../../core/query/row-format.ts';
+import { CSV_COLUMNS } from '../instance/attributes.ts';
+import type { RowBatch } from '../ports/instance-index.ts';
+import { parseCsvLines } from './csv-reader.ts';
+import type { RowFormat, RowFormatName } from './row-format.ts';
 
 /** @param more names of the columns after the six */
 export function parsedFormat(name: Exclude<RowFormatName, 'csv'>, more: readonly string[]): RowFormat {

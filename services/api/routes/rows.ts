@@ -1,0 +1,76 @@
+// POST /query: the rows of an answer as the command line prints them, streamed as they are found.
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import type { InstanceIndex, RowBatch } from '../../../core/ports/instance-index.ts';
+import { firstRows } from '../../../core/query/first-rows.ts';
+import { parsedFormat } from '../../../core/query/parsed-formats.ts';
+import { makeQuery } from '../../../core/query/query.ts';
+import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
+import { Problem, RowsBody } from '../schemas.ts';
+
+const TYPES = {
+  csv: 'text/csv; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+} as const;
+
+/** @param open gives an index for one request, which is closed after it */
+export function addRows(server: FastifyInstance, open: () => Promise<InstanceIndex>): void {
+  const schema = {
+    summary: 'Series that match, with the six columns of `ditag query` and those asked for besides',
+    body: RowsBody,
+    response: { 400: Problem, 503: Problem },
+  };
+  server.post<{ Body: RowsBody }>('/query', { schema }, async (request, reply) => {
+    const { format = 'csv', limit = Number.POSITIVE_INFINITY, ...text } = request.body;
+    const query = await makeQuery(text);
+    const more = query.columns.map((target) => target.name);
+    const index = await open();
+    const batches = index.search(query)[Symbol.asyncIterator]();
+    let ended: Promise<void> | undefined;
+    const end = () =>
+      (ended ??= (async () => {
+        await batches.return?.();
+        await index.close();
+      })());
+    let first: IteratorResult<RowBatch>;
+    try {
+      // What is wrong before the first rows is told by the status.
+      first = await batches.next();
+    } catch (error) {
+      await end();
+      throw error;
+    }
+    const rows = printed(format === 'csv' ? csvFormat(more) : parsedFormat(format, more), first, batches, limit);
+    async function* body() {
+      try {
+        yield* rows;
+      } finally {
+        await end();
+      }
+    }
+    const stream = Readable.from(body(), { objectMode: false });
+    // A body that nobody began to read has to be ended, too.
+    stream.once('close', () => void end().catch(() => {}));
+    return reply.type(TYPES[format]).send(stream);
+  });
+}
+
+async function* printed(
+  { begin, batch, end }: RowFormat,
+  first: IteratorResult<RowBatch>,
+  batches: AsyncIterator<RowBatch>,
+  limit: number,
+): AsyncIterable<Uint8Array | string> {
+  let left = limit;
+  // A stream does not go on after an empty piece.
+  const start = begin();
+  if (start !== '') yield start;
+  for (let next = first; next.done !== true && left > 0; next = await batches.next()) {
+    const rows = firstRows(next.value, left);
+    left -= rows.rows;
+    yield batch(rows);
+  }
+  const last = end();
+  if (last !== '') yield last;
+}

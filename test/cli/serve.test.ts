@@ -1,0 +1,153 @@
+// `ditag serve`: the HTTP API over an index on this machine, started as users do, asked over a real socket.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
+
+const SAMPLES = path.join(import.meta.dirname, '..', 'samples');
+const home = temporaryFolder({ after });
+let url = '';
+let served: ReturnType<typeof startDitag>;
+
+before(async () => {
+  assert.equal((await runDitag(['index', '--archive', SAMPLES, '--quiet'], { home })).code, 0);
+  served = startDitag(['serve', '--port', '0'], { home });
+  let told = '';
+  for await (const data of served.child.stderr!) {
+    told += String(data);
+    url = /http:\/\/[^\s/]+/.exec(told)?.[0] ?? '';
+    if (url !== '') break;
+  }
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/, told);
+});
+
+after(() => served.child.kill('SIGKILL'));
+
+const ask = (where: string, body: unknown) =>
+  fetch(`${url}${where}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+const printed = async (...args: string[]) => (await runDitag(['query', ...args], { home })).stdout;
+
+test('rows are those of the command line, byte for byte, in each format', async () => {
+  const asked = {
+    sdate: '19900101',
+    where: ['Modality=^(CT|MR)$'],
+    whereNot: ['PatientName=^$'],
+    columns: 'Modality,Rows',
+  };
+  const options = [
+    '--sdate=19900101',
+    '--where=Modality=^(CT|MR)$',
+    '--where-not=PatientName=^$',
+    '--columns=Modality,Rows',
+  ];
+  for (const format of ['csv', 'json', 'ndjson'] as const) {
+    const response = await ask('/query', { ...asked, format });
+    assert.equal(response.status, 200);
+    const text = await response.text();
+    assert.equal(text, await printed(...options, `--format=${format}`));
+    assert.ok(text.length > 200, text);
+  }
+  const everything = await (await ask('/query', {})).text();
+  assert.equal(everything, await printed());
+  const three = await (await ask('/query', { limit: 3 })).text();
+  assert.equal(three, everything.split('\n').slice(0, 4).join('\n').concat('\n'));
+  assert.equal(await (await ask('/query', { limit: 0, format: 'ndjson' })).text(), '');
+  assert.equal(await (await ask('/query', { where: ['Modality=no such'], format: 'ndjson' })).text(), '');
+});
+
+test('facets count what the query selects', async () => {
+  const answer = await ask('/facets', { where: ['Modality=^(CT|MR)$'], attributes: ['Modality'], dates: 'year' });
+  const { series, attributes, dates } = (await answer.json()) as {
+    series: number;
+    attributes: [{ values: { value: string; series: number }[]; otherSeries: number }];
+    dates: { series: number }[];
+  };
+  const [{ values, otherSeries }] = attributes;
+  assert.deepEqual(values.map(({ value }) => value).sort(), ['CT', 'MR']);
+  for (const { value, series: n } of values)
+    assert.equal(`${n}\n`, await printed(`--where=Modality=^${value}$`, '--count'));
+  assert.equal(otherSeries, 0);
+  assert.equal(
+    dates.reduce((sum, { series: n }) => sum + n, 0),
+    series,
+  );
+});
+
+test('statistics are those of `ditag stats`', async () => {
+  const { stdout } = await runDitag(['stats', '--format=json'], { home });
+  assert.deepEqual(await (await fetch(`${url}/statistics`)).json(), JSON.parse(stdout));
+});
+
+test('what is wrong with a request is told as a problem, with the field or the sentence of the command line', async () => {
+  const cases: [where: string, body: unknown, expected: Record<string, unknown>][] = [
+    ['/query', { limit: -1 }, { status: 400, field: 'limit' }],
+    ['/query', { limit: '3' }, { status: 400, field: 'limit' }],
+    ['/query', { wheer: [] }, { status: 400, field: 'wheer' }],
+    ['/query', { where: [1] }, { status: 400, field: 'where.0' }],
+    ['/facets', { attributes: ['Rows'] }, { status: 400, field: 'attributes.0' }],
+    ['/facets', {}, { status: 400 }],
+    ['/query', { where: ['Modalty=CT'] }, { status: 400, code: 'unknown-tag' }],
+    ['/query', { date: 'today' }, { status: 400, code: 'bad-date' }],
+    ['/query', { targets: 'Modality', pattern: '(' }, { status: 400, code: 'bad-pattern' }],
+  ];
+  for (const [where, body, expected] of cases) {
+    const response = await ask(where, body);
+    assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json\b/);
+    const problem = (await response.json()) as Record<string, unknown>;
+    assert.equal(response.status, 400);
+    for (const [name, value] of Object.entries(expected)) assert.equal(problem[name], value, JSON.stringify(problem));
+    assert.ok(typeof problem['title'] === 'string');
+  }
+  const huge = await ask('/query', { pattern: 'x'.repeat(2 * 1024 * 1024) });
+  assert.equal(huge.status, 413);
+});
+
+test('the API describes itself', async () => {
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
+    openapi: string;
+    paths: Record<string, unknown>;
+  };
+  assert.equal(document.openapi, '3.1.0');
+  assert.deepEqual(Object.keys(document.paths).sort(), ['/facets', '/query', '/statistics']);
+});
+
+test('a page from elsewhere cannot read it: by another name, or as another origin', async () => {
+  const byName = await new Promise<number | undefined>((resolve, reject) => {
+    const request = http.get(`${url}/statistics`, { headers: { host: 'elsewhere.example' } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject);
+  });
+  assert.equal(byName, 421);
+  const answer = await fetch(`${url}/statistics`, { headers: { origin: 'http://elsewhere.example' } });
+  assert.equal(answer.headers.get('access-control-allow-origin'), null);
+  assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+  assert.equal((await fetch(`${url}/query`, { method: 'POST', body: '{}' })).status, 415);
+});
+
+test('it lives, is ready, and has metrics', async () => {
+  for (const where of ['health', 'ready', 'metrics']) assert.equal((await fetch(`${url}/${where}`)).status, 200, where);
+});
+
+test('it serves on loopback only, and needs an index', async () => {
+  const open = await runDitag(['serve', '--host', '0.0.0.0', '--port', '0'], { home });
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /^0\.0\.0\.0 can be reached from other machines/);
+  const taken = await runDitag(['serve', '--port', new URL(url).port], { home });
+  assert.deepEqual([taken.code, /EADDRINUSE/.test(taken.stderr)], [2, true], taken.stderr);
+  const none = await runDitag(['serve', '--port', '0'], { home: temporaryFolder({ after }) });
+  assert.deepEqual([none.code, /^There is no index/.test(none.stderr)], [2, true], none.stderr);
+});
+
+test('Ctrl-C ends it', async () => {
+  served.child.kill('SIGINT');
+  const { code, stderr } = await served.ended;
+  assert.equal(code, 0, stderr);
+});
