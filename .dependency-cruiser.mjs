@@ -66,6 +66,14 @@ export default {
       to: { path: '^(adapters|services|cli)/', pathNot: '^services/$1/' },
     },
     {
+      name: 'the-page-runs-in-browsers',
+      comment:
+        'The page is bundled for browsers with all that it imports: it knows the API by its answers (services/api/page/api.ts), and preact.',
+      severity: 'error',
+      from: { path: '^services/api/page/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^services/api/page/|node_modules/(preact|@preact/signals)/' },
+    },
+    {
       name: 'cli-names-adapters-in-workspaces-only',
       comment: 'Commands and reporters know the Workspace interface. Put parts together in cli/workspaces.',
       severity: 'error',
@@ -90,7 +98,7 @@ export default {
       name: 'no-development-dependency-in-the-product',
       comment: 'A published ditag has no development dependencies: move the package to "dependencies", or do without.',
       severity: 'error',
-      from: { path: '^(core|adapters|services|cli)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(core|adapters|services|cli)/', pathNot: '\\.test\\.ts$|^services/api/page/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {

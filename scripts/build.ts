@@ -36,4 +36,17 @@ await build({
   },
   chunkNames: 'service-[name]-[hash]',
 });
+// The page of the API, for browsers: it brings everything with it.
+await build({
+  entryPoints: { page: 'services/api/page/main.tsx' },
+  outdir: `${OUTPUT}/page`,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  logLevel: 'warning',
+});
+for (const file of ['index.html', 'page.css']) fs.copyFileSync(`services/api/page/${file}`, `${OUTPUT}/page/${file}`);
 fs.chmodSync(`${OUTPUT}/main.js`, 0o755);

@@ -5,6 +5,7 @@ import { run } from './run-command.ts';
 const CHECKS: readonly (readonly [string, string, readonly string[]])[] = [
   ['formatting and lint', 'biome', ['check', '--error-on-warnings', '.']],
   ['types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
+  ['types of the page', 'tsc', ['--noEmit', '-p', 'services/api/page/tsconfig.json']],
   ['type-aware lint', 'oxlint', ['--type-aware', '--config', '.oxlintrc.json', '--deny-warnings']],
   [
     'import boundaries',

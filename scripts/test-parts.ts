@@ -13,6 +13,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['python3', 'python3'],
   ['cc', 'gcc libc6-dev'],
   ['openssl', 'openssl'],
+  ['chromium', 'chromium'],
 ];
 
 /** Installs what is missing, where that is possible; says what to do where it is not. */

@@ -38,6 +38,7 @@ const from = (file: string) => `import { thing } from '${file}';\nexport const o
 const BROKEN: readonly (readonly [string, Record<string, string>])[] = [
   ['dicom-knows-only-itself', { 'core/dicom/a.ts': from('../query/b.ts'), 'core/query/b.ts': THING }],
   ['dimse-knows-dicom-only', { 'core/dimse/a.ts': from('../query/b.ts'), 'core/query/b.ts': THING }],
+  ['the-page-runs-in-browsers', { 'services/api/page/a.ts': from('../b.ts'), 'services/api/b.ts': THING }],
   ['core-does-no-io', { 'core/query/a.ts': "import fs from 'node:fs';\nexport const x = fs;\n" }],
   ['core-knows-nobody-above', { 'core/query/a.ts': from('../../adapters/x/b.ts'), 'adapters/x/b.ts': THING }],
   ['core-libraries-are-named', { 'core/query/a.ts': "import { parse } from 'yaml';\nexport const x = parse;\n" }],

@@ -1,5 +1,8 @@
-// The API over HTTP: queries, counts, its own description; health and metrics are added by who starts it. What a query
+// The API over HTTP: queries, counts, its own description, and the page that asks it; health and metrics are added by who starts it. What a query
 // means is core/query. Questions over NATS are answered by adapters/nats/index-server.ts.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import files from '@fastify/static';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
@@ -34,7 +37,8 @@ export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
   server.addHook('onSend', async (_, reply) => {
     reply.headers({
       'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'",
+      'content-security-policy':
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
     });
@@ -48,5 +52,14 @@ export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
     addCounts(routes, open);
     routes.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
   });
+  const page = pageFolder();
+  if (page !== undefined) server.register(files, { root: page, decorateReply: false, cacheControl: false });
   return server;
+}
+
+/** Where `npm run build` has put the page: beside the compiled program, which is elsewhere where this runs as it stands. */
+function pageFolder(): string | undefined {
+  const { dirname } = import.meta;
+  const folders = [path.join(dirname, 'page'), path.join(dirname, '../../dist/page')];
+  return folders.find((folder) => existsSync(path.join(folder, 'page.js')));
 }
