@@ -7,7 +7,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import { refuseOtherNames } from './local-callers.ts';
-import { answerProblem } from './problems.ts';
+import { answerProblem, NothingThere } from './problems.ts';
 import { addCounts } from './routes/counts.ts';
 import { addRows } from './routes/rows.ts';
 
@@ -32,6 +32,7 @@ export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
   server.setErrorHandler<FastifyError>((error, _, reply) => answerProblem(error, reply));
+  server.setNotFoundHandler((_, reply) => answerProblem(new NothingThere(), reply));
   // A browser sends text to any address without asking there first; JSON it does not.
   server.removeContentTypeParser('text/plain');
   server.addHook('onSend', async (_, reply) => {

@@ -15,6 +15,15 @@ const OF_THE_REQUEST: ReadonlySet<ErrorCode> = new Set([
   'bad-where',
 ]);
 
+/** A path that the API does not have. */
+export class NothingThere extends Error {
+  readonly statusCode = 404;
+
+  constructor() {
+    super('There is nothing of this name: /openapi.json says what there is.');
+  }
+}
+
 export function answerProblem(error: FastifyError | DitagError | Error, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));

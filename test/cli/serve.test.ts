@@ -132,6 +132,32 @@ test('a page from elsewhere cannot read it: by another name, or as another origi
   assert.equal((await fetch(`${url}/query`, { method: 'POST', body: '{}' })).status, 415);
 });
 
+test('paths that lead elsewhere lead nowhere', async () => {
+  const statusOf = (where: string) =>
+    new Promise<[number | undefined, string | undefined]>((resolve, reject) => {
+      const { hostname, port } = new URL(url);
+      // As it stands: `fetch` would make the path plain first.
+      http
+        .get({ hostname, port, path: where }, (response) => {
+          response.resume();
+          resolve([response.statusCode, response.headers['content-type']]);
+        })
+        .on('error', reject);
+    });
+  for (const where of [
+    '/../package.json',
+    '/%2e%2e/main.js',
+    '/..%2fmain.js',
+    '/nothing',
+    '/page.js%00.html',
+    '//etc/passwd',
+  ]) {
+    const [status, type] = await statusOf(where);
+    assert.ok(status === 403 || status === 404 || status === 400, `${where}: ${status}`);
+    assert.match(type ?? '', /^application\/problem\+json/, where);
+  }
+});
+
 test('it lives, is ready, and has metrics', async () => {
   for (const where of ['health', 'ready', 'metrics']) assert.equal((await fetch(`${url}/${where}`)).status, 200, where);
 });
