@@ -1,5 +1,4 @@
 // Counts rows of the index by the values of an attribute: for statistics and for facets.
-import { Buffer } from 'node:buffer';
 import type { DatabaseSync } from 'node:sqlite';
 import { attributeIndex } from '../../core/instance/attributes.ts';
 import type { CountedValue } from '../../core/ports/instance-index.ts';
@@ -31,17 +30,36 @@ export class CodeCounts {
     return n;
   }
 
-  /** Most frequent first, then by value. */
-  counted(): CountedValue[] {
+  /** Most frequent first, then by value; so many of them at most. */
+  counted(most = Number.POSITIVE_INFINITY): CountedValue[] {
+    const least = this.leastOf(most);
     const out: CountedValue[] = [];
     this.series.forEach((series, code) => {
-      if (series > 0) out.push({ value: this.texts.text(code), series, instances: this.instances[code]! });
+      if (series >= least) out.push({ value: this.texts.text(code), series, instances: this.instances[code]! });
     });
-    return out.sort((a, b) => b.series - a.series || compareCodePoints(a.value, b.value));
+    out.sort((a, b) => b.series - a.series || compareCodePoints(a.value, b.value));
+    return out.slice(0, most);
+  }
+
+  /** How many series a value has at least that is among so many of the most frequent: only those are read. */
+  private leastOf(most: number): number {
+    const counts = this.series.filter((series) => series > 0).sort();
+    return most < counts.length ? counts[counts.length - most]! : 1;
   }
 }
 
-/** As Elasticsearch orders: bytes of UTF-8 stand in the order of code points, which units of UTF-16 do not. */
+/** The order of bytes of UTF-8, as Elasticsearch has it: surrogates stand for code points above all other units. */
 function compareCodePoints(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return place(x) - place(y);
+  }
+  return a.length - b.length;
+}
+
+function place(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

@@ -39,7 +39,7 @@ export function countFacets(
     series,
     instances,
     attributes: counts.map((one, i) => {
-      const values = one.counted().slice(0, mostValues);
+      const values = one.counted(mostValues);
       const told = values.reduce((sum, { series: n }) => sum + n, 0);
       return { attribute: attributes[i]!, values, otherSeries: series - told };
     }),

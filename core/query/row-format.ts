@@ -2,6 +2,7 @@
 // what comes after. Rows are printed as they come; only a table has to see all of them first.
 import type { RowBatch } from '../ports/instance-index.ts';
 import { csvHeader, csvLine } from './csv.ts';
+import { lineEnd } from './row-lines.ts';
 
 export const ROW_FORMATS = ['csv', 'json', 'ndjson', 'table'] as const;
 export type RowFormatName = (typeof ROW_FORMATS)[number];
@@ -21,19 +22,15 @@ export function csvFormat(more: readonly string[]): RowFormat {
   };
 }
 
-/** Puts the further values behind each line. A quoted value may hold line ends: lines end where quotes are closed. */
+/** Puts the further values behind each line. */
 function extendedLines(lines: Uint8Array, more: readonly (readonly string[])[]): string {
-  const text = Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8');
+  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.length);
   let out = '';
   let start = 0;
-  let row = 0;
-  let quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '"') quoted = !quoted;
-    else if (text[i] === '\n' && !quoted) {
-      out += `${text.slice(start, i)},${csvLine(more[row++]!)}`;
-      start = i + 1;
-    }
+  for (const values of more) {
+    const end = lineEnd(lines, start);
+    out += `${bytes.toString('utf8', start, end - 1)},${csvLine(values)}`;
+    start = end;
   }
   return out;
 }

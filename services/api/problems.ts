@@ -1,6 +1,5 @@
 // What went wrong with a request, as RFC 9457 has it: never more than a person may read, since the rest may hold values.
 import type { FastifyError, FastifyReply } from 'fastify';
-import type { Static } from 'typebox';
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { Problem } from './schemas.ts';
 
@@ -29,7 +28,7 @@ export function answerProblem(error: FastifyError | DitagError | Error, reply: F
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-function problemOf(error: FastifyError | DitagError | Error): Static<typeof Problem> {
+function problemOf(error: FastifyError | DitagError | Error): Problem {
   if (error instanceof DitagError) {
     const status = OF_THE_REQUEST.has(error.code) ? 400 : 503;
     return { status, title: error.message, code: error.code };

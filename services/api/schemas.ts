@@ -62,6 +62,8 @@ export const FacetsAnswer = Type.Object({
   dates: Type.Array(Counted, { description: "ascending; '' for series without a readable StudyDate" }),
 });
 
+export type FacetsAnswer = Static<typeof FacetsAnswer>;
+
 export const StatisticsAnswer = Type.Object({
   archives: Type.Array(
     Type.Object({
@@ -91,3 +93,4 @@ export const Problem = Type.Object({
   code: Type.Optional(Type.String({ description: 'of docs/errors.md' })),
   field: Type.Optional(Type.String({ description: 'what of the request is wrong' })),
 });
+export type Problem = Static<typeof Problem>;

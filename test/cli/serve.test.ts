@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { blocksOf, readPage } from '../docs/markdown.ts';
 import { runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
 
 const SAMPLES = path.join(import.meta.dirname, '..', 'samples');
@@ -106,6 +107,16 @@ test('what is wrong with a request is told as a problem, with the field or the s
   }
   const huge = await ask('/query', { pattern: 'x'.repeat(2 * 1024 * 1024) });
   assert.equal(huge.status, 413);
+});
+
+test('the examples of its page are answered', async () => {
+  const blocks = blocksOf(readPage('docs/api.md'));
+  const rows = await ask('/query', JSON.parse(blocks.find(({ info }) => info === 'json')!.text));
+  assert.equal(rows.status, 200, await rows.text());
+  const curl = blocks.find(({ text }) => text.startsWith('curl '))!.text;
+  const [, where, body] = /127\.0\.0\.1:8080(\/\w+) .* -d '(.*)'$/m.exec(curl)!;
+  const counts = await ask(where!, JSON.parse(body!));
+  assert.equal(counts.status, 200, await counts.text());
 });
 
 test('the API describes itself', async () => {

@@ -108,7 +108,23 @@ describe('one machine and a cluster', () => {
     const facets = await index.facets(await makeQuery({ whereNot: ['Modality=^$'] }), request);
     await index.close();
     assert.ok(facets.series > 100 && facets.dates.length > 1);
-    assert.deepEqual(await (await post('/facets', { whereNot: ['Modality=^$'], ...request })).json(), facets);
+    const asked = { whereNot: ['Modality=^$'], ...request };
+    assert.deepEqual(await (await post('/facets', asked)).json(), facets);
+    // `ditag serve` in front of a cluster.
+    const ended = new AbortController();
+    const served = Promise.withResolvers<string>();
+    const serving = compared.there.serve({
+      ...{ host: '127.0.0.1', port: 0, signal: ended.signal },
+      onReady: served.resolve,
+    });
+    serving.catch(served.reject);
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${await served.promise}/facets`, {
+      ...{ method: 'POST', headers, body: JSON.stringify(asked) },
+    });
+    assert.deepEqual(await answer.json(), facets);
+    ended.abort();
+    await serving;
   });
 
   test('changes are found by both', async (t) => {

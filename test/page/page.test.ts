@@ -97,7 +97,13 @@ test('search, include, exclude and zoom; the address has it all', async (t) => {
   const again = await opened(t, new URL(page.url()).search);
   await shows(again!, expected);
   assert.equal(await again!.getByRole('searchbox').inputValue(), '--where Modality=^(CT|MR)$');
-  await page.goBack();
+  const finer = page.locator('.histogram button:enabled').first();
+  const month = (await finer.textContent())!.trim();
+  await finer.click();
+  await shows(page, await count('--where=Modality=^CT$', `--where=StudyDate=^${year}${month}`));
+  await page.getByRole('button', { name: `${year}${month}: back` }).click();
+  await shows(page, expected);
+  await page.getByRole('button', { name: `${year}: back` }).click();
   await shows(page, await count('--where=Modality=^CT$'));
 });
 

@@ -1,24 +1,10 @@
 // The page's calls of the API.
+import type { FacetsAnswer, FacetsBody } from '../schemas.ts';
 import type { DateUnit } from './explored.ts';
 import type { SearchedFor } from './search-line.ts';
 
-export interface Counted {
-  readonly value: string;
-  readonly series: number;
-  readonly instances: number;
-}
-
-export interface Facets {
-  readonly series: number;
-  readonly instances: number;
-  readonly attributes: readonly {
-    readonly attribute: string;
-    readonly values: readonly Counted[];
-    readonly otherSeries: number;
-  }[];
-  readonly dates: readonly Counted[];
-}
-
+export type Facets = FacetsAnswer;
+export type Counted = Facets['dates'][number];
 export type Row = Readonly<Record<string, string>>;
 
 /** Attributes by which the page counts. */
@@ -30,7 +16,7 @@ export const FACETS = [
   'StationName',
   'StudyDescription',
   'SeriesDescription',
-] as const;
+] as const satisfies FacetsBody['attributes'];
 
 async function post(where: string, body: object, signal?: AbortSignal): Promise<Response> {
   const response = await fetch(where, {

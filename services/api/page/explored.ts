@@ -1,5 +1,6 @@
 // What the page shows, as one value: the search line, values that are included and excluded, the dates that were zoomed to.
 // It stands in the address, so a link shows the same; and it becomes the body that the API is asked with.
+import type { FacetsBody } from '../schemas.ts';
 import { parseSearchLine, type SearchedFor } from './search-line.ts';
 
 export interface Explored {
@@ -11,7 +12,7 @@ export interface Explored {
   readonly dates: string;
 }
 
-export type DateUnit = 'year' | 'month' | 'day';
+export type DateUnit = NonNullable<FacetsBody['dates']>;
 
 export const EVERYTHING: Explored = { line: '', include: {}, exclude: {}, dates: '' };
 

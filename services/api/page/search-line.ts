@@ -1,16 +1,9 @@
 // The search line of the page: the options of `ditag query` as they are typed in a shell, or a text without options, which
 // is a pattern for the descriptions.
+import type { FacetsBody } from '../schemas.ts';
 
-/** What a search line asks for: names as in the body of `POST /query`. */
-export interface SearchedFor {
-  sdate?: string;
-  edate?: string;
-  date?: string;
-  targets?: string;
-  pattern?: string;
-  where?: string[];
-  whereNot?: string[];
-}
+/** What a search line asks for. */
+export type SearchedFor = Omit<FacetsBody, 'attributes' | 'mostValues' | 'dates'>;
 
 /** Of a text without options. */
 export const PLAIN_TARGETS = 'StudyDescription,SeriesDescription';

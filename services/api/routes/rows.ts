@@ -2,10 +2,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { InstanceIndex, RowBatch } from '../../../core/ports/instance-index.ts';
-import { firstRows } from '../../../core/query/first-rows.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
+import { firstRows } from '../../../core/query/row-lines.ts';
 import { Problem, RowsBody } from '../schemas.ts';
 
 const TYPES = {
@@ -27,12 +27,10 @@ export function addRows(server: FastifyInstance, open: () => Promise<InstanceInd
     const more = query.columns.map((target) => target.name);
     const index = await open();
     const batches = index.search(query)[Symbol.asyncIterator]();
-    let ended: Promise<void> | undefined;
-    const end = () =>
-      (ended ??= (async () => {
-        await batches.return?.();
-        await index.close();
-      })());
+    const end = async () => {
+      await batches.return?.();
+      await index.close();
+    };
     let first: IteratorResult<RowBatch>;
     try {
       // What is wrong before the first rows is told by the status.
@@ -42,15 +40,8 @@ export function addRows(server: FastifyInstance, open: () => Promise<InstanceInd
       throw error;
     }
     const rows = printed(format === 'csv' ? csvFormat(more) : parsedFormat(format, more), first, batches, limit);
-    async function* body() {
-      try {
-        yield* rows;
-      } finally {
-        await end();
-      }
-    }
-    const stream = Readable.from(body(), { objectMode: false });
-    // A body that nobody began to read has to be ended, too.
+    const stream = Readable.from(rows, { objectMode: false });
+    // However it ends, read to its end or not.
     stream.once('close', () => void end().catch(() => {}));
     return reply.type(TYPES[format]).send(stream);
   });

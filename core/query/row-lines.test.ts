@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import { firstRows } from './first-rows.ts';
+import { firstRows } from './row-lines.ts';
 
 test('rows are cut where their lines end, and their further columns with them', () => {
   const text = ['a,1\n', '"b\n,""",2\n', 'c,3\n'];

@@ -1,0 +1,116 @@
+// What no real index does on demand: an answer that breaks off, errors that hold values, readers that go away.
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ditagError } from '../../core/errors/errors.ts';
+import type { InstanceIndex, RowBatch } from '../../core/ports/instance-index.ts';
+import { buildApi } from './app.ts';
+
+const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.repeat(1000)), more: undefined };
+
+/** Serves an index that is made up; counts how often it was opened and closed. */
+async function served(t: TestContext, index: Partial<InstanceIndex>) {
+  const counts = { opened: 0, closed: 0 };
+  const open = async () => {
+    counts.opened++;
+    return { ...index, close: async () => void counts.closed++ } as InstanceIndex;
+  };
+  const server = buildApi({ open, isLocal: true });
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
+  const ask = (where: string, body: object, signal?: AbortSignal) =>
+    fetch(`${url}${where}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  return { ask, counts };
+}
+
+async function closed({ opened, closed }: { opened: number; closed: number }, counts: { closed: number }) {
+  for (let tries = 0; tries < 200 && counts.closed < opened; tries++) await sleep(10);
+  assert.equal(counts.closed, opened, `closed ${closed} of ${opened}`);
+}
+
+test('an answer that breaks off does not look whole', async (t) => {
+  const { ask, counts } = await served(t, {
+    search: async function* () {
+      yield BATCH;
+      yield BATCH;
+      throw new Error('of Doe^Jane');
+    },
+  });
+  const response = await ask('/query', {});
+  assert.equal(response.status, 200);
+  await assert.rejects(response.text());
+  await closed({ ...counts }, counts);
+});
+
+test('what goes wrong before the first rows is told by the status, without values', async (t) => {
+  for (const [error, status, title] of [
+    [new Error('of Doe^Jane'), 500, /^The API failed\.$/],
+    [ditagError('no-index', { database: 'x' }), 503, /^There is no index/],
+  ] as const) {
+    const fail = () => {
+      throw error;
+    };
+    const { ask, counts } = await served(t, {
+      // biome-ignore lint/correctness/useYield: it fails before there is a row
+      search: async function* () {
+        fail();
+      },
+      facets: async () => fail(),
+    });
+    for (const [where, body] of [
+      ['/query', {}],
+      ['/facets', { attributes: [] }],
+    ] as const) {
+      const response = await ask(where, body);
+      const text = await response.text();
+      assert.equal(response.status, status);
+      assert.match((JSON.parse(text) as { title: string }).title, title);
+      assert.ok(!text.includes('Doe'));
+    }
+    await closed({ ...counts }, counts);
+  }
+});
+
+test('a reader that goes away ends the search, and the index is closed', async (t) => {
+  let batches = 0;
+  let isEnded = false;
+  const { ask, counts } = await served(t, {
+    search: async function* () {
+      try {
+        for (; ; batches++) yield BATCH;
+      } finally {
+        isEnded = true;
+      }
+    },
+  });
+  const aborter = new AbortController();
+  const response = await ask('/query', {}, aborter.signal);
+  await response.body!.getReader().read();
+  await sleep(100);
+  const before = batches;
+  await sleep(100);
+  // A reader that takes nothing is waited for: nothing is made ahead of it without a bound.
+  assert.equal(batches, before);
+  aborter.abort();
+  await closed({ ...counts }, counts);
+  assert.ok(isEnded);
+});
+
+test('a limit is kept across batches', async (t) => {
+  const { ask, counts } = await served(t, {
+    search: async function* () {
+      for (;;) yield BATCH;
+    },
+  });
+  const text = await (await ask('/query', { limit: 2345 })).text();
+  assert.equal(text.split('\n').length, 2345 + 2);
+  await closed({ ...counts }, counts);
+});
