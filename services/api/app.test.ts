@@ -105,12 +105,15 @@ test('a reader that goes away ends the search, and the index is closed', async (
 });
 
 test('a limit is kept across batches', async (t) => {
+  let batches = 0;
   const { ask, counts } = await served(t, {
     search: async function* () {
-      for (;;) yield BATCH;
+      for (; ; batches++) yield BATCH;
     },
   });
   const text = await (await ask('/query', { limit: 2345 })).text();
   assert.equal(text.split('\n').length, 2345 + 2);
+  // Those before the third, which is the last that was asked for.
+  assert.equal(batches, 2);
   await closed({ ...counts }, counts);
 });

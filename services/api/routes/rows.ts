@@ -57,10 +57,12 @@ async function* printed(
   // A stream does not go on after an empty piece.
   const start = begin();
   if (start !== '') yield start;
-  for (let next = first; next.done !== true && left > 0; next = await batches.next()) {
+  for (let next = first; next.done !== true && left > 0; ) {
     const rows = firstRows(next.value, left);
     left -= rows.rows;
     yield batch(rows);
+    // What is not wanted is not looked for.
+    if (left > 0) next = await batches.next();
   }
   const last = end();
   if (last !== '') yield last;
