@@ -6,7 +6,7 @@
  */
 import { SqliteInstanceIndex } from '../adapters/sqlite/instance-index.ts';
 import { ThreadedIndexWriter } from '../cli/workspaces/local/threaded-index-writer.ts';
-import type { HeaderElement } from '../core/dicom/header-values.ts';
+import type { HeaderElement } from '../core/dicom/header-element.ts';
 import { encodeFolderRecord } from '../core/instance/folder-record.ts';
 import { encodeHeader } from '../core/instance/header-codec.ts';
 import { partsOfRecord } from '../core/instance/series-fold.ts';

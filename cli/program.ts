@@ -11,6 +11,7 @@ import type { QueryOptions } from './commands/query.ts';
 import type { SendOptions } from './commands/send.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import type { StatsOptions } from './commands/stats.ts';
+import type { CreateTokenOptions } from './commands/token.ts';
 import { type Configuration, readConfiguration } from './configuration/configuration.ts';
 import { LocalWorkspace, MOST_CALLS } from './workspaces/local/local-workspace.ts';
 import { Pacs, type PacsOptions } from './workspaces/pacs.ts';
@@ -27,11 +28,13 @@ export async function main(argv: string[]): Promise<ExitCode> {
   const program = commands(async (run, { configFile, ...choice }) => {
     const configuration = readConfiguration(configFile, { ...choice, environment: process.env });
     const context: CommandContext = {
+      configuration,
       workspace: await workspaceOf(configuration),
       pacs: new Pacs(configuration),
       stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
+      progress: async (quiet) => (await import('./reporters/progress.ts')).progressReporter(process.stderr, quiet),
       get signal() {
         return interruption.watch();
       },
@@ -222,9 +225,16 @@ function commands(run: Run): Command {
   );
   add<ServeOptions>(
     new Command('serve')
-      .description('answer queries over HTTP, on this machine only')
-      .option('--host <host>', 'address to listen on, of this machine itself (default: 127.0.0.1)')
-      .option('--port <n>', 'port to listen on (default: 8080)'),
+      .description('answer over HTTP, with a page to explore the index')
+      .option(
+        '--host <host>',
+        'address to listen on; beyond this machine itself, tokens are asked for (default: 127.0.0.1)',
+      )
+      .option('--port <n>', 'port to listen on (default: 8080)')
+      .option('--tls-cert <file>', 'the certificate to show, with those that signed it')
+      .option('--tls-key <file>', 'its key')
+      .option('--plain-http', 'beyond this machine without TLS: a proxy in front has it')
+      .option('--output <dir>', 'folder for downloads that are started over HTTP (default: none can be)'),
     async (options, context) => (await import('./commands/serve.ts')).serve(options, context),
   );
   const project = withGlobalOptions(new Command('project'))
@@ -316,6 +326,38 @@ function commands(run: Run): Command {
     new Command('retry').argument('<id>').description('have a message that was put aside tried again'),
     async (_, context, [id]) => (await loadJobs()).retryFailed(id!, context),
     jobs,
+  );
+  const token = withGlobalOptions(new Command('token'))
+    .description('who may use the API, and what they did')
+    .exitOverride();
+  program.addCommand(token);
+  const loadToken = () => import('./commands/token.ts');
+  add<CreateTokenOptions>(
+    new Command('create')
+      .argument('<name>')
+      .description('make a token and print it, this once')
+      .option(
+        '--role <role>',
+        'read (ask), export (any number of rows), operate (start and end work), admin (the trail)',
+      )
+      .option('--days <n>', 'how long it is taken (default: until it is revoked)'),
+    async (options, context, [name]) => (await loadToken()).createToken(name!, options, context),
+    token,
+  );
+  add<object>(
+    new Command('list').description('the tokens there are, without their texts'),
+    async (_, context) => (await loadToken()).listTokens(context),
+    token,
+  );
+  add<object>(
+    new Command('revoke').argument('<name>').description('take a token no more'),
+    async (_, context, [name]) => (await loadToken()).revokeToken(name!, context),
+    token,
+  );
+  add<object>(
+    new Command('trail').description('who asked what and when, as CSV'),
+    async (_, context) => (await loadToken()).printTrail(context),
+    token,
   );
   return program;
 }

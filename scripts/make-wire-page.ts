@@ -7,6 +7,7 @@ import { ASK, OPEN } from '../adapters/nats/index-server.ts';
 import {
   ACK_WAIT,
   ARCHIVES,
+  AUDIT,
   FAILED,
   INDEX,
   indexerConsumer,
@@ -20,8 +21,10 @@ import {
   STORE_ACK_WAIT,
   STORES,
   streamTable,
+  TOKENS,
 } from '../adapters/nats/streams.ts';
 import {
+  AUDIT_SUBJECT,
   archiveSubject,
   archiveToken,
   chunkSubject,
@@ -39,6 +42,7 @@ import {
   tallySubject,
   targetSubject,
 } from '../adapters/nats/subjects.ts';
+import { AuditMessage, TokenMessage } from '../core/wire/access-messages.ts';
 import { WIRE_VERSION } from '../core/wire/frame.ts';
 import {
   FindItemMessage,
@@ -174,7 +178,7 @@ ${streams.join('\n')}
 | \`scan-${ARCHIVE_NAME}\` | \`${JOBS}\`, the subjects of one archive | all scanners that see the archive | within ${ACK_WAIT / SECOND} s |
 | \`PACS\` | \`${STORES}\`, the subjects of one PACS | all gateways | within ${STORE_ACK_WAIT / SECOND} s; as many items at a time wait for one as the PACS has associations |
 
-Buckets of the key-value store hold JSON, without a frame:
+Buckets of the key-value store hold JSON, without a frame, but for the tokens:
 
 | bucket | key | value |
 | --- | --- | --- |
@@ -182,6 +186,7 @@ Buckets of the key-value store hold JSON, without a frame:
 | \`${ARCHIVES}\` | \`${ARCHIVE_NAME}\` | \`{ name, number }\` |
 | \`${ARCHIVES}\` | \`number-NUMBER\` | the archive's name as text |
 | \`${INDEX}\` | \`generations\` | \`{ answering, building }\` |
+| \`${TOKENS}\` | name of a token | [token](#tokens-and-the-audit-trail), in a frame |
 
 ## Entry of the record log
 
@@ -307,6 +312,14 @@ ${tables(SeriesFilesMessage)}
 \`from\` and \`to\` are dates as numbers (20260131).
 
 ${tables(QueryMessage)}
+## Tokens and the audit trail
+
+A token of the API, in the bucket \`${TOKENS}\`; written by \`ditag token create\`:
+
+${tables(TokenMessage)}
+An entry of the audit trail, in \`${AUDIT}\`, on \`${AUDIT_SUBJECT}\`; written by the API and by \`ditag token\`. Nobody can delete one.
+
+${tables(AuditMessage)}
 ## Failure
 
 The answer to any request that could not be done; the codes are those of [errors.md](errors.md).

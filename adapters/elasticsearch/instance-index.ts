@@ -2,7 +2,9 @@
 // time of the generation that answers when the call begins.
 import { Buffer } from 'node:buffer';
 import type { Client } from '@elastic/elasticsearch';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { headerElements } from '../../core/instance/header-codec.ts';
 import type {
   Facets,
   FacetsRequest,
@@ -16,7 +18,7 @@ import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
 import { countFacets } from './facets.ts';
-import { fullHeader, HEADER_FIELDS, headerText } from './header-fields.ts';
+import { fullHeader, HEADER_FIELDS, headerText, WHOLE_HEADER_FIELDS } from './header-fields.ts';
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
 import { selectSeries } from './selection.ts';
 import { lineOfRow } from './series-document.ts';
@@ -100,6 +102,19 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
     yield* seriesFiles(this.client, await this.indices(), series);
+  }
+
+  async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {
+    const { reader } = await this.open();
+    try {
+      const filter = { term: { SeriesInstanceUID } };
+      // A page that is not full is the last.
+      for await (const [hit] of reader.pages({ filter, docValues: WHOLE_HEADER_FIELDS }, { first: 2, others: 2 }))
+        if (hit !== undefined) return headerElements(fullHeader(hit.fields));
+      return undefined;
+    } finally {
+      await reader.close();
+    }
   }
 
   async close(): Promise<void> {

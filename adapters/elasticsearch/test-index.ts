@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Client } from '@elastic/elasticsearch';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { encodeFolderRecord, type FileEntry, type FileKind } from '../../core/instance/folder-record.ts';
 import { encodeHeader } from '../../core/instance/header-codec.ts';
 import type { SkipReason } from '../../core/instance/skipped.ts';

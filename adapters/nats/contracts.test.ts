@@ -1,11 +1,13 @@
 // The adapters over NATS keep the contracts of their ports, on a real server.
 import { after } from 'node:test';
+import { accessStoreContract } from '../../test/contracts/access-store.ts';
 import { natsHere } from '../../test/contracts/nats-here.ts';
 import { projectStoreContract } from '../../test/contracts/project-store.ts';
 import { recordLogContract } from '../../test/contracts/record-log.ts';
 import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
 import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
 import { workQueueContract } from '../../test/contracts/work-queue.ts';
+import { NatsAccessStore } from './access-store.ts';
 import { NatsIndexGenerations } from './index-generations.ts';
 import { NatsProjectStore } from './project-store.ts';
 import { NatsRecordFeed } from './record-feed.ts';
@@ -56,4 +58,9 @@ workQueueContract('nats', async () => {
 projectStoreContract('nats', async () => {
   await nats.fresh();
   return async () => new NatsProjectStore(await nats.open(), 'a project');
+});
+
+accessStoreContract('nats', async () => {
+  await nats.fresh();
+  return async () => NatsAccessStore.open(await nats.open(), { replicas: 1 });
 });

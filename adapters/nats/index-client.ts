@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
   Facets,
@@ -62,6 +63,11 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
   async facets(query: Query, { attributes, mostValues, dates }: FacetsRequest): Promise<Facets> {
     const message = { query: queryMessage(query), attributes: [...attributes], mostValues, dates };
     return (await this.ask({ ask: 'facets', ...message })) as Facets;
+  }
+
+  async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {
+    const answer = (await this.ask({ ask: 'header', SeriesInstanceUID })) as readonly HeaderElement[] | null;
+    return answer ?? undefined;
   }
 
   async statistics(): Promise<IndexStatistics> {

@@ -105,6 +105,8 @@ export class NatsIndexServer {
         const request = { attributes, mostValues, dates };
         return encodeFrame({ answer: await this.index.facets(await queryOfMessage(query), request) });
       }
+      case 'header':
+        return encodeFrame({ answer: (await this.index.headerOf(asked.SeriesInstanceUID)) ?? null });
       case 'statistics':
         return encodeFrame({ answer: await this.index.statistics() });
       case 'totals':

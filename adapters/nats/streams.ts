@@ -8,6 +8,7 @@ import {
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream';
+import { AUDIT_SUBJECT } from './subjects.ts';
 
 const SECOND = 1e9;
 const DAY = 86_400 * SECOND;
@@ -19,10 +20,12 @@ export const FAILED = 'DITAG_FAILED';
 export const STORES = 'DITAG_STORES';
 export const RESULTS = 'DITAG_RESULTS';
 export const PROJECTS = 'DITAG_PROJECTS';
+export const AUDIT = 'DITAG_AUDIT';
 /** Buckets of the key-value store. */
 export const SCAN_STATES = 'ditag_scans';
 export const ARCHIVES = 'ditag_archives';
 export const INDEX = 'ditag_index';
+export const TOKENS = 'ditag_tokens';
 
 /** Work that nobody says anything of for so long is given to another one (nanoseconds). */
 export const ACK_WAIT = 10 * SECOND;
@@ -87,6 +90,17 @@ export function streamTable(replicas: number): readonly StreamTable[] {
       max_msgs_per_subject: 1,
       allow_direct: true,
       discard: DiscardPolicy.New,
+    },
+    // Who asked what over HTTP, kept for ever. Where somebody limits it, the API answers nobody until there is room.
+    {
+      ...common,
+      name: AUDIT,
+      subjects: [AUDIT_SUBJECT],
+      retention: RetentionPolicy.Limits,
+      allow_direct: true,
+      discard: DiscardPolicy.New,
+      deny_delete: true,
+      deny_purge: true,
     },
     // Instances that gateways are to send, and accession numbers that they are to ask for.
     {

@@ -9,6 +9,9 @@ import type { PacsAddress } from '../../core/ports/work-queue.ts';
 const ARCHIVE_TOKEN = 12;
 const FOLDER_TOKEN = 18;
 
+/** Of all entries of the audit trail. */
+export const AUDIT_SUBJECT = 'ditag.audit';
+
 const archiveTokens = new Map<string, string>();
 /** Several subjects of one folder are asked for in a row. */
 let lastFolder = { archive: '', folder: '', subject: '' };

@@ -4,7 +4,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import zlib from 'node:zlib';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import type { FlatHeader } from '../../core/instance/header-codec.ts';
 
 /** Headers in one block; slot = block * BLOCK + position. */

@@ -1,6 +1,7 @@
 // The port InstanceIndex over an index file. Each call sees one state of the index, however long it takes and
 // whatever `ditag index` does meanwhile; calls that overlap share it.
 import type { DatabaseSync } from 'node:sqlite';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
   Facets,
@@ -13,9 +14,10 @@ import type {
 } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { countFacets } from './facets.ts';
+import { HeaderBlockReader } from './header-blocks.ts';
 import { openForReading } from './open-database.ts';
 import { searchRows, selectPages } from './search.ts';
-import { seriesFiles } from './series-files.ts';
+import { seriesFiles, slotOf } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
 import { ValueTexts } from './value-texts.ts';
@@ -72,6 +74,14 @@ export class SqliteInstanceIndex implements InstanceIndex {
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
     yield* this.reading(() => seriesFiles(this.database, series));
+  }
+
+  async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {
+    const [header] = this.reading(() => {
+      const slot = slotOf(this.database, SeriesInstanceUID);
+      return [slot === undefined ? undefined : new HeaderBlockReader(this.database).header(slot)];
+    });
+    return header;
   }
 
   async close(): Promise<void> {

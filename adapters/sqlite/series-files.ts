@@ -19,6 +19,12 @@ export function* seriesFiles(database: DatabaseSync, series: readonly string[]):
   for (let at = 0; at < series.length; at += TOGETHER) yield* reader.filesOf(series.slice(at, at + TOGETHER));
 }
 
+/** Where the header of a series is, of the archive that speaks; undefined where the series is not in the index. */
+export function slotOf(database: DatabaseSync, SeriesInstanceUID: string): number | undefined {
+  const find = database.prepare('SELECT slot FROM series WHERE hash = ? AND uid = ? AND hidden = 0 AND slot >= 0');
+  return (find.get(nameHash(SeriesInstanceUID), SeriesInstanceUID) as { slot: number } | undefined)?.slot;
+}
+
 /** A folder row that has files of a series. */
 interface PartRow {
   readonly id: number;

@@ -7,7 +7,6 @@ import { csvLine } from '../../core/query/csv.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { threadCount } from '../options.ts';
 import { fileOutput, type Output } from '../output.ts';
-import { progressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { IndexOutcome } from '../workspaces/workspace.ts';
 
@@ -26,13 +25,11 @@ const NAMED_FOLDERS = 10;
 /** Milliseconds between two lines of a rebuild's progress. */
 const TELL_EVERY = 2_000;
 
-export async function indexArchive(
-  options: IndexArchiveOptions,
-  { workspace, stderr, signal }: CommandContext,
-): Promise<ExitCode> {
+export async function indexArchive(options: IndexArchiveOptions, context: CommandContext): Promise<ExitCode> {
+  const { workspace, stderr, signal } = context;
   const quiet = options.quiet === true;
   if (options.rebuild === true) return rebuild(options, { workspace, stderr, signal });
-  const progress = progressReporter(stderr, quiet);
+  const progress = await context.progress(quiet);
   const threads = threadCount(options.threads);
   // Opened first: a run of hours must not end with a file that cannot be written.
   const skippedFile = options.skipped === undefined ? undefined : fileOutput(options.skipped);

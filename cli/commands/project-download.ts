@@ -6,7 +6,7 @@ import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { projectName, threadCount, wholeNumber } from '../options.ts';
-import { type ProgressReporter, progressReporter } from '../reporters/progress.ts';
+import type { ProgressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import { readSeriesInput } from '../series-input.ts';
 import { type ProjectPacsOptions, portNumber } from '../workspaces/pacs.ts';
@@ -63,7 +63,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       stderr.write(`${grouped(unknown)} of the listed series are not in the project: they are left out.\n`);
     if (known > 0) await pacs.reach(peerSettings);
     const { signal } = context;
-    const progress = progressReporter(stderr, quiet);
+    const progress = await context.progress(quiet);
     let outcome: ProjectDownloadOutcome;
     try {
       outcome = await project.download({
@@ -99,12 +99,13 @@ async function ended(
   project: Project,
   outcome: ProjectDownloadOutcome,
   { quiet, zipProject, input, unknown }: { quiet: boolean; zipProject?: boolean; input?: string; unknown: number },
-  { stderr, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<ExitCode> {
+  const { stderr, signal } = context;
   const { folder, manifest, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } =
     outcome;
   if (zipProject === true && !signal.aborted) {
-    const progress = progressReporter(stderr, quiet);
+    const progress = await context.progress(quiet);
     const onSubject = (done: number, all: number) =>
       progress.update(() => {
         return {

@@ -7,7 +7,6 @@ import { readTargetList, startLine, type TargetList } from '../../core/projects/
 import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
 import { projectName, threadCount, wholeNumber } from '../options.ts';
-import { progressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { ProjectPacsOptions } from '../workspaces/pacs.ts';
 import type { Project } from '../workspaces/project.ts';
@@ -72,7 +71,7 @@ async function find(
   context: CommandContext,
 ): Promise<ExitCode> {
   const { stderr, signal } = context;
-  const progress = progressReporter(stderr, quiet);
+  const progress = await context.progress(quiet);
   const counts = new Map<AccessionOutcome, number>();
   let done = 0;
   const count = (outcome: AccessionOutcome) => counts.get(outcome) ?? 0;

@@ -5,7 +5,6 @@ import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
 import { projectName } from '../options.ts';
 import { streamOutput } from '../output.ts';
-import { progressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 
 export interface ProjectVerifyOptions {
@@ -20,7 +19,7 @@ export async function projectVerify(options: ProjectVerifyOptions, context: Comm
   const folder =
     options.folder === undefined ? await latestFolder(options, context) : path.resolve(expandHome(options.folder));
   const quiet = options.quiet === true;
-  const progress = progressReporter(stderr, quiet);
+  const progress = await context.progress(quiet);
   const output = streamOutput(stdout);
   const lines: string[] = [];
   const { signal } = context;

@@ -8,7 +8,6 @@ import { csvLine } from '../../core/query/csv.ts';
 import { readColumns } from '../../core/query/series-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { threadCount } from '../options.ts';
-import { progressReporter } from '../reporters/progress.ts';
 import { SendCounts } from '../reporters/send-summary.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import { readingInput, readSeriesInput } from '../series-input.ts';
@@ -53,7 +52,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   results?.begin(earlier);
   // From here on an interruption waits for what is under way; before, nothing is.
   const { signal } = context;
-  const progress = progressReporter(stderr, quiet);
+  const progress = await context.progress(quiet);
   const counts = new SendCounts();
   let begun = 0;
   try {

@@ -1,21 +1,46 @@
 // `ditag serve`: the HTTP API over the index, until Ctrl-C.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { ditagError } from '../../core/errors/errors.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
+import { expandHome } from '../configuration/configuration.ts';
+import { CommandOperations } from '../operations.ts';
 import { wholeNumber } from '../options.ts';
 
 export interface ServeOptions {
   readonly host?: string;
   readonly port?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly plainHttp?: boolean;
+  readonly output?: string;
 }
 
 const HOST = '127.0.0.1';
 const PORT = 8080;
 
-export async function serve(options: ServeOptions, { workspace, stderr, signal }: CommandContext): Promise<ExitCode> {
+export async function serve(options: ServeOptions, context: CommandContext): Promise<ExitCode> {
+  const { configuration, workspace, pacs, stderr, signal } = context;
+  const output = options.output === undefined ? undefined : path.resolve(expandHome(options.output));
+  // Lists and results of what is started over HTTP.
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-serve-'));
+  await using _ = { [Symbol.asyncDispose]: async () => fs.rmSync(folder, { recursive: true, force: true }) };
   await workspace.serve({
+    operations: new CommandOperations({ configuration, workspace, pacs, folder, output }),
     host: options.host ?? HOST,
     port: wholeNumber('--port', options.port, 0, 65_535) ?? PORT,
+    tls: tlsOf(options),
+    isPlain: options.plainHttp === true,
     onReady: (url) => stderr.write(`Serving at ${url} until Ctrl-C; ${url}/openapi.json says what can be asked.\n`),
     signal,
   });
   return 0;
+}
+
+function tlsOf({ tlsCert, tlsKey }: ServeOptions) {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert !== undefined && tlsKey !== undefined) return { cert: tlsCert, key: tlsKey };
+  const [option, value] = tlsCert === undefined ? ['--tls-key', tlsKey!] : ['--tls-cert', tlsCert];
+  throw ditagError('bad-option', { option, value, allowed: 'give both --tls-cert and --tls-key' });
 }

@@ -47,7 +47,7 @@ export class ProjectFile {
   assertExists(): void {
     if (this.exists) return;
     const projects = path.dirname(this.folder);
-    const others = listFolders(projects).filter((name) => fs.existsSync(path.join(projects, name, `${name}.yml`)));
+    const others = namesIn(projects);
     const known = others.length === 0 ? ': there is none yet' : `; there are: ${others.join(', ')}`;
     throw ditagError('unknown-project', { project: this.name, folder: projects, known });
   }
@@ -100,6 +100,15 @@ export class ProjectFile {
     const text = document.toString();
     if (text !== before) replaceFile(this.file, text);
   }
+}
+
+/** Names of the projects on this machine, ascending. */
+export function projectNames({ projectsFolder }: Configuration): string[] {
+  return namesIn(projectsFolder);
+}
+
+function namesIn(folder: string): string[] {
+  return listFolders(folder).filter((name) => fs.existsSync(path.join(folder, name, `${name}.yml`)));
 }
 
 /** The index file of a project. Throws `bad-project-name`, `unknown-project`, `bad-config`. */

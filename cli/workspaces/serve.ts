@@ -1,40 +1,52 @@
-// The API of `ditag serve`: over the index of a workspace, whichever that is.
+// The API of `ditag serve`: over a workspace, whichever that is.
+import fs from 'node:fs';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import { buildApi, isLoopback } from '../../services/api/app.ts';
-import type { ServeOptions } from './workspace.ts';
+import type { ServeOptions, Workspace } from './workspace.ts';
 
-/** Serves until the signal aborts. Throws what opening the index throws, `not-loopback`, `cannot-listen`. */
+/** Serves until the signal aborts. Throws what opening the index throws, `not-private`, `cannot-read`, `cannot-listen`. */
 export async function serveIndex(
-  open: () => Promise<InstanceIndex>,
-  { host, port, onReady, signal }: ServeOptions,
+  workspace: Workspace,
+  { host, port, tls, isPlain, operations, onReady, signal }: ServeOptions,
 ): Promise<void> {
-  // Whoever reaches it may read all: there are no tokens yet.
-  if (!isLoopback(host)) throw ditagError('not-loopback', { host });
+  const isLocal = isLoopback(host);
+  if (!isLocal && tls === undefined && !isPlain) throw ditagError('not-private', { host });
+  const open = () => workspace.openIndex(undefined);
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
-  const server = buildApi({ open, isLocal: true });
-  addHealth(server, {
-    isReady: async () => {
-      await (await open()).close();
-      return true;
-    },
-    numbers: () => ({}),
-  });
+  const certificate = tls && { cert: readPem(tls.cert), key: readPem(tls.key) };
+  const access = await workspace.access();
   try {
-    onReady(await server.listen({ host, port }));
-  } catch (error) {
+    const server = await buildApi({ open, access, operations, isLocal, tls: certificate });
+    addHealth(server, {
+      isReady: async () => {
+        await (await open()).close();
+        return true;
+      },
+      numbers: () => ({}),
+    });
+    try {
+      onReady(await server.listen({ host, port }));
+    } catch (error) {
+      await server.close();
+      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      throw ditagError('cannot-listen', { host, port, reason }, error);
+    }
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      if (signal.aborted) resolve();
+    });
     await server.close();
-    throw ditagError(
-      'cannot-listen',
-      { host, port, reason: (error as NodeJS.ErrnoException).code ?? 'unknown' },
-      error,
-    );
+  } finally {
+    await access.close();
   }
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-  });
-  await server.close();
+}
+
+function readPem(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+  }
 }

@@ -6,9 +6,11 @@ import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { ProjectJob } from '../../core/jobs/project-job.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
+import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { Operations } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 
@@ -76,10 +78,14 @@ export interface GatewayOptions {
 }
 
 export interface ServeOptions {
-  /** Of this machine itself. */
+  /** Beyond this machine itself, callers need tokens, and TLS unless `isPlain`. */
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly isPlain: boolean;
+  /** What can be started over it. */
+  readonly operations: Operations;
   /** Called when it answers. */
   readonly onReady: (url: string) => void;
   readonly signal: AbortSignal;
@@ -129,14 +135,18 @@ export interface Workspace {
   send(options: SendOptions): Promise<void>;
   /** Runs a DIMSE gateway as configured. Throws `gateway-of-cluster`, `bad-config`, `cannot-listen`, `cannot-write`. */
   gateway(options: GatewayOptions): Promise<void>;
-  /** Serves the HTTP API over the index until `signal` aborts. Throws `not-loopback`, `cannot-listen`, what is wrong with the index. */
+  /** Serves the HTTP API over the index until `signal` aborts. Throws `not-private`, `cannot-listen`, what is wrong with the index. */
   serve(options: ServeOptions): Promise<void>;
   /** A project; with `isNew` it is made where there is none. Throws `bad-project-name`, `unknown-project`, `bad-config`. */
   project(name: string, options: { readonly isNew: boolean }): Promise<Project>;
+  /** Names of the projects there are, ascending. */
+  projects(): Promise<readonly string[]>;
   /** Compares a download with its manifest. Throws `bad-manifest`, `cannot-read`. */
   verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;
+  /** Tokens of the API, and the trail of what was done with them. */
+  access(): Promise<AccessStore>;
   /** Throws `no-cluster` where everything is done on this machine. */
   jobs(): Promise<Jobs>;
 }

@@ -1,6 +1,7 @@
 // Element values as text: what a full header keeps and what `--targets` is matched against. The text is the raw DICOM
 // text (several values joined by `\`), numbers in decimal; nothing is reformatted. Bulk is never kept. Where the
 // elements lie was found by `element-walker.ts`; which bytes were fetched was decided by `header-reader.ts`.
+
 import type { Buffer } from 'node:buffer';
 import { type DicomTextDecoder, makeTextDecoder } from './character-sets.ts';
 import { isPrivate, privateEntry, resolveVr } from './dictionary.ts';
@@ -15,24 +16,13 @@ import {
   UNDEFINED_LENGTH,
   VR_UN,
 } from './element-table.ts';
+import type { HeaderElement } from './header-element.ts';
 import type { HeaderReader } from './header-reader.ts';
 import { Issue } from './issues.ts';
 import { binaryNote, matchText } from './kept-text.ts';
 import { valueRepresentation } from './value-representations.ts';
 import { evidentText, textValue } from './value-text.ts';
 import { attributeTagText, numberText } from './vr-numbers.ts';
-
-/**
- * One element of a full header. `key` is the tag as `GGGGEEEE`, or for a private element with a known creator
- * `GGGGxxEE:CREATOR`, so that it is the same whatever block was reserved (PS3.5 section 7.8.1). `text` is the value;
- * a sequence is a JSON array of its items, each an object from key to text or array; its VR is SQ, also where the file
- * says UN. Text that starts with NUL is not a value but a note about one, see `kept-text.ts`.
- */
-export interface HeaderElement {
-  readonly key: string;
-  readonly vr: string;
-  readonly text: string;
-}
 
 /** Items kept of one sequence; the number of those left out stands behind them in the JSON array. */
 const MAX_ITEMS = 16;

@@ -11,6 +11,14 @@ export function cutNote(length: number, start: string): string {
   return `\0cut ${length}:${start}`;
 }
 
+/** What a note says, for a person; undefined for a value that is kept whole. */
+export function noteText(kept: string): string | undefined {
+  const [, binary] = /^\0bytes (\d+)$/.exec(kept) ?? [];
+  if (binary !== undefined) return `${binary} bytes, which are not kept`;
+  const [, whole] = /^\0cut (\d+):/.exec(kept) ?? [];
+  return whole === undefined ? undefined : `the beginning of ${whole} bytes`;
+}
+
 /** The text that patterns and columns see of a kept value: '' for a binary one, the start of one that was cut. */
 export function matchText(kept: string): string {
   if (kept.charCodeAt(0) !== 0) return kept;

@@ -282,9 +282,24 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
-  'not-loopback': {
+  'bad-token-name': {
+    message: '"{name}" is no name of a token: take up to 64 letters (A to Z), digits, - and _.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'token-exists': {
+    message: 'There is a token {name} already: `ditag token revoke {name}` ends it, or take another name.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'no-token': {
+    message: 'There is no token {name}: `ditag token list` names those there are.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'not-private': {
     message:
-      '{host} can be reached from other machines, and this API does not yet know who may ask: give --host 127.0.0.1, and reach it from elsewhere through an SSH tunnel.',
+      '{host} can be reached from other machines, so what goes over the network has to be encrypted: give --tls-cert and --tls-key, or --plain-http where a proxy in front of it does that, or --host 127.0.0.1 and reach it through an SSH tunnel.',
     exitCode: 2,
     retry: 'never',
   },

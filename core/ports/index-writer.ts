@@ -1,5 +1,5 @@
 // The writing side of the index on one machine: events of a scan are kept, and become the index's new state at once.
-import type { HeaderElement } from '../dicom/header-values.ts';
+import type { HeaderElement } from '../dicom/header-element.ts';
 import type { ScanEvent } from '../jobs/jobs.ts';
 
 /** What is known of an archive before it is scanned. */

@@ -1,6 +1,7 @@
 // The reading side of the index: queries, statistics, files of series. Queries cross as our own values (core/query/query.ts), never
 // as an adapter's dialect; rows come in the one order of all answers: StudyDate (missing first), then
 // SeriesInstanceUID, byte by byte.
+import type { HeaderElement } from '../dicom/header-element.ts';
 import type { IndexedAttribute } from '../instance/attributes.ts';
 import type { Query } from '../query/query.ts';
 
@@ -115,5 +116,10 @@ export interface InstanceIndex {
    * that speaks. A series that is not in the index gives nothing. Nothing is computed far ahead of what is taken.
    */
   instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]>;
+  /**
+   * The full header of a series, in the order of keys: that of the file which speaks for it, as texts (core/dicom/kept-text.ts).
+   * Undefined where the series is not in the index.
+   */
+  headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // Whether one series matches a query, said in the plainest way: no index, no codes, no shortcuts. It is the oracle
 // against which every adapter of the index is tested, and the order of rows besides.
-import type { HeaderElement } from '../dicom/header-values.ts';
+import type { HeaderElement } from '../dicom/header-element.ts';
 import { matchText } from '../dicom/kept-text.ts';
 import { INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 import { dateNumber } from './dates.ts';

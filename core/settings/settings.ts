@@ -76,6 +76,18 @@ export const HttpVariables = Type.Object({
   ),
 });
 
+/** Who may call the API from other machines, and what can be started over it. */
+export const ApiVariables = Type.Object({
+  DITAG_HTTP_TLS_CERT: Type.Optional(Type.String({ description: 'file with the certificate to show' })),
+  DITAG_HTTP_TLS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
+  DITAG_HTTP_PLAIN: Type.Optional(
+    Type.String({ pattern: '^yes$', description: 'yes: without TLS also beyond this machine, since a proxy has it' }),
+  ),
+  DITAG_HTTP_DOWNLOADS: Type.Optional(
+    Type.String({ pattern: '^/', description: 'folder for downloads that are started over HTTP (none can be)' }),
+  ),
+});
+
 /** What a scanner or a gateway can see. */
 export const ArchiveVariables = Type.Object({
   DITAG_ARCHIVES: Type.String({ pattern: '^[^=]+=.+', description: 'NAME=DIR, several with commas' }),

@@ -2,7 +2,7 @@
 // other, and everything that can be asked of one can be asked of it. A study is a folder, a series a folder in it, an
 // instance a file without bytes.
 import { tagOfKeyword, vrOfTag } from '../dicom/dictionary.ts';
-import type { HeaderElement } from '../dicom/header-values.ts';
+import type { HeaderElement } from '../dicom/header-element.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { type FileFinding, recordOfFindings } from '../instance/file-finding.ts';
 import { encodeFolderRecord } from '../instance/folder-record.ts';

@@ -1,6 +1,8 @@
 // Reads one file's header as a task: opens it, feeds the reader with what it asks for, closes it.
+
+import type { HeaderElement } from '../dicom/header-element.ts';
 import { HeaderReader } from '../dicom/header-reader.ts';
-import { type HeaderElement, headerElements } from '../dicom/header-values.ts';
+import { headerElements } from '../dicom/header-values.ts';
 import { comparedTags } from '../instance/compared-tags.ts';
 import type { FileStatus, FileTask } from '../ports/archive-files.ts';
 

@@ -19,6 +19,7 @@ export const AskMessage = Type.Union([
     mostValues: Type.Integer({ minimum: 1, maximum: 1000 }),
     dates: Type.Enum(Object.keys(DATE_UNITS) as DateUnit[]),
   }),
+  Type.Object({ ask: Type.Literal('header'), SeriesInstanceUID: Type.String() }),
   Type.Object({ ask: Type.Literal('statistics') }),
   Type.Object({ ask: Type.Literal('totals'), archive: Type.String() }),
   Type.Object({ ask: Type.Literal('instances'), archive: Type.String(), series: Type.Array(Type.String()) }),

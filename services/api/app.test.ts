@@ -5,10 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
+import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex, RowBatch } from '../../core/ports/instance-index.ts';
-import { buildApi } from './app.ts';
+import { buildApi, type Operations } from './app.ts';
 
 const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.repeat(1000)), more: undefined };
+
+const NO_TRAIL = { record: async () => {} } as unknown as AccessStore;
+const NOTHING = { clusterWork: async () => ({ scans: [], projects: [] }) } as unknown as Operations;
 
 /** Serves an index that is made up; counts how often it was opened and closed. */
 async function served(t: TestContext, index: Partial<InstanceIndex>) {
@@ -17,7 +21,7 @@ async function served(t: TestContext, index: Partial<InstanceIndex>) {
     counts.opened++;
     return { ...index, close: async () => void counts.closed++ } as InstanceIndex;
   };
-  const server = buildApi({ open, isLocal: true });
+  const server = await buildApi({ open, access: NO_TRAIL, operations: NOTHING, isLocal: true });
   await server.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;

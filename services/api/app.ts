@@ -1,36 +1,58 @@
-// The API over HTTP: queries, counts, its own description, and the page that asks it; health and metrics are added by who starts it. What a query
-// means is core/query. Questions over NATS are answered by adapters/nats/index-server.ts.
+// The API over HTTP: what each part of it answers is in routes/, who may ask in callers.ts, and the page that asks it in
+// page/. Health and metrics are added by who starts it. What a query means is core/query. Questions over NATS are answered
+// by adapters/nats/index-server.ts.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import files from '@fastify/static';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import { refuseOtherNames } from './local-callers.ts';
+import { admitCallers } from './callers.ts';
+import { boundConnections, boundRate, TIMEOUTS } from './connections.ts';
+import { Jobs } from './jobs.ts';
+import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere } from './problems.ts';
+import { addArchives } from './routes/archives.ts';
 import { addCounts } from './routes/counts.ts';
+import { addJobs } from './routes/jobs.ts';
+import { addProjects } from './routes/projects.ts';
 import { addRows } from './routes/rows.ts';
+import { addSeries } from './routes/series.ts';
+import { addTrail } from './routes/trail.ts';
 
-export { isLoopback } from './local-callers.ts';
+export { isLoopback } from './callers.ts';
+export type * from './operations.ts';
 
 /** Bytes of a request's body. */
 const LONGEST_BODY = 1024 * 1024;
+/** Characters of a part of a path. */
+const LONGEST_PARAMETER = 200;
 
 export interface ApiOptions {
   /** Gives an index for one request, which is closed after it: so each sees the state of its time. */
   readonly open: () => Promise<InstanceIndex>;
-  /** Answer only those who call it by a name of this machine itself. */
+  readonly access: AccessStore;
+  readonly operations: Operations;
+  /** Answer only those who call it by a name of this machine itself, and ask them for no token. */
   readonly isLocal: boolean;
+  /** PEM texts. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 /** Builds the server over an index. */
-export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
+export async function buildApi({ open, access, operations, isLocal, tls }: ApiOptions): Promise<FastifyInstance> {
   const server = Fastify({
     logger: false,
     bodyLimit: LONGEST_BODY,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    ...TIMEOUTS,
+    http: {},
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
-  });
+    ...(tls === undefined ? {} : { https: { ...tls } }),
+  }) as unknown as FastifyInstance;
+  boundConnections(server.server);
   server.setErrorHandler<FastifyError>((error, _, reply) => answerProblem(error, reply));
   server.setNotFoundHandler((_, reply) => answerProblem(new NothingThere(), reply));
   // A browser sends text to any address without asking there first; JSON it does not.
@@ -39,22 +61,42 @@ export function buildApi({ open, isLocal }: ApiOptions): FastifyInstance {
     reply.headers({
       'cache-control': 'no-store',
       'content-security-policy':
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
     });
   });
-  if (isLocal) refuseOtherNames(server);
-  server.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'ditag', description: 'Series of indexed archives', version: '1' } },
+  if (!isLocal) await boundRate(server);
+  admitCallers(server, { access, isLocal });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'ditag', description: 'Series of indexed archives', version: '1' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
   });
   server.register(async (routes) => {
     addRows(routes, open);
     addCounts(routes, open);
-    routes.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
+    addSeries(routes, open);
+    addArchives(routes, open);
+    addJobs(routes, new Jobs(operations), operations);
+    addProjects(routes, operations);
+    addTrail(routes, access);
+    const config = { role: 'anyone' } as const;
+    routes.get('/openapi.json', { schema: { hide: true }, config }, () => server.swagger());
   });
   const page = pageFolder();
-  if (page !== undefined) server.register(files, { root: page, decorateReply: false, cacheControl: false });
+  if (page !== undefined) {
+    server.register(async (pages) => {
+      // It holds no data: what it shows it asks for, with its reader's token.
+      pages.addHook('onRoute', (route) => void (route.config = { ...route.config, role: 'anyone' }));
+      await pages.register(files, { root: page, decorateReply: false, cacheControl: false });
+    });
+  }
   return server;
 }
 

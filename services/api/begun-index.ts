@@ -1,5 +1,6 @@
 // An index into which nothing was ever brought is no index yet, as on one machine: whoever asks it is told to index an
 // archive first, and not that nothing matches.
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type {
   Facets,
@@ -68,6 +69,12 @@ export class BegunIndex implements InstanceIndex {
       yield batch;
     }
     if (batches === 0) await this.refuseEmpty();
+  }
+
+  async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {
+    const header = await this.index.headerOf(SeriesInstanceUID);
+    if (header === undefined) await this.refuseEmpty();
+    return header;
   }
 
   /** The index behind it is closed by whoever opened it: many requests share it. */

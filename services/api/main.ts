@@ -1,19 +1,29 @@
 // Starts the API: settings from the environment, Elasticsearch behind it, NATS and HTTP in front of it.
-import Type from 'typebox';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import Type, { type Static } from 'typebox';
 import { addressOf, elasticsearchClient, reachElasticsearch } from '../../adapters/elasticsearch/client.ts';
 import { DEFAULT_PREFIX } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
+import { NatsAccessStore } from '../../adapters/nats/access-store.ts';
 import { openCluster } from '../../adapters/nats/connection.ts';
 import { NatsIndexServer } from '../../adapters/nats/index-server.ts';
 import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
 import { runService } from '../../adapters/process/run-service.ts';
-import { DitagError } from '../../core/errors/errors.ts';
+import { readConfiguration } from '../../cli/configuration/configuration.ts';
+import { CommandOperations } from '../../cli/operations.ts';
+import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
+import { Pacs } from '../../cli/workspaces/pacs.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import {
+  ApiVariables,
   ElasticsearchVariables,
   elasticsearchSettings,
   HttpVariables,
+  type NatsSettings,
   NatsVariables,
   natsSettings,
   readSettings,
@@ -25,6 +35,7 @@ const VARIABLES = Type.Object({
   ...NatsVariables.properties,
   ...ElasticsearchVariables.properties,
   ...HttpVariables.properties,
+  ...ApiVariables.properties,
 });
 
 await runService('api', async ({ logger, waitFor }) => {
@@ -42,7 +53,14 @@ await runService('api', async ({ logger, waitFor }) => {
     if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).message }, 'a request failed');
   });
   const host = set.DITAG_HTTP_HOST ?? '127.0.0.1';
-  const server = buildApi({ open: async () => index, isLocal: isLoopback(host) });
+  const isLocal = isLoopback(host);
+  const tls = tlsOf(set);
+  if (!isLocal && tls === undefined && set.DITAG_HTTP_PLAIN === undefined) throw ditagError('not-private', { host });
+  const replicas = Number(set.DITAG_REPLICAS ?? 1);
+  const access = await NatsAccessStore.open(cluster, { replicas });
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-api-'));
+  const operations = operationsOf(natsSettings(set), folder, set.DITAG_HTTP_DOWNLOADS);
+  const server = await buildApi({ open: async () => index, access, operations, isLocal, tls });
   addHealth(server, {
     isReady: async () => {
       await reachElasticsearch(client, address);
@@ -67,7 +85,22 @@ await runService('api', async ({ logger, waitFor }) => {
       await server.close();
       await cluster.close();
       await elasticsearch.close();
+      fs.rmSync(folder, { recursive: true, force: true });
       end();
     },
   };
 });
+
+/** What can be started over HTTP are the commands of a user of the cluster, with the configuration of this one. */
+function operationsOf(settings: NatsSettings, folder: string, output: string | undefined): CommandOperations {
+  const configuration = { ...readConfiguration(undefined, { environment: process.env }), cluster: settings };
+  const workspace = new ClusterWorkspace(settings, configuration.archivePath, configuration.file);
+  return new CommandOperations({ configuration, workspace, pacs: new Pacs(configuration), folder, output });
+}
+
+function tlsOf({ DITAG_HTTP_TLS_CERT: cert, DITAG_HTTP_TLS_KEY: key }: Static<typeof VARIABLES>) {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw ditagError('bad-settings', { wrong: 'DITAG_HTTP_TLS_CERT and DITAG_HTTP_TLS_KEY belong together' });
+  return { cert: fs.readFileSync(cert, 'utf8'), key: fs.readFileSync(key, 'utf8') };
+}

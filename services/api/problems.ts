@@ -3,36 +3,48 @@ import type { FastifyError, FastifyReply } from 'fastify';
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { Problem } from './schemas.ts';
 
-/** Errors of what was asked; all others are of the index or of what is behind it. */
-const OF_THE_REQUEST: ReadonlySet<ErrorCode> = new Set([
-  'unknown-tag',
-  'bad-date',
-  'date-order',
-  'bad-pattern',
-  'pattern-too-expensive',
-  'pattern-without-targets',
-  'bad-where',
-]);
+/** Errors of what was asked; those of none of these are of the index or of what is behind it. */
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  'unknown-tag': 400,
+  'bad-date': 400,
+  'date-order': 400,
+  'bad-pattern': 400,
+  'pattern-too-expensive': 400,
+  'pattern-without-targets': 400,
+  'bad-where': 400,
+  'bad-project-name': 400,
+  'bad-option': 400,
+  'unknown-project': 404,
+  'no-job': 404,
+  'no-pacs': 409,
+  'already-running': 409,
+};
+
+/** An answer that is not of the index's making, with its status. */
+export class HttpProblem extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, sentence: string) {
+    super(sentence);
+    this.statusCode = statusCode;
+  }
+}
 
 /** A path that the API does not have. */
-export class NothingThere extends Error {
-  readonly statusCode = 404;
-
+export class NothingThere extends HttpProblem {
   constructor() {
-    super('There is nothing of this name: /openapi.json says what there is.');
+    super(404, 'There is nothing of this name: /openapi.json says what there is.');
   }
 }
 
 export function answerProblem(error: FastifyError | DitagError | Error, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="ditag"');
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
 function problemOf(error: FastifyError | DitagError | Error): Problem {
-  if (error instanceof DitagError) {
-    const status = OF_THE_REQUEST.has(error.code) ? 400 : 503;
-    return { status, title: error.message, code: error.code };
-  }
+  if (error instanceof DitagError) return { status: STATUS[error.code] ?? 503, title: error.message, code: error.code };
   const { statusCode: status = 500, validation } = error as FastifyError;
   if (validation !== undefined) {
     const [first] = validation;
@@ -40,5 +52,5 @@ function problemOf(error: FastifyError | DitagError | Error): Problem {
     const field = [...(first?.instancePath.split('/') ?? []), name].filter((part) => part).join('.');
     return { status: 400, title: error.message, ...(field === '' ? {} : { field }) };
   }
-  return { status, title: status < 500 ? error.message : 'The API failed.' };
+  return { status, title: status < 500 || error instanceof HttpProblem ? error.message : 'The API failed.' };
 }

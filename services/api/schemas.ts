@@ -94,3 +94,140 @@ export const Problem = Type.Object({
   field: Type.Optional(Type.String({ description: 'what of the request is wrong' })),
 });
 export type Problem = Static<typeof Problem>;
+
+export const UidParameter = Type.Object({
+  uid: Type.String({ pattern: '^[0-9.]{1,64}$', description: 'a UID: digits and dots' }),
+});
+export type UidParameter = Static<typeof UidParameter>;
+export const IdParameter = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }) });
+export type IdParameter = Static<typeof IdParameter>;
+export const ProjectParameter = Type.Object({ project: Type.String({ maxLength: 200, minLength: 1 }) });
+export type ProjectParameter = Static<typeof ProjectParameter>;
+export const ReportQuery = Type.Object(
+  { format: Type.Optional(Type.Enum(['text', 'json', 'csv'], { description: 'json where nothing is said' })) },
+  { additionalProperties: false },
+);
+export type ReportQuery = Static<typeof ReportQuery>;
+
+export const SeriesAnswer = Type.Object({
+  SeriesInstanceUID: Type.String(),
+  archive: Type.String(),
+  instances: Count,
+  bytes: Count,
+  header: Type.Array(
+    Type.Object({
+      key: Type.String({ description: '8 hexadecimal digits, or those of a private tag with its creator' }),
+      keyword: Type.String({ description: "'' where the dictionary has none" }),
+      vr: Type.String(),
+      text: Type.String({ description: 'sequences as JSON' }),
+      note: Type.Optional(Type.String({ description: 'what of the value is not kept' })),
+    }),
+    { description: 'of the file that speaks for the series' },
+  ),
+  files: Type.Array(
+    Type.Object({
+      SOPInstanceUID: Type.String(),
+      SOPClassUID: Type.String(),
+      archive: Type.String(),
+      path: Type.String(),
+      size: Count,
+    }),
+    { description: 'the first hundred' },
+  ),
+});
+export type SeriesAnswer = Static<typeof SeriesAnswer>;
+
+export const StudyAnswer = Type.Object({
+  StudyInstanceUID: Type.String(),
+  series: Type.Array(Type.Record(Type.String(), Type.String())),
+});
+
+export const ArchivesAnswer = Type.Object({ archives: StatisticsAnswer.properties.archives });
+
+export const HealthAnswer = Type.Object({
+  series: Count,
+  mixedSeries: Type.Integer({ minimum: 0, description: 'series whose files disagree in an indexed attribute' }),
+  issues: Type.Record(Type.String(), Count, { description: 'series with such files, by the issue' }),
+  skipped: Type.Array(Type.Object({ reason: Type.String(), text: Type.String(), files: Count })),
+});
+export type HealthAnswer = Static<typeof HealthAnswer>;
+
+const Uid = Type.String({ pattern: '^[0-9.]{1,64}$' });
+const ProjectName = Type.String({ minLength: 1, maxLength: 200, description: 'name of the project' });
+/** An accession number: VR SH, 16 characters at most; whatever else a PACS takes is left to it. */
+const Accession = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' });
+
+export const OperationBody = Type.Union([
+  Type.Object(
+    {
+      operation: Type.Literal('index'),
+      archive: Type.String({ minLength: 1, maxLength: 4_096, description: 'one that is indexed already' }),
+      acceptDeletions: Type.Optional(Type.Boolean()),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { operation: Type.Literal('send'), series: Type.Array(Uid, { minItems: 1, maxItems: 100_000 }) },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      operation: Type.Literal('project-index'),
+      project: ProjectName,
+      accessions: Type.Array(Accession, { minItems: 1, maxItems: 100_000 }),
+      refresh: Type.Optional(Type.Boolean()),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      operation: Type.Literal('project-download'),
+      project: ProjectName,
+      method: Type.Optional(Type.Enum(['move', 'get'])),
+      zip: Type.Optional(Type.Boolean()),
+    },
+    { additionalProperties: false },
+  ),
+]);
+
+const JOB = {
+  id: Type.String(),
+  operation: Type.String(),
+  subject: Type.String(),
+  who: Type.String(),
+  startedAt: Type.String(),
+  endedAt: Type.Optional(Type.String()),
+  status: Type.Enum(['running', 'done', 'incomplete', 'failed', 'cancelled']),
+  hasResults: Type.Boolean(),
+  progress: Type.Optional(Type.Object({ step: Type.String(), done: Type.Number(), text: Type.String() })),
+};
+export const JobAnswer = Type.Object({ ...JOB, lines: Type.Array(Type.String()) });
+export type JobAnswer = Static<typeof JobAnswer>;
+
+export const JobsAnswer = Type.Object({
+  jobs: Type.Array(Type.Object(JOB)),
+  scans: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      archive: Type.String(),
+      status: Type.String(),
+      startedAt: Type.String(),
+      endedAt: Type.Optional(Type.String()),
+      failure: Type.Optional(Type.String()),
+      files: Count,
+      instances: Count,
+      opened: Count,
+    }),
+  ),
+  projects: Type.Array(
+    Type.Object({ id: Type.String(), project: Type.String(), what: Type.String(), startedAt: Type.String() }),
+  ),
+});
+export type JobsAnswer = Static<typeof JobsAnswer>;
+
+export const ProjectsAnswer = Type.Object({
+  projects: Type.Array(Type.String()),
+  canDownload: Type.Boolean(),
+  pacs: Type.Optional(Type.String({ description: 'where sends go' })),
+});
+export type ProjectsAnswer = Static<typeof ProjectsAnswer>;

@@ -125,7 +125,8 @@ test('the API describes itself', async () => {
     paths: Record<string, unknown>;
   };
   assert.equal(document.openapi, '3.1.0');
-  assert.deepEqual(Object.keys(document.paths).sort(), ['/facets', '/query', '/statistics']);
+  // Which routes these are, and who may call them: serve-access.test.ts.
+  for (const route of ['/query', '/facets', '/series/{uid}', '/jobs']) assert.ok(document.paths[route], route);
 });
 
 test('a page from elsewhere cannot read it: by another name, or as another origin', async () => {
@@ -173,7 +174,7 @@ test('it lives, is ready, and has metrics', async () => {
   for (const where of ['health', 'ready', 'metrics']) assert.equal((await fetch(`${url}/${where}`)).status, 200, where);
 });
 
-test('it serves on loopback only, and needs an index', async () => {
+test('it needs an index and a free port, and beyond loopback TLS', async () => {
   const open = await runDitag(['serve', '--host', '0.0.0.0', '--port', '0'], { home });
   assert.equal(open.code, 2);
   assert.match(open.stderr, /^0\.0\.0\.0 can be reached from other machines/);

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { queries as typedQueries } from '../../bench/query-list.ts';
 import { stats } from '../../cli/commands/stats.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
+import type { Operations } from '../../services/api/app.ts';
 import { commandIn, queryIn } from '../cli/query-here.ts';
 import { QUERIES } from '../contracts/instance-index.ts';
 import { dicomFile, LONG_AGO, writeFile } from '../index/make-archive.ts';
@@ -114,7 +115,8 @@ describe('one machine and a cluster', () => {
     const ended = new AbortController();
     const served = Promise.withResolvers<string>();
     const serving = compared.there.serve({
-      ...{ host: '127.0.0.1', port: 0, signal: ended.signal },
+      ...{ host: '127.0.0.1', port: 0, signal: ended.signal, tls: undefined, isPlain: false },
+      operations: {} as Operations,
       onReady: served.resolve,
     });
     serving.catch(served.reject);

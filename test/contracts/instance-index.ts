@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type { CountedValue, InstanceIndex } from '../../core/ports/instance-index.ts';
 import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
@@ -222,6 +222,23 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
         JSON.stringify(text),
       );
     }
+  });
+
+  contract('the header of a series is told whole', [scanOf(six)], async (index) => {
+    for (const one of six.slice(0, 40)) {
+      const header = await index.headerOf(one.SeriesInstanceUID);
+      // A header without the element that names the series may be told with it.
+      const isTold = (element: { key: string; text: string }) => element.text !== '' && element.key !== '0020000E';
+      const told = header?.filter(isTold).map(({ key, vr, text }) => [key, vr, text]);
+      const own = one.elements.filter(isTold).map(({ key, vr, text }) => [key, vr, text.toWellFormed()]);
+      assert.deepEqual(
+        told,
+        own.sort(([a], [b]) => (a! < b! ? -1 : 1)),
+        one.SeriesInstanceUID,
+      );
+    }
+    for (const uid of ['1.2.3.4.5.6', '', '*', `${six[0]!.SeriesInstanceUID}0`])
+      assert.equal(await index.headerOf(uid), undefined, uid);
   });
 
   const series = contractSeries(300);

@@ -1,5 +1,5 @@
 // Archives for the contract of InstanceIndex, as scans find them: each scan with every folder chunk as it is then.
-import type { HeaderElement } from '../../core/dicom/header-values.ts';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { chunkIndex } from '../../core/instance/folder-chunks.ts';
 import { encodeFolderRecord, type FileKind } from '../../core/instance/folder-record.ts';
 import { encodeHeader } from '../../core/instance/header-codec.ts';

@@ -6,7 +6,8 @@ import { readPage } from './markdown.ts';
 
 const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
 const PROJECT = ['project index', 'project query', 'project report', 'project download', 'project verify'];
-const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', 'serve', ...JOBS, ...PROJECT];
+const TOKEN = ['token create', 'token list', 'token revoke', 'token trail'];
+const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', 'serve', ...TOKEN, ...JOBS, ...PROJECT];
 const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md', 'docs/projects.md', 'docs/api.md'];
 /** What every command has. */
 const GLOBAL = ['--config-file', '--help', '--local', '--nats'];
@@ -77,7 +78,9 @@ test('the table of an option names the command that has it', () => {
   assert.deepEqual([...rows(section('## `stats`')), '--help'].sort(), of('stats'));
   const index = readme.slice(readme.indexOf('## Options of `index`')).split(/\n## /)[0]!;
   assert.deepEqual([...rows(index), ...GLOBAL].sort(), of('index'));
-  assert.deepEqual([...rows(readPage('docs/api.md')), '--help'].sort(), of('serve'));
+  const [serve, access] = readPage('docs/api.md').split('## Who may ask') as [string, string];
+  assert.deepEqual([...rows(serve), '--help'].sort(), of('serve'));
+  assert.deepEqual([...rows(access), '--help'].sort(), of('token create'));
   const projects = readPage('docs/projects.md');
   for (const command of PROJECT) {
     // That of `project query` is the table of `query`.

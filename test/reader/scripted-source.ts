@@ -2,8 +2,9 @@
 // within the file, making progress, and nothing twice while identity is read.
 import assert from 'node:assert/strict';
 import type { Buffer } from 'node:buffer';
+import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { HeaderReader, type ReadRequest } from '../../core/dicom/header-reader.ts';
-import { type HeaderElement, headerElements } from '../../core/dicom/header-values.ts';
+import { headerElements } from '../../core/dicom/header-values.ts';
 import { type IssueName, issueNames } from '../../core/dicom/issues.ts';
 import { comparedTags } from '../../core/instance/compared-tags.ts';
 

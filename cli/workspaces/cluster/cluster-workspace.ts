@@ -20,6 +20,7 @@ import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
 import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
+import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { sendThroughGateways } from '../../../core/stages/send-through-gateways.ts';
@@ -88,13 +89,29 @@ export class ClusterWorkspace implements Workspace {
 
   async serve(options: ServeOptions): Promise<void> {
     const { serveIndex } = await import('../serve.ts');
-    await serveIndex(() => this.openIndex(undefined), options);
+    await serveIndex(this, options);
+  }
+
+  async access(): Promise<AccessStore> {
+    const { NatsAccessStore } = await import('../../../adapters/nats/access-store.ts');
+    const cluster = await this.open();
+    return NatsAccessStore.open(cluster, { replicas: 1, onClose: () => cluster.close() });
   }
 
   async project(name: string, { isNew }: { readonly isNew: boolean }): Promise<Project> {
     const { ClusterProject } = await import('./cluster-project.ts');
     const projectsFolder = path.join(path.dirname(this.configFile), 'projects');
     return ClusterProject.open(await this.open(), name, { isNew, projectsFolder });
+  }
+
+  async projects(): Promise<readonly string[]> {
+    const { NatsProjectStore } = await import('../../../adapters/nats/project-store.ts');
+    const cluster = await this.open();
+    try {
+      return await NatsProjectStore.names(cluster);
+    } finally {
+      await cluster.close();
+    }
   }
 
   /** The index of a project is made of what the cluster knows of it, and is gone when it was asked. */

@@ -5,11 +5,12 @@ import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import { typedPath } from '../../../core/instance/byte-path.ts';
 import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
+import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
 import { type Configuration, expandHome, saveIndexSettings } from '../../configuration/configuration.ts';
-import { projectDatabase } from '../../configuration/project-settings.ts';
+import { projectDatabase, projectNames } from '../../configuration/project-settings.ts';
 import type { Project } from '../project.ts';
 import type { VerifyOptions, VerifyOutcome } from '../verify.ts';
 import type {
@@ -66,12 +67,21 @@ export class LocalWorkspace implements Workspace {
 
   async serve(options: ServeOptions): Promise<void> {
     const { serveIndex } = await import('../serve.ts');
-    await serveIndex(() => this.openIndex(undefined), options);
+    await serveIndex(this, options);
+  }
+
+  async access(): Promise<AccessStore> {
+    const { SqliteAccessStore } = await import('../../../adapters/sqlite/access-store.ts');
+    return new SqliteAccessStore(`${this.configuration.databasePath}-access`);
   }
 
   async project(name: string, options: { readonly isNew: boolean }): Promise<Project> {
     const { LocalProject } = await import('./local-project.ts');
     return LocalProject.open(this.configuration, name, options);
+  }
+
+  async projects(): Promise<readonly string[]> {
+    return projectNames(this.configuration);
   }
 
   async verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome> {

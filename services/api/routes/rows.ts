@@ -1,11 +1,13 @@
 // POST /query: the rows of an answer as the command line prints them, streamed as they are found.
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
+import { mayDo } from '../../../core/access/access.ts';
 import type { InstanceIndex, RowBatch } from '../../../core/ports/instance-index.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
 import { firstRows } from '../../../core/query/row-lines.ts';
+import { notAllowed } from '../callers.ts';
 import { Problem, RowsBody } from '../schemas.ts';
 
 const TYPES = {
@@ -14,15 +16,20 @@ const TYPES = {
   ndjson: 'application/x-ndjson; charset=utf-8',
 } as const;
 
+/** Rows at a time that who only reads may have: a screen full, and not the archive. */
+const MOST_READ = 1_000;
+
 /** @param open gives an index for one request, which is closed after it */
 export function addRows(server: FastifyInstance, open: () => Promise<InstanceIndex>): void {
   const schema = {
     summary: 'Series that match, with the six columns of `ditag query` and those asked for besides',
     body: RowsBody,
-    response: { 400: Problem, 503: Problem },
+    response: { 400: Problem, 401: Problem, 403: Problem, 503: Problem },
   };
-  server.post<{ Body: RowsBody }>('/query', { schema }, async (request, reply) => {
+  server.post<{ Body: RowsBody }>('/query', { schema, config: { isAudited: true } }, async (request, reply) => {
     const { format = 'csv', limit = Number.POSITIVE_INFINITY, ...text } = request.body;
+    const { caller } = request;
+    if (limit > MOST_READ && caller !== undefined && !mayDo(caller.role, 'export')) throw notAllowed(caller, 'export');
     const query = await makeQuery(text);
     const more = query.columns.map((target) => target.name);
     const index = await open();
@@ -39,7 +46,10 @@ export function addRows(server: FastifyInstance, open: () => Promise<InstanceInd
       await end();
       throw error;
     }
-    const rows = printed(format === 'csv' ? csvFormat(more) : parsedFormat(format, more), first, batches, limit);
+    request.rowsTold = 0;
+    const told = (count: number) => void (request.rowsTold! += count);
+    const printing = format === 'csv' ? csvFormat(more) : parsedFormat(format, more);
+    const rows = printed(printing, first, batches, { limit, told });
     const stream = Readable.from(rows, { objectMode: false });
     // However it ends, read to its end or not.
     stream.once('close', () => void end().catch(() => {}));
@@ -51,7 +61,7 @@ async function* printed(
   { begin, batch, end }: RowFormat,
   first: IteratorResult<RowBatch>,
   batches: AsyncIterator<RowBatch>,
-  limit: number,
+  { limit, told }: { readonly limit: number; readonly told: (rows: number) => void },
 ): AsyncIterable<Uint8Array | string> {
   let left = limit;
   // A stream does not go on after an empty piece.
@@ -60,6 +70,7 @@ async function* printed(
   for (let next = first; next.done !== true && left > 0; ) {
     const rows = firstRows(next.value, left);
     left -= rows.rows;
+    told(rows.rows);
     yield batch(rows);
     // What is not wanted is not looked for.
     if (left > 0) next = await batches.next();

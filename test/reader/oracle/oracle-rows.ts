@@ -1,7 +1,7 @@
 // One form for what ditag, pydicom, dcmdump and dcmjs read of a file, so that they can be compared: a map from the path
 // of an element (keys of ditag's full header joined by /, with item numbers) to its text.
 import { Buffer } from 'node:buffer';
-import type { HeaderElement } from '../../../core/dicom/header-values.ts';
+import type { HeaderElement } from '../../../core/dicom/header-element.ts';
 
 export interface Row {
   readonly vr: string;

@@ -1,0 +1,45 @@
+// Bounds of what callers can hold of the server: how many connections, for how long, and how often they ask.
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance } from 'fastify';
+import { HttpProblem } from './problems.ts';
+
+/** Connections of one address, and of all. A browser has six. */
+const MOST_OF_ONE = 64;
+const MOST = 512;
+/** Requests of one address in a minute, beyond this machine itself. */
+const MOST_A_MINUTE = 1_200;
+
+/** Milliseconds. Of a request, not of its answer: an export may take as long as it takes. */
+export const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 } as const;
+
+/** Ends connections that are too many; what they sent is not looked at. */
+export function boundConnections(server: Server): void {
+  const open = new Map<string, number>();
+  server.maxConnections = MOST;
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > MOST_OF_ONE) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
+}
+
+/** Answers 429 to an address that asks too often. */
+export async function boundRate(server: FastifyInstance): Promise<void> {
+  await server.register(rateLimit, {
+    max: MOST_A_MINUTE,
+    timeWindow: 60_000,
+    errorResponseBuilder: (_, { after }) =>
+      new HttpProblem(429, `More than ${MOST_A_MINUTE} requests in a minute came from your address: wait ${after}.`),
+  });
+}

@@ -1,0 +1,51 @@
+// GET /archives, /archives/health and /archives/skipped: what is indexed, what is not and why, and what is wrong with what is.
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { shownPath } from '../../../core/instance/byte-path.ts';
+import { SKIP_REASON_TEXT, type SkipReason } from '../../../core/instance/skipped.ts';
+import { asking, askingAll, type OpenIndex } from '../asking.ts';
+import { ArchivesAnswer, HealthAnswer, Problem } from '../schemas.ts';
+
+export function addArchives(server: FastifyInstance, open: OpenIndex): void {
+  const response = { 401: Problem, 403: Problem, 503: Problem };
+  const list = { summary: 'The archives that are indexed', response: { 200: ArchivesAnswer, ...response } };
+  server.get('/archives', { schema: list }, () =>
+    asking(open, async (index) => {
+      const { archives } = await index.statistics();
+      return { archives: archives.map((archive) => ({ ...archive, name: shownPath(archive.name) })) };
+    }),
+  );
+  const health = {
+    summary: 'Files that are not in the index by reason, and series with files that have something wrong by what it is',
+    response: { 200: HealthAnswer, ...response },
+  };
+  server.get('/archives/health', { schema: health }, () =>
+    asking(open, async (index) => {
+      const { archives, issues, mixedSeries, series } = await index.statistics();
+      const skipped: Record<string, number> = {};
+      for (const archive of archives)
+        for (const [reason, files] of Object.entries(archive.skipped)) skipped[reason] = (skipped[reason] ?? 0) + files;
+      return {
+        series,
+        mixedSeries,
+        issues: { ...issues },
+        skipped: Object.entries(skipped).map(([reason, files]) => {
+          return { reason, text: SKIP_REASON_TEXT[reason as SkipReason] ?? reason, files };
+        }),
+      };
+    }),
+  );
+  const skipped = { summary: 'The files that are not in the index, a JSON object a line', response };
+  server.get(
+    '/archives/skipped',
+    { schema: skipped, config: { role: 'export', isAudited: true } },
+    async (_, reply) => {
+      await asking(open, async () => {});
+      async function* lines(): AsyncIterable<string> {
+        for await (const { archive, path, reason } of askingAll(open, (index) => index.skippedFiles()))
+          yield `${JSON.stringify({ archive: shownPath(archive), path: shownPath(path), reason })}\n`;
+      }
+      return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+    },
+  );
+}

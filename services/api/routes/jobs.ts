@@ -1,0 +1,168 @@
+// /jobs: operations that are started over HTTP, watched and ended, beside what a cluster does for others.
+import fs from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import type { Job, Jobs } from '../jobs.ts';
+import type { ClusterWork, Operation, Operations } from '../operations.ts';
+import { HttpProblem } from '../problems.ts';
+import { IdParameter, JobAnswer, JobsAnswer, OperationBody, Problem } from '../schemas.ts';
+
+/** Milliseconds: changes that come within this are told together; a cluster is looked at so often; an idle stream says that it lives. */
+const TOGETHER = 250;
+const LOOK_EVERY = 1_000;
+const ALIVE_EVERY = 15_000;
+/** Bytes of a list of a hundred thousand series. */
+const LONGEST_LIST = 8 * 1024 * 1024;
+/** Streams of events at a time. */
+const MOST_STREAMS = 100;
+
+export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operations): void {
+  const responses = { 401: Problem, 403: Problem, 503: Problem };
+  const state = async () => {
+    const cluster = await operations.clusterWork();
+    return { jobs: jobs.list().map(briefly), ...clusterAnswer(cluster) };
+  };
+  const list = {
+    summary: 'Operations that were started here, the newest first; and scans of the cluster and work for its projects',
+    response: { 200: JobsAnswer, ...responses },
+  };
+  server.get('/jobs', { schema: list }, state);
+
+  const start = {
+    summary: 'Starts an operation',
+    body: OperationBody,
+    response: { 202: JobAnswer, 400: Problem, 409: Problem, 429: Problem, ...responses },
+  };
+  const audited = { role: 'operate', isAudited: true } as const;
+  const options = { schema: start, config: audited, bodyLimit: LONGEST_LIST };
+  server.post<{ Body: Operation }>('/jobs', options, async ({ body, caller }, reply) =>
+    reply.code(202).send(jobAnswer(jobs.start(body, caller?.name ?? ''))),
+  );
+
+  const one = {
+    summary: 'An operation with what it said',
+    params: IdParameter,
+    response: { 200: JobAnswer, 404: Problem, ...responses },
+  };
+  const watching = { role: 'operate' } as const;
+  server.get<{ Params: IdParameter }>('/jobs/:id', { schema: one, config: watching }, async ({ params: { id } }) => {
+    const job = jobs.get(id);
+    if (job === undefined) throw noJob(id);
+    return jobAnswer(job);
+  });
+
+  const results = {
+    summary: 'What became of each instance of a send, as `ditag send --results` writes it',
+    params: IdParameter,
+    response: { 404: Problem, ...responses },
+  };
+  const exported = { role: 'operate', isAudited: true } as const;
+  server.get<{ Params: IdParameter }>(
+    '/jobs/:id/results',
+    { schema: results, config: exported },
+    async ({ params: { id } }, reply) => {
+      const file = jobs.get(id)?.results;
+      if (file === undefined) throw new HttpProblem(404, `There are no results of ${id}, or not yet.`);
+      return reply.type('text/csv; charset=utf-8').send(fs.createReadStream(file));
+    },
+  );
+
+  const cancel = {
+    summary: 'Ends an operation, or work of the cluster; what it has done is kept',
+    params: IdParameter,
+    response: { 202: IdParameter, 404: Problem, ...responses },
+  };
+  server.delete<{ Params: IdParameter }>(
+    '/jobs/:id',
+    { schema: cancel, config: audited },
+    async ({ params: { id } }, reply) => {
+      if (!jobs.cancel(id) && !(await operations.cancel(id))) throw noJob(id);
+      return reply.code(202).send({ id });
+    },
+  );
+
+  let streams = 0;
+  const events = {
+    summary: 'The same as /jobs, told again with every change, as server-sent events',
+    response: { 200: { content: { 'text/event-stream': { schema: { type: 'string' } } } }, 429: Problem, ...responses },
+  };
+  server.get('/jobs/events', { schema: events }, async (request, reply) => {
+    if (streams >= MOST_STREAMS) throw new HttpProblem(429, `${MOST_STREAMS} others are watching: close one of them.`);
+    streams++;
+    // What goes wrong before the first event is told by the status.
+    const first = await state().catch((error: unknown) => {
+      streams--;
+      throw error;
+    });
+    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value as string);
+    reply.hijack();
+    reply.raw.writeHead(200, { ...EVENT_HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
+    let last = JSON.stringify(first);
+    let said = Date.now();
+    reply.raw.write(`data: ${last}\n\n`);
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const look = async () => {
+      timer = undefined;
+      const now = await state().then(JSON.stringify, () => last);
+      if (isOver) return;
+      if (now !== last) reply.raw.write(`data: ${(last = now)}\n\n`);
+      else if (Date.now() - said > ALIVE_EVERY) reply.raw.write(': alive\n\n');
+      else return later(LOOK_EVERY);
+      said = Date.now();
+      return later(LOOK_EVERY);
+    };
+    const later = (milliseconds: number) => {
+      timer ??= setTimeout(() => void look(), milliseconds);
+    };
+    const unwatch = jobs.watch(() => {
+      clearTimeout(timer);
+      timer = undefined;
+      later(TOGETHER);
+    });
+    later(LOOK_EVERY);
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      streams--;
+      clearTimeout(timer);
+      unwatch();
+      reply.raw.end();
+    };
+    request.raw.socket.once('close', end);
+    endings.add(end);
+    reply.raw.once('close', () => endings.delete(end));
+  });
+  // A stream would keep the server from closing.
+  const endings = new Set<() => void>();
+  server.addHook('preClose', async () => {
+    for (const end of endings) end();
+    await jobs.close();
+  });
+}
+
+const EVENT_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' };
+
+function noJob(id: string): HttpProblem {
+  return new HttpProblem(404, `Nothing of the id ${id} is known, or under way.`);
+}
+
+/** Without its sentences, which may name accession numbers. */
+function briefly({ id, operation, subject, who, startedAt, endedAt, status, progress, results }: Job) {
+  const more = { ...(endedAt === undefined ? {} : { endedAt }), ...(progress === undefined ? {} : { progress }) };
+  return { id, operation, subject, who, startedAt, status, hasResults: results !== undefined, ...more };
+}
+
+function jobAnswer(job: Job) {
+  return { ...briefly(job), lines: [...job.lines] };
+}
+
+function clusterAnswer({ scans, projects }: ClusterWork) {
+  return {
+    scans: scans.map(({ id, archive, status, startedAt, endedAt, failure, tally: { files, instances, opened } }) => ({
+      ...{ id, archive: archive.name, status, startedAt, files, instances, opened },
+      ...(endedAt === undefined ? {} : { endedAt }),
+      ...(failure === undefined ? {} : { failure: failure.message }),
+    })),
+    projects: projects.map(({ id, project, what, startedAt }) => ({ id, project, what, startedAt })),
+  };
+}

@@ -1,0 +1,112 @@
+// GET /series/:uid and what belongs to it, GET /studies/:uid: one series with its header and files, the series of a study.
+import { Buffer } from 'node:buffer';
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { keywordOfTag } from '../../../core/dicom/dictionary.ts';
+import type { HeaderElement } from '../../../core/dicom/header-element.ts';
+import { matchText, noteText } from '../../../core/dicom/kept-text.ts';
+import { shownPath } from '../../../core/instance/byte-path.ts';
+import type { InstanceIndex, SeriesFile } from '../../../core/ports/instance-index.ts';
+import { parsedFormat } from '../../../core/query/parsed-formats.ts';
+import { makeQuery } from '../../../core/query/query.ts';
+import { asking, askingAll, type OpenIndex } from '../asking.ts';
+import { HttpProblem } from '../problems.ts';
+import { Problem, SeriesAnswer, StudyAnswer, UidParameter } from '../schemas.ts';
+
+/** Files that are told with a series; all of them are told by /series/:uid/instances. */
+const FIRST_FILES = 100;
+
+export function addSeries(server: FastifyInstance, open: OpenIndex): void {
+  const responses = { 400: Problem, 401: Problem, 404: Problem, 503: Problem };
+  const config = { isAudited: true };
+  const one = {
+    summary: 'A series with its whole header, and its first files',
+    params: UidParameter,
+    response: { 200: SeriesAnswer, ...responses },
+  };
+  server.get<{ Params: UidParameter }>('/series/:uid', { schema: one, config }, ({ params: { uid } }) =>
+    asking(open, async (index) => {
+      const header = await index.headerOf(uid);
+      if (header === undefined) throw unknown('series', uid);
+      const { files, count, bytes, archive } = await filesOf(index, uid);
+      return {
+        SeriesInstanceUID: uid,
+        archive: shownPath(archive),
+        instances: count,
+        bytes,
+        header: header.map(elementAnswer),
+        files: files.map(fileAnswer),
+      };
+    }),
+  );
+  const instances = {
+    summary: 'All files of a series, a JSON object a line',
+    params: UidParameter,
+    response: responses,
+  };
+  server.get<{ Params: UidParameter }>(
+    '/series/:uid/instances',
+    { schema: instances, config: { role: 'export', isAudited: true } },
+    async ({ params: { uid } }, reply) => {
+      await asking(open, async (index) => {
+        if ((await index.headerOf(uid)) === undefined) throw unknown('series', uid);
+      });
+      async function* lines(): AsyncIterable<string> {
+        for await (const files of askingAll(open, (index) => index.instancesOf([uid])))
+          yield files.map((file) => `${JSON.stringify(fileAnswer(file))}\n`).join('');
+      }
+      return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+    },
+  );
+  const study = {
+    summary: 'The series of a study',
+    params: UidParameter,
+    response: { 200: StudyAnswer, ...responses },
+  };
+  server.get<{ Params: UidParameter }>('/studies/:uid', { schema: study, config }, ({ params: { uid } }) =>
+    asking(open, async (index) => {
+      const where = [`StudyInstanceUID=^${uid.replaceAll('.', '\\.')}$`];
+      const more = ['Modality', 'SeriesNumber', 'AccessionNumber'];
+      const query = await makeQuery({ where, columns: more.join(',') });
+      const format = parsedFormat('json', more);
+      let text = format.begin();
+      for await (const batch of index.search(query)) text += Buffer.from(format.batch(batch)).toString();
+      const series = JSON.parse(text + format.end()) as Record<string, string>[];
+      if (series.length === 0) throw unknown('study', uid);
+      return { StudyInstanceUID: uid, series };
+    }),
+  );
+}
+
+async function filesOf(index: InstanceIndex, uid: string) {
+  const files: SeriesFile[] = [];
+  let [count, bytes, archive] = [0, 0, ''];
+  for await (const some of index.instancesOf([uid])) {
+    for (const file of some) {
+      if (files.length < FIRST_FILES) files.push(file);
+      count++;
+      bytes += file.size;
+      archive = file.archive;
+    }
+  }
+  return { files, count, bytes, archive };
+}
+
+function elementAnswer({ key, vr, text }: HeaderElement) {
+  const note = noteText(text);
+  const shown = matchText(text).toWellFormed();
+  return { key, keyword: keywordOfKey(key), vr, text: shown, ...(note === undefined ? {} : { note }) };
+}
+
+function fileAnswer({ SOPInstanceUID, SOPClassUID, archive, path, size }: SeriesFile) {
+  return { SOPInstanceUID, SOPClassUID, archive: shownPath(archive), path: shownPath(path), size };
+}
+
+/** '' for private elements, and for those that the dictionary does not have. */
+function keywordOfKey(key: string): string {
+  return /^[0-9A-F]{8}$/.test(key) ? (keywordOfTag(Number.parseInt(key, 16)) ?? '') : '';
+}
+
+function unknown(what: string, uid: string): HttpProblem {
+  return new HttpProblem(404, `There is no ${what} ${uid} in the index.`);
+}

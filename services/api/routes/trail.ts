@@ -1,0 +1,18 @@
+// GET /trail: who asked what and when, for administrators.
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import type { AccessStore } from '../../../core/ports/access-store.ts';
+import { Problem } from '../schemas.ts';
+
+export function addTrail(server: FastifyInstance, access: AccessStore): void {
+  const schema = {
+    summary: 'The audit trail, the oldest entry first, a JSON object a line',
+    response: { 401: Problem, 403: Problem, 503: Problem },
+  };
+  server.get('/trail', { schema, config: { role: 'admin', isAudited: true } }, async (_, reply) => {
+    async function* lines(): AsyncIterable<string> {
+      for await (const entry of access.trail()) yield `${JSON.stringify(entry)}\n`;
+    }
+    return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+  });
+}

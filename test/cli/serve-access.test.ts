@@ -1,0 +1,265 @@
+// Who may ask `ditag serve` what: tokens and roles, TLS, what is written down, and how much one address can hold of it.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROLES, type Role } from '../../core/access/access.ts';
+import { isHere } from '../../scripts/parts/parts.ts';
+import { makeCertificates } from '../certificates.ts';
+import { runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
+import { type Serving, startServing } from './serving.ts';
+
+const SAMPLES = path.join(import.meta.dirname, '..', 'samples');
+const home = temporaryFolder({ after });
+const tokens = new Map<Role, string>();
+let beyond: Serving;
+
+async function token(...args: string[]) {
+  return runDitag(['token', ...args], { home });
+}
+
+before(async () => {
+  assert.equal((await runDitag(['index', '--archive', SAMPLES, '--quiet'], { home })).code, 0);
+  for (const role of ROLES) {
+    const { stdout, stderr, code } = await token('create', `for-${role}`, '--role', role);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^ditag_[\w-]{43}\n$/);
+    tokens.set(role, stdout.trim());
+  }
+  beyond = await startServing(home, '--host', '0.0.0.0', '--plain-http');
+});
+after(() => beyond.stop());
+
+const UID = '1.2.276.0.7230010.3.1.3.296485376.1.1521713419.1802493';
+/** A row a thing to ask for, with the least role that may; its answer where one may. */
+const MAY: readonly [method: string, where: string, body: unknown, role: Role | 'anyone', status: number][] = [
+  ['GET', '/', undefined, 'anyone', 200],
+  ['GET', '/openapi.json', undefined, 'anyone', 200],
+  ['GET', '/health', undefined, 'anyone', 200],
+  ['GET', '/ready', undefined, 'anyone', 200],
+  ['GET', '/metrics', undefined, 'read', 200],
+  ['POST', '/query', { limit: 1000 }, 'read', 200],
+  ['POST', '/query', { limit: 1001 }, 'export', 200],
+  ['POST', '/query', {}, 'export', 200],
+  ['POST', '/facets', { attributes: [] }, 'read', 200],
+  ['GET', '/statistics', undefined, 'read', 200],
+  ['GET', '/archives', undefined, 'read', 200],
+  ['GET', '/archives/health', undefined, 'read', 200],
+  ['GET', '/archives/skipped', undefined, 'export', 200],
+  ['GET', `/series/${UID}`, undefined, 'read', 200],
+  ['GET', `/series/${UID}/instances`, undefined, 'export', 200],
+  ['GET', '/studies/1.2.3', undefined, 'read', 404],
+  ['GET', '/projects', undefined, 'read', 200],
+  ['GET', '/projects/none/report', undefined, 'export', 404],
+  ['GET', '/jobs', undefined, 'read', 200],
+  ['GET', '/jobs/none', undefined, 'operate', 404],
+  ['GET', '/jobs/none/results', undefined, 'operate', 404],
+  ['POST', '/jobs', { operation: 'send', series: [UID] }, 'operate', 202],
+  ['DELETE', '/jobs/none', undefined, 'operate', 404],
+  ['GET', '/trail', undefined, 'admin', 200],
+];
+
+test('each role may do what it is for, and nothing else; without a token nothing is told', async () => {
+  for (const [method, where, body, needed, status] of MAY) {
+    for (const given of [undefined, ...ROLES]) {
+      const answer = await beyond.ask(method, where, { token: given && tokens.get(given)!, body });
+      const isAllowed = needed === 'anyone' || (given !== undefined && ROLES.indexOf(given) >= ROLES.indexOf(needed));
+      const wanted = isAllowed ? status : given === undefined ? 401 : 403;
+      assert.equal(answer.status, wanted, `${method} ${where} for ${given ?? 'nobody'}: ${await answer.text()}`);
+      if (wanted === 401) assert.match(answer.headers.get('www-authenticate')!, /^Bearer/);
+    }
+  }
+});
+
+test('the table above has every route that the API says it has', async () => {
+  const { paths } = (await (await beyond.ask('GET', '/openapi.json')).json()) as { paths: Record<string, object> };
+  const asked = new Set(MAY.map(([method, where]) => `${method.toLowerCase()} ${where}`));
+  for (const [route, methods] of Object.entries(paths)) {
+    // Tested by itself: it does not end.
+    if (route === '/jobs/events') continue;
+    const shape = route
+      .replace('/series/{uid}', `/series/${UID}`)
+      .replace('{uid}', '1.2.3')
+      .replace(/\{\w+\}/, 'none');
+    for (const method of Object.keys(methods)) assert.ok(asked.has(`${method} ${shape}`), `${method} ${route}`);
+  }
+});
+
+test('events are for those with a token', async () => {
+  assert.equal((await beyond.ask('GET', '/jobs/events')).status, 401);
+  const answer = await beyond.ask('GET', '/jobs/events', { token: tokens.get('read') });
+  assert.equal(answer.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+  const reader = answer.body!.getReader();
+  assert.match(new TextDecoder().decode((await reader.read()).value), /^data: \{"jobs":\[/);
+  await reader.cancel();
+});
+
+test('what is no token, was revoked or has run out opens nothing', async () => {
+  const wrong = [
+    '',
+    'Bearer',
+    'Bearer ',
+    `Basic ${tokens.get('admin')}`,
+    `Bearer ${tokens.get('admin')}x`,
+    'Bearer ditag_',
+  ];
+  for (const authorization of wrong) {
+    const answer = await fetch(`${beyond.url}/statistics`, { headers: { authorization } });
+    assert.equal(answer.status, 401, authorization);
+  }
+  const { stdout } = await token('create', 'short', '--role', 'read', '--days', '1');
+  const text = stdout.trim();
+  assert.equal((await beyond.ask('GET', '/statistics', { token: text })).status, 200);
+  const listed = (await token('list')).stdout;
+  assert.match(listed, /^short {2}read {2}since \S+Z {2}until \S+Z$/m);
+  assert.match(listed, /^for-admin {2}admin {2}since \S+Z {2}until it is revoked$/m);
+  assert.ok(!listed.includes(text.slice(6)), 'the text is nowhere');
+  assert.equal((await token('revoke', 'short')).code, 0);
+  assert.equal((await beyond.ask('GET', '/statistics', { token: text })).status, 401, 'at once');
+});
+
+test('the texts of tokens are kept nowhere', () => {
+  const folder = path.join(home, '.ditag');
+  for (const name of fs.readdirSync(folder)) {
+    const file = path.join(folder, name);
+    if (!fs.statSync(file).isFile()) continue;
+    const bytes = fs.readFileSync(file).toString('latin1');
+    for (const text of tokens.values()) assert.ok(!bytes.includes(text.slice(6)), name);
+    if (name.startsWith('dicom.db')) assert.equal(fs.statSync(file).mode & 0o077, 0, name);
+  }
+});
+
+test('tokens that make no sense are refused with a sentence', async () => {
+  const refused = async (sentence: RegExp, ...args: string[]) => {
+    const { code, stdout, stderr } = await token(...args);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, sentence);
+  };
+  await refused(/"a b" is no name/, 'create', 'a b', '--role', 'read');
+  await refused(/--role "" is not valid: choose one of read, export, operate, admin/, 'create', 'x');
+  await refused(/--role "root"/, 'create', 'x', '--role', 'root');
+  await refused(/--days "0"/, 'create', 'x', '--role', 'read', '--days', '0');
+  await refused(/a token for-read already/, 'create', 'for-read', '--role', 'read');
+  await refused(/no token nobody/, 'revoke', 'nobody');
+});
+
+test('who asked what, and how many rows they got, is written down', async () => {
+  const before = (await token('trail')).stdout.split('\n').length;
+  const body = { where: ['Modality=^CT$'], limit: 2 };
+  assert.equal(
+    (await (await beyond.ask('POST', '/query', { token: tokens.get('read'), body })).text()).split('\n').length,
+    4,
+  );
+  assert.equal((await beyond.ask('POST', '/query', { token: tokens.get('read'), body: {} })).status, 403);
+  const added = (await token('trail')).stdout.split('\n').slice(before - 1);
+  assert.match(added[0]!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,200,2,"\{.*Modality=\^CT\$/);
+  assert.match(added[1]!, /,for-read,127\.0\.0\.1,POST \/query,403,/);
+  const trail = await beyond.ask('GET', '/trail', { token: tokens.get('admin') });
+  const entries = (await trail.text())
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { what: string });
+  assert.ok(entries.some(({ what }) => what === 'token create'));
+  assert.ok(!JSON.stringify(entries).includes(tokens.get('read')!.slice(6)));
+});
+
+test('beyond this machine it wants TLS, or to be told that a proxy has it', async () => {
+  const { code, stderr } = await runDitag(['serve', '--port', '0', '--host', '0.0.0.0'], { home });
+  assert.equal(code, 2);
+  assert.match(stderr, /0\.0\.0\.0 can be reached from other machines.*--tls-cert/);
+  const half = await runDitag(['serve', '--port', '0', '--tls-cert', 'a.pem'], { home });
+  assert.match(half.stderr, /give both --tls-cert and --tls-key/);
+});
+
+test('over TLS it shows its certificate, and speaks nothing older than TLS 1.2', async (t) => {
+  if (!isHere(t, makeCertificates(home), 'openssl')) return;
+  const args = ['--tls-cert', path.join(home, 'server.pem'), '--tls-key', path.join(home, 'server.key')];
+  const served = await startServing(home, '--host', '0.0.0.0', ...args);
+  t.after(() => served.stop());
+  const port = Number(new URL(served.url).port);
+  const get = (options: https.RequestOptions) =>
+    new Promise<number>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${tokens.get('read')}` };
+      https
+        .get(
+          {
+            host: 'localhost',
+            port,
+            path: '/statistics',
+            headers,
+            ca: fs.readFileSync(path.join(home, 'ca.pem')),
+            ...options,
+          },
+          (answer) => {
+            answer.resume();
+            resolve(answer.statusCode!);
+          },
+        )
+        .on('error', reject);
+    });
+  assert.equal(await get({}), 200);
+  assert.equal(await get({ headers: {} }), 401);
+  await assert.rejects(get({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
+  await assert.rejects(get({ ca: undefined }), /self.signed|unable to verify/i);
+});
+
+test('a thousand slow connections of one address leave room for others', async () => {
+  const port = Number(new URL(beyond.url).port);
+  const sockets: net.Socket[] = [];
+  try {
+    for (let n = 0; n < 1_000; n++) {
+      const socket = net.connect({ host: '127.0.0.1', port });
+      socket.on('error', () => {});
+      socket.write('POST /query HTTP/1.1\r\nHost: localhost\r\n');
+      sockets.push(socket);
+    }
+    const status = await new Promise<number>((resolve, reject) => {
+      const request = new net.Socket();
+      request.connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
+      request.once('data', (data) => resolve(Number(String(data).split(' ')[1])));
+      request.once('error', reject);
+      request.once('close', () => reject(new Error('refused')));
+      request.end('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    });
+    assert.equal(status, 200);
+    const open = sockets.filter((socket) => !socket.destroyed && socket.readyState === 'open').length;
+    assert.ok(open <= 64, `${open} are open`);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
+
+test('a body that is too large is refused', async () => {
+  const answer = await beyond.ask('POST', '/query', {
+    token: tokens.get('export'),
+    body: { pattern: 'x'.repeat(9e6) },
+  });
+  assert.equal(answer.status, 413);
+});
+
+test('an address that asks without end is told to wait', async () => {
+  let status = 200;
+  for (let n = 0; n < 2_000 && status !== 429; n += 20) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => beyond.ask('GET', '/health')));
+    for (const answer of answers) if (answer.status === 429) status = 429;
+  }
+  assert.equal(status, 429);
+});
+
+test('Ctrl-C ends it, with a stream of events open', async () => {
+  const served = startDitag(['serve', '--port', '0'], { home });
+  let told = '';
+  for await (const data of served.child.stderr!) {
+    told += String(data);
+    if (told.includes('Serving')) break;
+  }
+  const url = /http:\/\/[^\s/]+/.exec(told)![0];
+  const answer = await fetch(`${url}/jobs/events`);
+  assert.equal(answer.status, 200);
+  served.child.kill('SIGINT');
+  assert.equal((await served.ended).code, 0);
+  await answer.body?.cancel().catch(() => {});
+});

@@ -1,0 +1,40 @@
+// Starts `ditag serve` as users do, and asks it.
+import assert from 'node:assert/strict';
+import { startDitag } from './run-ditag.ts';
+
+export interface Serving {
+  readonly url: string;
+  /** Asks with a token, where one is given. */
+  ask(
+    method: string,
+    where: string,
+    options?: { readonly token?: string | undefined; readonly body?: unknown },
+  ): Promise<Response>;
+  stop(): void;
+}
+
+/** Starts it on any free port. */
+export async function startServing(home: string, ...args: string[]): Promise<Serving> {
+  const served = startDitag(['serve', '--port', '0', ...args], { home });
+  let told = '';
+  let url = '';
+  for await (const data of served.child.stderr!) {
+    told += String(data);
+    url = /Serving at (https?:\/\/[^\s/]+)/.exec(told)?.[1] ?? '';
+    if (url !== '') break;
+  }
+  assert.match(url, /^https?:\/\/[\d.]+:\d+$/, told);
+  return {
+    url,
+    ask: (method, where, { token, body } = {}) =>
+      fetch(`${url}${where}`, {
+        method,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    stop: () => void served.child.kill('SIGKILL'),
+  };
+}
