@@ -1,7 +1,7 @@
 // The port InstanceIndex over Elasticsearch. Each call sees one state of the index, however long it takes: a point in
 // time of the generation that answers when the call begins.
 import { Buffer } from 'node:buffer';
-import type { Client } from '@elastic/elasticsearch';
+import type { Client, estypes } from '@elastic/elasticsearch';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { headerElements } from '../../core/instance/header-codec.ts';
@@ -10,11 +10,14 @@ import type {
   FacetsRequest,
   IndexStatistics,
   InstanceIndex,
+  OrderedRows,
+  OrderRequest,
   RowBatch,
   SeriesFile,
   SkippedFile,
 } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
+import { parsePlace, placeText } from '../../core/query/row-place.ts';
 import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
 import { countFacets } from './facets.ts';
@@ -23,7 +26,7 @@ import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } 
 import { selectSeries } from './selection.ts';
 import { lineOfRow } from './series-document.ts';
 import { seriesFiles } from './series-files.ts';
-import { type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
+import { type OrderedHit, type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
 import { skippedFiles } from './skipped-files.ts';
 import { indexStatistics } from './statistics.ts';
 
@@ -73,6 +76,30 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
       const sizes = { first: this.pages.others, others: this.pages.others };
       for await (const page of reader.pages({ filter, named }, sizes)) for (const hit of page) if (test(hit)) count++;
       return count;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async ordered(query: Query, { orderBy, descending, rows, after }: OrderRequest): Promise<OrderedRows> {
+    const place = after === undefined ? undefined : parsePlace(after);
+    const { reader, values } = await this.open();
+    try {
+      const { filter, named, test } = await selectSeries(reader, values, query);
+      const isByDate = orderBy === 'StudyDate';
+      const order = descending ? 'desc' : 'asc';
+      const fields = [...(isByDate ? [] : [orderBy]), 'date', 'SeriesInstanceUID'];
+      const request: PageRequest = { filter, named, stored: ['row'], docValues: columnFields(query.columns) };
+      const from = place && [...(isByDate ? [] : [place.value]), place.date, place.SeriesInstanceUID];
+      const sort = fields.map((field) => ({ [field]: order }) as estypes.SortCombinations);
+      const hits: OrderedHit[] = [];
+      // What is tested here may leave nothing of a page.
+      const size = test === undefined ? rows : this.pages.others;
+      for await (const page of reader.ordered(request, { sort, after: from, size })) {
+        for (const hit of page) if (hits.length < rows && (test === undefined || test(hit))) hits.push(hit);
+        if (hits.length === rows) break;
+      }
+      return { ...rowBatch(hits, query.columns), places: hits.map(({ sort: own }) => placeOfHit(own, isByDate)) };
     } finally {
       await reader.close();
     }
@@ -158,6 +185,11 @@ function rowBatch(hits: readonly SeriesHit[], columns: readonly Target[]): RowBa
     lines,
     more: columns.length === 0 ? undefined : hits.map((hit) => moreValues(hit, columns)),
   };
+}
+
+function placeOfHit(sort: estypes.SortResults, isByDate: boolean): string {
+  const [value, date, SeriesInstanceUID] = (isByDate ? ['', ...sort] : sort) as [string, number, string];
+  return placeText({ value, date, SeriesInstanceUID });
 }
 
 function moreValues({ SeriesInstanceUID, fields }: SeriesHit, columns: readonly Target[]): string[] {

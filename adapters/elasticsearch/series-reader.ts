@@ -13,6 +13,18 @@ export interface SeriesHit {
   readonly named: readonly string[];
 }
 
+/** One with the values by which it was ordered. */
+export interface OrderedHit extends SeriesHit {
+  readonly sort: estypes.SortResults;
+}
+
+/** By which fields series come, and behind which. */
+export interface OrderOfHits {
+  readonly sort: estypes.SortCombinations[];
+  readonly after: estypes.SortResults | undefined;
+  readonly size: number;
+}
+
 /** What of the series is wanted. */
 export interface PageRequest {
   readonly filter: Filter;
@@ -57,36 +69,23 @@ export class SeriesReader {
   }
 
   /** Pages of living series by StudyDate, then SeriesInstanceUID. */
-  async *pages(
-    { filter, named = {}, stored = [], docValues = [] }: PageRequest,
-    sizes: PageSizes,
-  ): AsyncIterable<SeriesHit[]> {
-    const should = Object.entries(named).map(([_name, wanted]) => ({ bool: { _name, filter: [wanted] } }));
-    const query = {
-      bool: { filter: [LIVING, filter], ...(should.length === 0 ? {} : { should, minimum_should_match: 0 }) },
-    };
+  async *pages(request: PageRequest, sizes: PageSizes): AsyncIterable<SeriesHit[]> {
     let after: estypes.SortResults | undefined;
     for (let size = sizes.first; ; size = sizes.others) {
-      const { hits } = await this.search({
-        size,
-        query,
-        sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }],
-        _source: false,
-        ...(stored.length === 0 ? {} : { stored_fields: [...stored] }),
-        ...(docValues.length === 0 ? {} : { docvalue_fields: [...docValues] }),
-        ...(after === undefined ? {} : { search_after: after }),
-        track_total_hits: false,
-        filter_path: ['pit_id', 'hits.hits.sort', 'hits.hits.fields', 'hits.hits.matched_queries'],
-      });
-      const page = hits?.hits ?? [];
-      if (page.length > 0)
-        yield page.map(({ sort, fields = {}, matched_queries }) => ({
-          SeriesInstanceUID: sort![1] as string,
-          fields,
-          named: (matched_queries ?? []) as string[],
-        }));
+      const page = await this.hits(request, { sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }], after, size });
+      if (page.length > 0) yield page;
       if (page.length < size) return;
       after = page.at(-1)!.sort;
+    }
+  }
+
+  /** Living series in an order, from behind a place on, page by page. Each has its sort values. */
+  async *ordered(request: PageRequest, { sort, after, size }: OrderOfHits): AsyncIterable<OrderedHit[]> {
+    for (let from = after; ; ) {
+      const page = await this.hits(request, { sort, after: from, size });
+      if (page.length > 0) yield page;
+      if (page.length < size) return;
+      from = page.at(-1)!.sort;
     }
   }
 
@@ -141,6 +140,34 @@ export class SeriesReader {
       if (found.length < most) return values;
       after = found.at(-1)!.key.value;
     }
+  }
+
+  /** The SeriesInstanceUID has to be the last of the sort. */
+  private async hits(
+    { filter, named = {}, stored = [], docValues = [] }: PageRequest,
+    { sort, after, size }: OrderOfHits,
+  ): Promise<OrderedHit[]> {
+    const should = Object.entries(named).map(([_name, wanted]) => ({ bool: { _name, filter: [wanted] } }));
+    const { hits } = await this.search({
+      size,
+      query: {
+        bool: { filter: [LIVING, filter], ...(should.length === 0 ? {} : { should, minimum_should_match: 0 }) },
+      },
+      sort,
+      _source: false,
+      ...(stored.length === 0 ? {} : { stored_fields: [...stored] }),
+      ...(docValues.length === 0 ? {} : { docvalue_fields: [...docValues] }),
+      ...(after === undefined ? {} : { search_after: after }),
+      track_total_hits: false,
+      filter_path: ['pit_id', 'hits.hits.sort', 'hits.hits.fields', 'hits.hits.matched_queries'],
+    });
+    return (hits?.hits ?? []).map(({ sort: found, fields = {}, matched_queries }) => ({
+      // Behind those asked for is one of Elasticsearch's own.
+      SeriesInstanceUID: found![sort.length - 1] as string,
+      fields,
+      named: (matched_queries ?? []) as string[],
+      sort: found!,
+    }));
   }
 
   private async search(request: estypes.SearchRequest) {

@@ -9,6 +9,8 @@ import type {
   FacetsRequest,
   IndexStatistics,
   InstanceIndex,
+  OrderedRows,
+  OrderRequest,
   RowBatch,
   SeriesFile,
   SkippedFile,
@@ -45,8 +47,12 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
   }
 
   async *search(query: Query): AsyncIterable<RowBatch> {
+    yield* this.batches({ open: 'search', query: queryMessage(query) });
+  }
+
+  private async *batches(open: OpenMessage): AsyncIterable<RowBatch> {
     let parts: Uint8Array[] = [];
-    for await (const { page, bytes } of this.pages({ open: 'search', query: queryMessage(query) })) {
+    for await (const { page, bytes } of this.pages(open)) {
       parts.push(bytes);
       if (page.continues) continue;
       const batch = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
@@ -58,6 +64,21 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
 
   async count(query: Query): Promise<number> {
     return (await this.ask({ ask: 'count', query: queryMessage(query) })) as number;
+  }
+
+  async ordered(query: Query, { orderBy, descending, rows, after }: OrderRequest): Promise<OrderedRows> {
+    const order = { orderBy, descending, rows, ...(after === undefined ? {} : { after }) };
+    let lines: Uint8Array = new Uint8Array(0);
+    const places: string[] = [];
+    const more: (readonly string[])[] = [];
+    for await (const batch of this.batches({ open: 'ordered', query: queryMessage(query), ...order })) {
+      ({ lines } = batch);
+      for (const values of batch.more ?? []) {
+        places.push(values.at(-1)!);
+        more.push(values.slice(0, -1));
+      }
+    }
+    return { rows: places.length, lines, more: query.columns.length === 0 ? undefined : more, places };
   }
 
   async facets(query: Query, { attributes, mostValues, dates }: FacetsRequest): Promise<Facets> {

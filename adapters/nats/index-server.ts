@@ -132,7 +132,9 @@ export class NatsIndexServer {
   private async pagesOf(asked: OpenMessage): Promise<AsyncIterable<Page>> {
     switch (asked.open) {
       case 'search':
-        return this.rowPages(asked);
+        return this.rowPages(this.index.search(await queryOfMessage(asked.query)));
+      case 'ordered':
+        return this.rowPages(ordered(this.index, asked));
       case 'skipped':
         return skippedPages(this.index.skippedFiles());
       case 'files':
@@ -190,10 +192,19 @@ export class NatsIndexServer {
     void stream.pages.return?.()?.catch(this.onFailure);
   }
 
-  private async rowPages(asked: OpenMessage & { open: 'search' }): Promise<AsyncIterable<Page>> {
+  private rowPages(batches: AsyncIterable<RowBatch>): AsyncIterable<Page> {
     const most = Math.max(64 * 1024, (this.connection.info?.max_payload ?? 1024 * 1024) - DESCRIPTION);
-    return rowPages(this.index.search(await queryOfMessage(asked.query)), most);
+    return rowPages(batches, most);
   }
+}
+
+/** The place of each row follows its further columns. */
+async function* ordered(
+  index: InstanceIndex,
+  { query, after, ...order }: OpenMessage & { open: 'ordered' },
+): AsyncIterable<RowBatch> {
+  const { places, ...batch } = await index.ordered(await queryOfMessage(query), { ...order, after });
+  if (batch.rows > 0) yield { ...batch, more: places.map((place, row) => [...(batch.more?.[row] ?? []), place]) };
 }
 
 /** The further columns follow the lines as JSON: both are cut wherever a page is full. */

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { attributeIndex } from '../../core/instance/attributes.ts';
 import type { CountedValue } from '../../core/ports/instance-index.ts';
+import { compareCodePoints } from '../../core/query/code-points.ts';
 import { ValueTexts } from './value-texts.ts';
 
 /** Counts rows by the value code of an attribute. */
@@ -46,20 +47,4 @@ export class CodeCounts {
     const counts = this.series.filter((series) => series > 0).sort();
     return most < counts.length ? counts[counts.length - most]! : 1;
   }
-}
-
-/** The order of bytes of UTF-8, as Elasticsearch has it: surrogates stand for code points above all other units. */
-function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return place(x) - place(y);
-  }
-  return a.length - b.length;
-}
-
-function place(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

@@ -8,6 +8,8 @@ import type {
   FacetsRequest,
   IndexStatistics,
   InstanceIndex,
+  OrderedRows,
+  OrderRequest,
   RowBatch,
   SeriesFile,
   SkippedFile,
@@ -16,6 +18,7 @@ import type { Query } from '../../core/query/query.ts';
 import { countFacets } from './facets.ts';
 import { HeaderBlockReader } from './header-blocks.ts';
 import { openForReading } from './open-database.ts';
+import { orderedRows } from './ordered-rows.ts';
 import { searchRows, selectPages } from './search.ts';
 import { seriesFiles, slotOf } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
@@ -56,6 +59,13 @@ export class SqliteInstanceIndex implements InstanceIndex {
     let count = 0;
     for (const { rows } of this.reading(() => selectPages(this.database, query))) count += rows.length;
     return count;
+  }
+
+  async ordered(query: Query, request: OrderRequest): Promise<OrderedRows> {
+    const [ordered] = this.reading(() => [
+      orderedRows(this.database, query, request, (attribute) => this.textsOf(attribute)),
+    ]);
+    return ordered!;
   }
 
   async facets(query: Query, request: FacetsRequest): Promise<Facets> {

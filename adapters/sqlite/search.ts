@@ -27,28 +27,36 @@ export function* allPages(database: DatabaseSync): Iterable<Page> {
   yield* pagesOf(database, -1, Number.MAX_SAFE_INTEGER);
 }
 
-function* pagesOf(database: DatabaseSync, from: number, to: number): Iterable<Page> {
+function* pagesOf(database: DatabaseSync, from: number, to: number, descending = false): Iterable<Page> {
+  const order = descending ? 'first_date DESC, first_uid DESC' : 'first_date, first_uid';
   const pages = database.prepare(
-    'SELECT id, rows FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY first_date, first_uid',
+    `SELECT id, rows FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY ${order}`,
   );
   const statements = pageStatements(database);
   for (const { id, rows } of pages.all(from, to) as { id: number; rows: number }[])
     yield new Page(statements, id, rows);
 }
 
-/** The selected rows in order, page by page; a page may come in several parts. */
-export function* selectPages(database: DatabaseSync, query: Query): Iterable<SelectedPage> {
+/** The selected rows in order, page by page; a page may come in several parts. Descending, pages come the other way round, each whole. */
+export function* selectPages(
+  database: DatabaseSync,
+  query: Query,
+  { descending = false }: { readonly descending?: boolean } = {},
+): Iterable<SelectedPage> {
   const selection = new RowSelection(database, query);
   if (selection.isOver) return;
-  for (const page of pagesOf(database, selection.from, selection.to)) {
-    for (const rows of selection.rows(page)) yield { page, rows };
+  for (const page of pagesOf(database, selection.from, selection.to, descending)) {
+    if (descending) {
+      const parts = [...selection.rows(page)];
+      if (parts.length > 0) yield { page, rows: parts.length === 1 ? parts[0]! : joined(parts) };
+    } else for (const rows of selection.rows(page)) yield { page, rows };
     if (selection.isOver) return;
   }
 }
 
 /** The answer to a query. */
 export function* searchRows(database: DatabaseSync, query: Query, texts: TextsOf): Iterable<RowBatch> {
-  const columns = query.columns.map((target) => valuesOf(database, target, texts));
+  const columns = columnsOf(database, query, texts);
   let most = columns.length === 0 ? MOST_ROWS : FIRST_ROWS;
   for (const { page, rows } of selectPages(database, query)) {
     for (let at = 0; at < rows.length; ) {
@@ -61,11 +69,21 @@ export function* searchRows(database: DatabaseSync, query: Query, texts: TextsOf
   }
 }
 
+function joined(parts: readonly Uint16Array[]): Uint16Array {
+  return Uint16Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** The values of the columns that a query asks for. */
+export function columnsOf(database: DatabaseSync, query: Query, texts: TextsOf): ValueOfRow[] {
+  return query.columns.map((target) => valuesOf(database, target, texts));
+}
+
 function moreColumns(page: Page, rows: Uint16Array, columns: readonly ValueOfRow[]): string[][] {
   return Array.from(rows, (row) => columns.map((value) => value(page, row)));
 }
 
-function linesOf(page: Page, rows: Uint16Array): Uint8Array {
+/** The CSV lines of rows of a page. */
+export function linesOf(page: Page, rows: Uint16Array): Uint8Array {
   if (rows.length > MANY_ROWS) page.readAllLines();
   let size = 0;
   for (const row of rows) size += page.lineEnd(row) - page.lineStart(row);

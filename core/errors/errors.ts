@@ -282,6 +282,11 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'bad-place': {
+    message: 'The place after which rows are asked for is none that an answer has told: ask from the beginning.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'bad-token-name': {
     message: '"{name}" is no name of a token: take up to 64 letters (A to Z), digits, - and _.',
     exitCode: 2,

@@ -78,6 +78,23 @@ export interface AttributeFacet {
   readonly otherSeries: number;
 }
 
+/** Some rows of an answer in another order than its own. */
+export interface OrderRequest {
+  /** By its text, code point by code point, missing ones first; StudyDate by the date. Equal ones come in the order of all answers. */
+  readonly orderBy: IndexedAttribute;
+  /** The whole order reversed. */
+  readonly descending: boolean;
+  /** Most rows, at least 1. */
+  readonly rows: number;
+  /** A place of an earlier answer in the same order: rows behind it. */
+  readonly after: string | undefined;
+}
+
+/** Rows in an order of the asker's, each with its place. */
+export interface OrderedRows extends RowBatch {
+  readonly places: readonly string[];
+}
+
 /** A file that is not in the index. */
 export interface SkippedFile {
   readonly archive: string;
@@ -105,6 +122,8 @@ export interface InstanceIndex {
   search(query: Query): AsyncIterable<RowBatch>;
   /** The number of rows of the answer. */
   count(query: Query): Promise<number>;
+  /** Some rows of the answer in another order. Throws `bad-place`. */
+  ordered(query: Query, request: OrderRequest): Promise<OrderedRows>;
   /** Counts of the answer by values of attributes and by date. */
   facets(query: Query, request: FacetsRequest): Promise<Facets>;
   statistics(): Promise<IndexStatistics>;

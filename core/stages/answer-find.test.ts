@@ -72,6 +72,7 @@ class MemoryIndex implements InstanceIndex {
 
   count = () => assert.fail();
   facets = () => assert.fail();
+  ordered = () => assert.fail();
   headerOf = () => assert.fail();
   statistics = () => assert.fail();
   skippedFiles = () => assert.fail();

@@ -30,6 +30,14 @@ export type AskMessage = Static<typeof AskMessage>;
 /** A question whose answer comes in pages; the reply is the first of them. */
 export const OpenMessage = Type.Union([
   Type.Object({ open: Type.Literal('search'), query: QueryMessage }),
+  Type.Object({
+    open: Type.Literal('ordered'),
+    query: QueryMessage,
+    orderBy: Type.Enum(INDEXED_ATTRIBUTES),
+    descending: Type.Boolean(),
+    rows: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    after: Type.Optional(Type.String()),
+  }),
   Type.Object({ open: Type.Literal('skipped') }),
   Type.Object({ open: Type.Literal('files'), series: Type.Array(Type.String()) }),
 ]);

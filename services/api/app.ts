@@ -16,6 +16,7 @@ import { answerProblem, NothingThere } from './problems.ts';
 import { addArchives } from './routes/archives.ts';
 import { addCounts } from './routes/counts.ts';
 import { addJobs } from './routes/jobs.ts';
+import { addOrdered } from './routes/ordered.ts';
 import { addProjects } from './routes/projects.ts';
 import { addRows } from './routes/rows.ts';
 import { addSeries } from './routes/series.ts';
@@ -80,6 +81,7 @@ export async function buildApi({ open, access, operations, isLocal, tls }: ApiOp
   });
   server.register(async (routes) => {
     addRows(routes, open);
+    addOrdered(routes, open);
     addCounts(routes, open);
     addSeries(routes, open);
     addArchives(routes, open);

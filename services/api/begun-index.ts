@@ -7,6 +7,8 @@ import type {
   FacetsRequest,
   IndexStatistics,
   InstanceIndex,
+  OrderedRows,
+  OrderRequest,
   RowBatch,
   SeriesFile,
   SkippedFile,
@@ -39,6 +41,12 @@ export class BegunIndex implements InstanceIndex {
     const count = await this.index.count(query);
     if (count === 0) await this.refuseEmpty();
     return count;
+  }
+
+  async ordered(query: Query, request: OrderRequest): Promise<OrderedRows> {
+    const rows = await this.index.ordered(query, request);
+    if (rows.rows === 0) await this.refuseEmpty();
+    return rows;
   }
 
   async facets(query: Query, request: FacetsRequest): Promise<Facets> {

@@ -12,6 +12,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'pattern-too-expensive': 400,
   'pattern-without-targets': 400,
   'bad-where': 400,
+  'bad-place': 400,
   'bad-project-name': 400,
   'bad-option': 400,
   'unknown-project': 404,

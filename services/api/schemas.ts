@@ -30,6 +30,25 @@ export const RowsBody = Type.Object(
 );
 export type RowsBody = Static<typeof RowsBody>;
 
+export const OrderedBody = Type.Object(
+  {
+    ...QUERY_TEXT,
+    columns: Type.Optional(Type.String({ maxLength: 10_000, description: 'comma-separated tags after the six' })),
+    orderBy: Type.Optional(Type.Enum(INDEXED_ATTRIBUTES, { description: 'StudyDate where nothing is said' })),
+    descending: Type.Optional(Type.Boolean()),
+    rows: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 where nothing is said' })),
+    after: Type.Optional(Type.String({ maxLength: 20_000, description: '`next` of an answer in the same order' })),
+  },
+  { additionalProperties: false },
+);
+export type OrderedBody = Static<typeof OrderedBody>;
+
+export const OrderedAnswer = Type.Object({
+  rows: Type.Array(Type.Record(Type.String(), Type.String())),
+  next: Type.Optional(Type.String({ description: 'where to go on; missing at the end' })),
+});
+export type OrderedAnswer = Static<typeof OrderedAnswer>;
+
 export const FacetsBody = Type.Object(
   {
     ...QUERY_TEXT,

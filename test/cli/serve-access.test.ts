@@ -43,6 +43,7 @@ const MAY: readonly [method: string, where: string, body: unknown, role: Role | 
   ['POST', '/query', { limit: 1000 }, 'read', 200],
   ['POST', '/query', { limit: 1001 }, 'export', 200],
   ['POST', '/query', {}, 'export', 200],
+  ['POST', '/rows', { rows: 1000, orderBy: 'PatientID' }, 'read', 200],
   ['POST', '/facets', { attributes: [] }, 'read', 200],
   ['GET', '/statistics', undefined, 'read', 200],
   ['GET', '/archives', undefined, 'read', 200],

@@ -62,6 +62,26 @@ test('rows are those of the command line, byte for byte, in each format', async 
   assert.equal(await (await ask('/query', { where: ['Modality=no such'], format: 'ndjson' })).text(), '');
 });
 
+test('rows come in any order, page by page', async () => {
+  const everything = JSON.parse(await printed('--format=json', '--columns=Modality')) as Record<string, string>[];
+  for (const descending of [false, true]) {
+    const got: Record<string, string>[] = [];
+    let after: string | undefined;
+    do {
+      const body = { columns: 'Modality', orderBy: 'Modality', descending, rows: 7, ...(after && { after }) };
+      const page = (await (await ask('/rows', body)).json()) as { rows: Record<string, string>[]; next?: string };
+      got.push(...page.rows);
+      after = page.next;
+    } while (after !== undefined);
+    // A sort that is stable keeps the order of all answers.
+    const wanted = everything.toSorted((a, b) =>
+      a['Modality']! < b['Modality']! ? -1 : a['Modality']! > b['Modality']! ? 1 : 0,
+    );
+    assert.deepEqual(got, descending ? wanted.reverse() : wanted);
+  }
+  assert.equal((await ask('/rows', { after: 'x' })).status, 400);
+});
+
 test('facets count what the query selects', async () => {
   const answer = await ask('/facets', { where: ['Modality=^(CT|MR)$'], attributes: ['Modality'], dates: 'year' });
   const { series, attributes, dates } = (await answer.json()) as {

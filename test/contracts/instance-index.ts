@@ -11,6 +11,7 @@ import { csvLine } from '../../core/query/csv.ts';
 import { dateNumber } from '../../core/query/dates.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import { compareSeries, matches, type ReferenceSeries, textOfTarget } from '../../core/query/reference-matcher.ts';
+import { parsePlace } from '../../core/query/row-place.ts';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
 import { type HeaderOfSeries, type Scan, type ScanStep, scannedChunk, scanSteps } from './scans.ts';
 import { type Contract, seriesFilesContract } from './series-files.ts';
@@ -148,6 +149,12 @@ export const QUERIES: readonly QueryText[] = [
   },
 ];
 
+/** The CSV line of a series. */
+function lineOf({ SeriesInstanceUID, attributes: a }: ReferenceSeries): string {
+  const own = [a.StudyDescription!, a.SeriesDescription!, a.PatientName!, a.PatientID!, a.StudyDate!];
+  return csvLine([...own, SeriesInstanceUID]);
+}
+
 /** Runs the contract. `name` is the adapter's. */
 export function instanceIndexContract(name: string, make: MakeIndex): void {
   const contract: Contract = (title, scans, check) =>
@@ -173,16 +180,7 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
         lines.push(Buffer.from(batch.lines).toString());
         more.push(...(batch.more ?? []));
       }
-      const wanted = expected.map(({ SeriesInstanceUID, attributes: a }) =>
-        csvLine([
-          a.StudyDescription!,
-          a.SeriesDescription!,
-          a.PatientName!,
-          a.PatientID!,
-          a.StudyDate!,
-          SeriesInstanceUID,
-        ]),
-      );
+      const wanted = expected.map(lineOf);
       assert.equal(lines.join(''), wanted.join(''), JSON.stringify(text));
       assert.equal(await index.count(query), expected.length, JSON.stringify(text));
       if (query.columns.length > 0) {
@@ -222,6 +220,48 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
         JSON.stringify(text),
       );
     }
+  });
+
+  contract('rows in any order, and from any place on', [scanOf(six)], async (index) => {
+    const reference = six.map(referenceOf);
+    for (const [i, text] of QUERIES.entries()) {
+      const query = await makeQuery(text);
+      const orderBy = (['StudyDate', 'SeriesDescription', 'Modality', 'PatientID'] as const)[i % 4]!;
+      const descending = i % 3 === 0;
+      const value = (one: ReferenceSeries) => (orderBy === 'StudyDate' ? '' : one.attributes[orderBy]!);
+      const wanted = reference
+        .filter((one) => matches(query, one))
+        .sort((a, b) => Buffer.compare(Buffer.from(value(a)), Buffer.from(value(b))) || compareSeries(a, b));
+      if (descending) wanted.reverse();
+      const [lines, more, uids]: [string[], (readonly string[])[], string[]] = [[], [], []];
+      // Page by page to the end, then a page that is empty.
+      const size = wanted.length > 100 ? 97 : 7;
+      for (let after: string | undefined; ; ) {
+        const page = await index.ordered(query, { orderBy, descending, rows: size, after });
+        assert.equal(page.places.length, page.rows);
+        if (page.rows === 0) break;
+        lines.push(Buffer.from(page.lines).toString());
+        more.push(...(page.more ?? []));
+        uids.push(...page.places.map((place) => parsePlace(place).SeriesInstanceUID));
+        after = page.places.at(-1);
+        assert.ok(uids.length <= wanted.length);
+      }
+      const name = `${JSON.stringify(text)} by ${orderBy}, ${descending}`;
+      assert.deepEqual(
+        uids,
+        wanted.map(({ SeriesInstanceUID }) => SeriesInstanceUID),
+        name,
+      );
+      assert.equal(lines.join(''), wanted.map(lineOf).join(''), name);
+      const columns = query.columns;
+      const values = wanted.map((one) => columns.map((target) => textOfTarget(one, target)));
+      assert.deepEqual(more, columns.length === 0 ? [] : values, name);
+    }
+    const query = await makeQuery({});
+    for (const after of ['', '{}', '["a"]', '[1,2,3]'])
+      await assert.rejects(index.ordered(query, { orderBy: 'Modality', descending: false, rows: 1, after }), {
+        code: 'bad-place',
+      });
   });
 
   contract('the header of a series is told whole', [scanOf(six)], async (index) => {

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import {
+  ApiVariables,
   ArchiveVariables,
   ElasticsearchVariables,
   HttpVariables,
@@ -272,7 +273,7 @@ test('the variables of the services are known, and all that are needed are set',
   const ofArchives = { ...NatsVariables.properties, ...ArchiveVariables.properties, ...HttpVariables.properties };
   const groups = {
     indexer: ofIndex,
-    api: ofIndex,
+    api: { ...ofIndex, ...ApiVariables.properties },
     scanner: { ...ofArchives, ...ScannerVariables.properties },
     'dimse-gateway': { ...ofArchives, ...SendingVariables.properties, ...ReceivingVariables.properties },
   };

@@ -1,0 +1,30 @@
+// POST /rows: some rows of an answer in an order of the asker's, from behind a place on. It is what a table on a screen asks.
+import { Buffer } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import { parsedFormat } from '../../../core/query/parsed-formats.ts';
+import { makeQuery } from '../../../core/query/query.ts';
+import { asking, type OpenIndex } from '../asking.ts';
+import { OrderedAnswer, OrderedBody, Problem } from '../schemas.ts';
+
+const ROWS = 100;
+
+export function addOrdered(server: FastifyInstance, open: OpenIndex): void {
+  const schema = {
+    summary: 'Some series that match, in any order, from behind a place that an earlier answer has told',
+    body: OrderedBody,
+    response: { 200: OrderedAnswer, 400: Problem, 401: Problem, 503: Problem },
+  };
+  server.post<{ Body: OrderedBody }>('/rows', { schema, config: { isAudited: true } }, async (request) => {
+    const { orderBy = 'StudyDate', descending = false, rows = ROWS, after, ...text } = request.body;
+    const query = await makeQuery(text);
+    const found = await asking(open, (index) => index.ordered(query, { orderBy, descending, rows, after }));
+    const format = parsedFormat(
+      'json',
+      query.columns.map((target) => target.name),
+    );
+    const printed = [format.begin(), found.rows === 0 ? '' : Buffer.from(format.batch(found)).toString(), format.end()];
+    request.rowsTold = found.rows;
+    const next = found.rows < rows ? undefined : found.places.at(-1);
+    return { rows: JSON.parse(printed.join('')) as Record<string, string>[], ...(next === undefined ? {} : { next }) };
+  });
+}
