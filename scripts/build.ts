@@ -38,7 +38,7 @@ await build({
 });
 // The page of the API, for browsers: it brings everything with it.
 await build({
-  entryPoints: { page: 'services/api/page/main.tsx' },
+  entryPoints: { page: 'services/api/page/main.tsx', viewer: 'services/api/page/viewer.tsx' },
   outdir: `${OUTPUT}/page`,
   bundle: true,
   minify: true,
@@ -48,5 +48,6 @@ await build({
   jsxImportSource: 'preact',
   logLevel: 'warning',
 });
-for (const file of ['index.html', 'page.css']) fs.copyFileSync(`services/api/page/${file}`, `${OUTPUT}/page/${file}`);
+for (const file of ['index.html', 'api.html', 'page.css'])
+  fs.copyFileSync(`services/api/page/${file}`, `${OUTPUT}/page/${file}`);
 fs.chmodSync(`${OUTPUT}/main.js`, 0o755);

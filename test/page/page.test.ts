@@ -5,36 +5,34 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
+import type { Browser, Page } from 'playwright-core';
 import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { makeArchive, plainSeries } from '../index/make-archive.ts';
+import { launchChromium, type OpenOptions, openPage, picture, shows } from './chromium.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..', '..');
 const SAMPLES = path.join(PROJECT, 'test', 'samples');
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const program = findOnPath('chromium');
+/** Series of one instance, more than are loaded at once. */
+const MANY = 350;
 const home = temporaryFolder({ after });
 let url = '';
 let served: ReturnType<typeof startDitag> | undefined;
 let browser: Browser | undefined;
 
 before(async () => {
-  if (program === undefined) return;
   assert.equal((await runDitag(['index', '--archive', SAMPLES, '--quiet'], { home })).code, 0);
+  const many = path.join(home, 'many');
+  for (let n = 0; n < MANY; n++) {
+    const more = { Modality: 'SM', PatientID: `P${(n * 7919) % 1000}`, StudyDate: `20${String(10 + (n % 9))}0101` };
+    makeArchive(many, plainSeries(`s${n}`, `1.9.${n}`, 1, more));
+  }
+  assert.equal((await runDitag(['index', '--archive', many, '--append', '--quiet'], { home })).code, 0);
   served = startDitag(['serve', '--port', '0'], { home });
   for await (const data of served.child.stderr!) {
     url = /http:\/\/[^\s/]+/.exec(String(data))?.[0] ?? '';
     if (url !== '') break;
   }
-  browser = await chromium.launch({ executablePath: program, args: QUIET });
+  browser = await launchChromium();
 });
 
 after(async () => {
@@ -42,33 +40,10 @@ after(async () => {
   served?.child.kill('SIGKILL');
 });
 
-/** Opens the page; what it asks of other hosts, and what goes wrong in it, is kept. */
-async function opened(t: TestContext, address = '', options: { width?: number } = {}) {
-  if (!isHere(t, browser !== undefined, 'install chromium')) return undefined;
-  const context = await browser!.newContext({ viewport: { width: options.width ?? 1200, height: 900 } });
-  t.after(() => context.close());
-  const page = await context.newPage();
-  const others: string[] = [];
-  const errors: string[] = [];
-  page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) others.push(request.url());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/400/.test(message.text())) errors.push(message.text());
-  });
-  t.after(() => assert.deepEqual([others, errors], [[], []]));
-  await page.goto(`${url}/${address}`);
-  await page.waitForSelector('[role=status]:has-text("series")');
-  return page;
-}
+const opened = (t: TestContext, address = '', options: OpenOptions = {}) =>
+  openPage(t, browser, { url, address }, options);
 
 const count = async (...args: string[]) => Number((await runDitag(['query', '--count', ...args], { home })).stdout);
-
-/** Waits until the page tells of so many series. */
-async function shows(page: Page, series: number): Promise<void> {
-  await page.locator('[role=status]', { hasText: new RegExp(`^${series} series`) }).waitFor();
-}
 
 test('it shows all series, with their counts', async (t) => {
   const page = await opened(t);
@@ -76,7 +51,9 @@ test('it shows all series, with their counts', async (t) => {
   await shows(page, await count());
   assert.ok((await page.locator('aside section').count()) >= 5);
   assert.ok((await page.locator('.histogram li').count()) > 3);
-  assert.equal(await page.locator('tbody tr').count(), Math.min(100, await count()));
+  const inDocument = await page.locator('tbody tr[aria-rowindex]').count();
+  assert.ok(inDocument > 25 && inDocument < 100, `${inDocument} rows`);
+  await picture(page, 'series');
 });
 
 test('search, include, exclude and zoom; the address has it all', async (t) => {
@@ -107,6 +84,113 @@ test('search, include, exclude and zoom; the address has it all', async (t) => {
   await shows(page, await count('--where=Modality=^CT$'));
 });
 
+/** What is used of a browser's document. */
+interface PageDocument {
+  querySelector(selector: string): {
+    scrollTop: number;
+    querySelectorAll(selector: string): Iterable<{
+      getAttribute(name: string): string;
+      readonly children: Record<number, { readonly textContent: string }>;
+    }>;
+  };
+}
+
+/** All rows from the top to the end, read while it is scrolled: the texts of a column. */
+async function scrolled(page: Page, column: number): Promise<string[]> {
+  const texts = new Map<number, string>();
+  for (let top = 0; ; top += 400) {
+    const read = await page.evaluate<[number, string][], [number, number]>(
+      ([at, cell]) => {
+        const box = (globalThis as unknown as { document: PageDocument }).document.querySelector('.rows');
+        box.scrollTop = at;
+        return new Promise((resolve) =>
+          setTimeout(
+            () =>
+              resolve(
+                [...box.querySelectorAll('tr[aria-rowindex]')].slice(1).map((row) => {
+                  return [Number(row.getAttribute('aria-rowindex')), row.children[cell]!.textContent];
+                }),
+              ),
+            60,
+          ),
+        );
+      },
+      [top, column],
+    );
+    for (const [index, text] of read) texts.set(index, text);
+    const end = await page.evaluate<boolean>(
+      "(() => { const box = document.querySelector('.rows'); return box.scrollTop + box.clientHeight >= box.scrollHeight - 2 && box.querySelector('table').getAttribute('aria-rowcount') !== '-1'; })()",
+    );
+    if (end) return [...texts].sort(([a], [b]) => a - b).map(([, text]) => text);
+    assert.ok(top < 200_000);
+  }
+}
+
+test('rows are ordered by a column, either way, and scrolled to the end with nothing missing or twice', async (t) => {
+  const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
+  if (page === undefined) return;
+  await shows(page, MANY);
+  const ids = Array.from({ length: MANY }, (_, n) => `P${(n * 7919) % 1000}`).sort();
+  await page.getByRole('button', { name: 'PatientID', exact: true }).click();
+  await page.locator('th[aria-sort=ascending]', { hasText: 'PatientID' }).waitFor();
+  await page.locator('tbody tr[aria-rowindex="2"]', { hasText: ids[0]! }).waitFor();
+  await page.locator('[role=status][aria-busy=false]').waitFor();
+  assert.deepEqual(await scrolled(page, 4), ids);
+  await page.getByRole('button', { name: 'PatientID ▲' }).click();
+  await page.locator('tbody tr[aria-rowindex="2"]', { hasText: ids.at(-1)! }).waitFor();
+  await page.locator('[role=status][aria-busy=false]').waitFor();
+  assert.deepEqual(await scrolled(page, 4), ids.toReversed());
+  assert.match(page.url(), /order=-PatientID/);
+});
+
+test('columns are chosen, and a series opens with its header and its files', async (t) => {
+  const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^CT$' })}`, { statuses: [404] });
+  if (page === undefined) return;
+  await shows(page, await count('--where=Modality=^CT$'));
+  await page.getByText('Columns', { exact: true }).click();
+  await page.getByLabel('AccessionNumber').check();
+  await page.locator('th', { hasText: 'AccessionNumber' }).waitFor();
+  await page.getByLabel('PatientName').uncheck();
+  assert.equal(await page.locator('.rows th', { hasText: 'PatientName' }).count(), 0);
+  await page.locator('tbody button.open').first().click();
+  const detail = page.getByRole('region', { name: 'Series in detail' });
+  await detail
+    .getByText('1 instances,')
+    .or(detail.getByText(/^\d+ instances,/))
+    .first()
+    .waitFor();
+  const uid = new URL(page.url()).searchParams.get('series')!;
+  const { stdout } = await runDitag(['query', `--where=SeriesInstanceUID=^${uid}$`, '--columns=KVP,Rows'], { home });
+  assert.match(stdout, new RegExp(uid));
+  await detail.getByRole('searchbox').fill('SeriesInstanceUID');
+  assert.equal(await detail.locator('.header tbody tr').count(), 1);
+  assert.equal(await detail.locator('.header tbody td').nth(3).textContent(), uid);
+  await picture(page, 'detail');
+  await detail.getByRole('button', { name: 'Close' }).click();
+  await detail.waitFor({ state: 'detached' });
+});
+
+test('the archives are told with what is wrong with them, and are looked at again', async (t) => {
+  const page = await opened(t, '?view=archives');
+  if (page === undefined) return;
+  await page.getByRole('cell', { name: SAMPLES }).waitFor();
+  await page.getByText('10: DICOM without SOPInstanceUID or SeriesInstanceUID').waitFor();
+  await page.getByText(/^\d+: Truncated$/).waitFor();
+  await picture(page, 'archives');
+  await page.getByRole('button', { name: 'Look at it again' }).first().click();
+  await page.locator('.jobs [role=status]', { hasText: 'done' }).first().waitFor();
+  await page.getByRole('button', { name: 'What it said' }).first().click();
+  await page.locator('pre', { hasText: /^Files: /m }).waitFor();
+  await picture(page, 'work');
+});
+
+test('the API is described for people', async (t) => {
+  const page = await opened(t, 'api.html');
+  if (page === undefined) return;
+  await page.getByText('POST /query').click();
+  await page.getByText('regular expression, with the syntax of Python').first().waitFor();
+});
+
 test('what is wrong with the search is said while it is typed, and nothing else changes', async (t) => {
   const page = await opened(t);
   if (page === undefined) return;
@@ -135,25 +219,34 @@ test('the CSV is that of the command line, byte for byte', async (t) => {
 
 test('axe finds nothing serious, in light and dark, on a screen and on a phone', async (t) => {
   const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  for (const [width, colorScheme] of [
-    [1200, 'light'],
-    [1200, 'dark'],
-    [390, 'light'],
+  const [uid] = (await runDitag(['query', '--where=Modality=^CT$'], { home })).stdout
+    .split('\n')[1]!
+    .split(',')
+    .slice(-1);
+  for (const [width, colorScheme, address, text] of [
+    [1200, 'light', '', 'are loaded'],
+    [1200, 'dark', '', 'are loaded'],
+    [390, 'light', '', 'are loaded'],
+    [1200, 'light', `?series=${uid}`, 'Find in the header'],
+    [390, 'dark', `?series=${uid}`, 'Find in the header'],
+    [390, 'light', '?view=archives', 'not DICOM'],
+    [1200, 'dark', '?view=work', 'Started here'],
+    [390, 'light', 'api.html', 'POST /query'],
   ] as const) {
-    const page = await opened(t, '', { width });
+    const page = await opened(t, address, { width, statuses: [404] });
     if (page === undefined) return;
     await page.emulateMedia({ colorScheme });
-    await shows(page, await count());
+    await page.getByText(text).first().waitFor();
     await page.evaluate(axe);
     const found = (await page.evaluate('axe.run()')) as { violations: { id: string; impact: string; help: string }[] };
     const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     assert.deepEqual(
       serious.map(({ id, help }) => `${id}: ${help}`),
       [],
-      `${width} ${colorScheme}`,
+      `${width} ${colorScheme} ${address}`,
     );
     const widest = await page.evaluate<number>('document.documentElement.scrollWidth');
-    assert.ok(widest <= width, `${widest} of ${width}`);
+    assert.ok(widest <= width, `${widest} of ${width} ${address}`);
   }
 });
 

@@ -3,7 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { makeQuery } from '../../../core/query/query.ts';
-import { dateUnit, EVERYTHING, fromParams, queryBody, toggled, toParams, zoomedOut } from './explored.ts';
+import {
+  dateUnit,
+  EVERYTHING,
+  type Explored,
+  fromParams,
+  orderedBy,
+  queryBody,
+  toggled,
+  toParams,
+  VIEWS,
+  withColumn,
+  zoomedOut,
+} from './explored.ts';
 import { BadLine, PLAIN_TARGETS, parseSearchLine } from './search-line.ts';
 
 test('the search line takes what is typed after `ditag query`', () => {
@@ -43,13 +55,31 @@ test('what is in the address comes out of it', () => {
     { noNullPrototype: true },
   );
   const dates = fc.constantFrom('', '2026', '202601', '20260131');
+  const besides = fc.record({
+    view: fc.constantFrom(...VIEWS),
+    order: fc.constantFrom('StudyDate', '-StudyDate', 'PatientID'),
+    columns: fc.constantFrom(['Modality'], ['StudyDate', 'AccessionNumber'], EVERYTHING.columns),
+    series: fc.constantFrom('', '1.2.3'),
+  });
   fc.assert(
-    fc.property(fc.string(), values, values, dates, (line, include, exclude, zoomed) => {
-      const explored = { line, include, exclude, dates: zoomed };
+    fc.property(fc.string(), values, values, dates, besides, (line, include, exclude, zoomed, beside) => {
+      const explored: Explored = { ...EVERYTHING, line, include, exclude, dates: zoomed, ...beside };
       assert.deepEqual(fromParams(new URLSearchParams(toParams(explored).toString())), explored);
     }),
   );
-  assert.deepEqual(fromParams(new URLSearchParams('dates=x&is.=1&other=2')), EVERYTHING);
+  assert.deepEqual(
+    fromParams(new URLSearchParams('dates=x&is.=1&other=2&view=x&order=a%20b&columns=,&series=../x')),
+    EVERYTHING,
+  );
+});
+
+test('a column is ordered by, then the other way round; columns come and go, but one stays', () => {
+  const by = (order: string) => orderedBy({ ...EVERYTHING, order }, 'Modality');
+  assert.deepEqual(['StudyDate', 'Modality', '-Modality'].map(by), ['Modality', '-Modality', 'Modality']);
+  const columns = ['Modality', 'StudyDate'];
+  assert.deepEqual(withColumn({ ...EVERYTHING, columns }, 'Modality'), ['StudyDate']);
+  assert.deepEqual(withColumn({ ...EVERYTHING, columns }, 'PatientID'), [...columns, 'PatientID']);
+  assert.deepEqual(withColumn({ ...EVERYTHING, columns: ['Modality'] }, 'Modality'), ['Modality']);
 });
 
 test('an included value selects just it, whatever it is made of', async () => {

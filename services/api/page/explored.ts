@@ -10,14 +10,28 @@ export interface Explored {
   readonly exclude: Readonly<Record<string, readonly string[]>>;
   /** A year, a month or a day, as the histogram has it: `2026`, `202601`, `20260131`; '' for all. */
   readonly dates: string;
+  readonly view: View;
+  /** Column by which rows come, `-` before it where they come the other way round. */
+  readonly order: string;
+  readonly columns: readonly string[];
+  /** The series that is open; '' for none. */
+  readonly series: string;
 }
+
+export const VIEWS = ['series', 'work', 'archives'] as const;
+export type View = (typeof VIEWS)[number];
 
 export type DateUnit = NonNullable<FacetsBody['dates']>;
 
-export const EVERYTHING: Explored = { line: '', include: {}, exclude: {}, dates: '' };
+export const COLUMNS = ['StudyDate', 'Modality', 'PatientName', 'PatientID', 'StudyDescription', 'SeriesDescription'];
+
+export const EVERYTHING: Explored = {
+  ...{ line: '', include: {}, exclude: {}, dates: '' },
+  ...{ view: 'series', order: 'StudyDate', columns: COLUMNS, series: '' },
+};
 
 /** For the address. */
-export function toParams({ line, include, exclude, dates }: Explored): URLSearchParams {
+export function toParams({ line, include, exclude, dates, view, order, columns, series }: Explored): URLSearchParams {
   const params = new URLSearchParams();
   if (line !== '') params.set('q', line);
   for (const [attribute, values] of Object.entries(include))
@@ -25,6 +39,10 @@ export function toParams({ line, include, exclude, dates }: Explored): URLSearch
   for (const [attribute, values] of Object.entries(exclude))
     for (const one of values) params.append(`not.${attribute}`, one);
   if (dates !== '') params.set('dates', dates);
+  if (view !== EVERYTHING.view) params.set('view', view);
+  if (order !== EVERYTHING.order) params.set('order', order);
+  if (columns.join() !== COLUMNS.join()) params.set('columns', columns.join());
+  if (series !== '') params.set('series', series);
   return params;
 }
 
@@ -37,7 +55,17 @@ export function fromParams(params: URLSearchParams): Explored {
     if (attribute !== undefined) ((kind === 'is' ? include : exclude)[attribute] ??= []).push(value);
   }
   const dates = params.get('dates') ?? '';
-  return { line: params.get('q') ?? '', include, exclude, dates: /^\d{4}(\d\d){0,2}$/.test(dates) ? dates : '' };
+  const of = (name: string, pattern: RegExp, otherwise: string) => {
+    const value = params.get(name) ?? '';
+    return pattern.test(value) ? value : otherwise;
+  };
+  return {
+    ...{ line: params.get('q') ?? '', include, exclude, dates: /^\d{4}(\d\d){0,2}$/.test(dates) ? dates : '' },
+    view: VIEWS.find((view) => view === params.get('view')) ?? EVERYTHING.view,
+    order: of('order', /^-?\w+$/, EVERYTHING.order),
+    columns: of('columns', /^\w+(,\w+)*$/, COLUMNS.join()).split(','),
+    series: of('series', /^[0-9.]+$/, ''),
+  };
 }
 
 /** Adds a value, or takes it away where it is there. */
@@ -60,6 +88,17 @@ function nonEmpty(values: Readonly<Record<string, readonly string[]>>): Record<s
 /** How finely dates are counted: one step below what was zoomed to. */
 export function dateUnit({ dates }: Explored): DateUnit {
   return dates === '' ? 'year' : dates.length === 4 ? 'month' : 'day';
+}
+
+/** The order after a click on the head of a column: by it, and then the other way round. */
+export function orderedBy({ order }: Explored, column: string): string {
+  return order === column ? `-${column}` : column;
+}
+
+/** Adds a column at the end, or takes it away; one stays. */
+export function withColumn({ columns }: Explored, column: string): readonly string[] {
+  if (!columns.includes(column)) return [...columns, column];
+  return columns.length === 1 ? columns : columns.filter((one) => one !== column);
 }
 
 /** One step back from what was zoomed to. */

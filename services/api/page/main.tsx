@@ -1,76 +1,25 @@
-// The page: what is explored stands in the address; whatever changes it asks the API anew. Its logic is in explored.ts and
-// search-line.ts; here is what is seen.
-import { effect, signal } from '@preact/signals';
+// The page: what is seen of what state.ts knows. Its logic is in explored.ts and search-line.ts.
+import { useSignal } from '@preact/signals';
 import { render } from 'preact';
-import * as api from './api.ts';
-import { dateUnit, type Explored, fromParams, queryBody, toggled, toParams, zoomedOut } from './explored.ts';
-
-const ROWS = 100;
-/** Whoever types is not interrupted (milliseconds). */
-const WAIT = 200;
-const COLUMNS = ['StudyDate', 'Modality', 'PatientName', 'PatientID', 'StudyDescription', 'SeriesDescription'];
-
-const explored = signal<Explored>(fromParams(new URLSearchParams(location.search)));
-const counts = signal<api.Facets | undefined>(undefined);
-const rows = signal<readonly api.Row[]>([]);
-const wrong = signal('');
-const isAsking = signal(false);
-
-function show(next: Explored, isTyped = false): void {
-  const address = `?${toParams(next)}`;
-  if (isTyped) history.replaceState(null, '', address);
-  else history.pushState(null, '', address);
-  explored.value = next;
-}
-
-addEventListener('popstate', () => {
-  explored.value = fromParams(new URLSearchParams(location.search));
-});
-
-let asked = new AbortController();
-let timer: ReturnType<typeof setTimeout> | undefined;
-effect(() => {
-  const now = explored.value;
-  clearTimeout(timer);
-  timer = setTimeout(() => void ask(now), counts.peek() === undefined ? 0 : WAIT);
-});
-
-async function ask(now: Explored): Promise<void> {
-  asked.abort();
-  asked = new AbortController();
-  const { signal: own } = asked;
-  isAsking.value = true;
-  try {
-    const query = queryBody(now);
-    const [found, first] = await Promise.all([api.facets(query, dateUnit(now), own), api.rows(query, ROWS, own)]);
-    counts.value = found;
-    rows.value = first;
-    wrong.value = '';
-  } catch (error) {
-    if (own.aborted) return;
-    wrong.value = (error as Error).message;
-  }
-  isAsking.value = false;
-}
-
-async function download(): Promise<void> {
-  try {
-    await saveCsv();
-  } catch (error) {
-    wrong.value = (error as Error).message;
-  }
-}
-
-async function saveCsv(): Promise<void> {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(await api.csv(queryBody(explored.peek())));
-  link.download = 'series.csv';
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
-const grouped = (n: number) => n.toLocaleString('en');
-const shownValue = (value: string) => (value === '' ? '(missing)' : value);
+import type * as api from './api.ts';
+import { Detail } from './detail.tsx';
+import { toggled, VIEWS, type View, zoomedOut } from './explored.ts';
+import {
+  begin,
+  counts,
+  explored,
+  grouped,
+  isAsking,
+  jobs,
+  needsToken,
+  rows,
+  show,
+  shownValue,
+  takeToken,
+  wrong,
+} from './state.ts';
+import { Table } from './table.tsx';
+import { Actions, Archives, Work } from './work.tsx';
 
 function Search() {
   return (
@@ -85,7 +34,7 @@ function Search() {
         value={explored.value.line}
         aria-describedby="wrong"
         aria-invalid={wrong.value !== ''}
-        onInput={(event) => show({ ...explored.value, line: event.currentTarget.value }, true)}
+        onInput={(event) => show({ line: event.currentTarget.value }, true)}
       />
       <p id="wrong" role="alert">
         {wrong.value}
@@ -102,7 +51,7 @@ function Histogram({ dates }: { readonly dates: readonly api.Counted[] }) {
       <h2>
         StudyDate{' '}
         {zoomed !== '' && (
-          <button type="button" onClick={() => show({ ...explored.value, dates: zoomedOut(zoomed) })}>
+          <button type="button" onClick={() => show({ dates: zoomedOut(zoomed) })}>
             {zoomed}: back
           </button>
         )}
@@ -115,7 +64,7 @@ function Histogram({ dates }: { readonly dates: readonly api.Counted[] }) {
               title={`${shownValue(value)}: ${grouped(series)} series`}
               aria-label={`${shownValue(value)}: ${grouped(series)} series`}
               disabled={value === ''}
-              onClick={() => show({ ...explored.value, dates: value })}
+              onClick={() => show({ dates: value })}
             >
               <svg viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">
                 <rect x="0" width="10" y={100 - (100 * series) / most} height={(100 * series) / most} />
@@ -166,65 +115,106 @@ function Facet({ attribute, values, otherSeries }: api.Facets['attributes'][numb
   );
 }
 
-function Rows() {
+function Series() {
   const all = counts.value?.series ?? 0;
   return (
     <section aria-label="Series">
       <p role="status" aria-busy={isAsking.value}>
         {grouped(all)} series, {grouped(counts.value?.instances ?? 0)} instances
-        {all > rows.value.length && `; the first ${grouped(rows.value.length)} are shown`}
+        {all > rows.value.length && `; ${grouped(rows.value.length)} are loaded`}
       </p>
-      <button type="button" onClick={() => void download()}>
-        Export as CSV
-      </button>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
-      <section class="rows" tabIndex={0} aria-label="Rows">
-        <table>
-          <thead>
-            <tr>
-              {COLUMNS.map((column) => (
-                <th key={column} scope="col">
-                  {column}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.value.map((row) => (
-              <tr key={row['SeriesInstanceUID']}>
-                {COLUMNS.map((column) => (
-                  <td key={column}>{row[column]}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <Actions />
+      <Table />
     </section>
+  );
+}
+
+const NAMES: Readonly<Record<View, string>> = { series: 'Series', work: 'Work', archives: 'Archives' };
+
+function Views() {
+  const running = jobs.value.jobs.filter(({ status }) => status === 'running').length;
+  return (
+    <nav aria-label="Views">
+      {VIEWS.map((view) => (
+        <button
+          type="button"
+          key={view}
+          aria-current={explored.value.view === view ? 'page' : undefined}
+          onClick={() => show({ view })}
+        >
+          {NAMES[view]}
+          {view === 'work' && running > 0 && ` (${running})`}
+        </button>
+      ))}{' '}
+      <a href="api.html">API</a>
+    </nav>
+  );
+}
+
+/** Asks for the token of whoever is not of this machine. */
+function Token() {
+  const text = useSignal('');
+  return (
+    <form
+      class="token"
+      onSubmit={(event) => {
+        event.preventDefault();
+        takeToken(text.value.trim());
+      }}
+    >
+      <label>
+        Token (`ditag token create`)
+        <input
+          type="password"
+          autocomplete="off"
+          required
+          value={text.value}
+          onInput={(event) => (text.value = event.currentTarget.value)}
+        />
+      </label>
+      <button type="submit">Enter</button>
+    </form>
   );
 }
 
 function Page() {
   const found = counts.value;
+  const { view } = explored.value;
   return (
     <>
       <header>
         <h1>ditag</h1>
+        <Views />
         <Search />
       </header>
-      <main>
-        <div>
-          {found !== undefined && <Histogram dates={found.dates} />}
-          <Rows />
-        </div>
-        <aside aria-label="Facets">
-          {found?.attributes.map((one) => (
-            <Facet key={one.attribute} {...one} />
-          ))}
-        </aside>
-      </main>
+      {needsToken.value && <Token />}
+      {view === 'work' && (
+        <main class="single">
+          <Work />
+        </main>
+      )}
+      {view === 'archives' && (
+        <main class="single">
+          <Archives />
+        </main>
+      )}
+      {view === 'series' && (
+        <main>
+          <aside aria-label="Facets">
+            {found?.attributes.map((one) => (
+              <Facet key={one.attribute} {...one} />
+            ))}
+          </aside>
+          <div>
+            {found !== undefined && <Histogram dates={found.dates} />}
+            <Detail />
+            <Series />
+          </div>
+        </main>
+      )}
     </>
   );
 }
 
+begin();
 render(<Page />, document.body);

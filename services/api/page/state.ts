@@ -1,0 +1,167 @@
+// What the page knows: what is explored stands in the address, and whatever changes it asks the API anew.
+import { effect, signal } from '@preact/signals';
+import type { HealthAnswer, JobsAnswer, ProjectsAnswer, SeriesAnswer } from '../schemas.ts';
+import * as api from './api.ts';
+import { dateUnit, type Explored, fromParams, queryBody, toParams } from './explored.ts';
+
+/** Rows asked for at a time. */
+const ROWS = 100;
+/** Whoever types is not interrupted (milliseconds). */
+const WAIT = 200;
+/** After a stream of events has ended (milliseconds). */
+const AGAIN = 3_000;
+
+export const explored = signal<Explored>(fromParams(new URLSearchParams(location.search)));
+export const counts = signal<api.Facets | undefined>(undefined);
+export const rows = signal<readonly api.Row[]>([]);
+/** Where the rows go on; undefined at the end. */
+export const next = signal<string | undefined>(undefined);
+export const selected = signal<ReadonlySet<string>>(new Set());
+export const wrong = signal('');
+/** How many answers there were: each begins at the top. */
+export const answered = signal(0);
+export const isAsking = signal(false);
+export const needsToken = signal(false);
+export const jobs = signal<JobsAnswer>({ jobs: [], scans: [], projects: [] });
+export const projects = signal<ProjectsAnswer | undefined>(undefined);
+export const archives = signal<readonly api.ArchiveTold[]>([]);
+export const health = signal<HealthAnswer | undefined>(undefined);
+export const detail = signal<SeriesAnswer | undefined>(undefined);
+
+export function show(change: Partial<Explored>, isTyped = false): void {
+  const shown = { ...explored.peek(), ...change };
+  const address = `?${toParams(shown)}`;
+  if (isTyped) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
+  explored.value = shown;
+}
+
+/** Does what may go wrong, and says so. */
+export async function trying(act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+    wrong.value = '';
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') return;
+    if (error instanceof api.Refused && error.status === 401) needsToken.value = true;
+    wrong.value = (error as Error).message;
+  }
+}
+
+let asked = new AbortController();
+let isMore = false;
+
+/** Asks for the counts and the first rows. */
+async function ask(now: Explored): Promise<void> {
+  asked.abort();
+  asked = new AbortController();
+  const { signal: own } = asked;
+  isMore = false;
+  isAsking.value = true;
+  await trying(async () => {
+    const query = queryBody(now);
+    const [found, first] = await Promise.all([api.facets(query, dateUnit(now), own), api.rows(query, order(now), own)]);
+    counts.value = found;
+    rows.value = first.rows;
+    next.value = first.next;
+    answered.value = answered.peek() + 1;
+  });
+  if (!own.aborted) isAsking.value = false;
+}
+
+/** Asks for the rows behind those that are known. */
+export async function more(): Promise<void> {
+  const after = next.peek();
+  if (isMore || after === undefined) return;
+  isMore = true;
+  const { signal: own } = asked;
+  await trying(async () => {
+    const now = explored.peek();
+    const found = await api.rows(queryBody(now), { ...order(now), after }, own);
+    rows.value = [...rows.peek(), ...found.rows];
+    next.value = found.next;
+  });
+  if (!own.aborted) isMore = false;
+}
+
+function order({ order: by, columns }: Explored) {
+  const descending = by.startsWith('-');
+  return {
+    orderBy: (descending ? by.slice(1) : by) as api.Attribute,
+    ...{ descending, rows: ROWS, columns: columns.join(',') },
+  };
+}
+
+async function watchJobs(): Promise<void> {
+  for (;;) {
+    await api.watchJobs((told) => (jobs.value = told), new AbortController().signal).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    if (needsToken.peek()) return;
+  }
+}
+
+let isWatching = false;
+
+/** What stands beside the answer. */
+async function askBeside(): Promise<void> {
+  await trying(async () => {
+    projects.value = await api.projects();
+  });
+  if (isWatching || needsToken.peek()) return;
+  isWatching = true;
+  void watchJobs().finally(() => (isWatching = false));
+}
+
+async function askArchives(): Promise<void> {
+  await trying(async () => {
+    const [told, wrongWith] = await Promise.all([api.archives(), api.health()]);
+    archives.value = told.archives;
+    health.value = wrongWith;
+  });
+}
+
+/** Takes a token, and asks again. */
+export function takeToken(token: string): void {
+  api.keepToken(token);
+  needsToken.value = false;
+  explored.value = { ...explored.peek() };
+  void askBeside();
+}
+
+/** Begins: from here on the page follows the address. */
+export function begin(): void {
+  addEventListener('popstate', () => {
+    explored.value = fromParams(new URLSearchParams(location.search));
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = '';
+  effect(() => {
+    const now = explored.value;
+    const { view: _, series: __, ...asks } = now;
+    const text = JSON.stringify(asks);
+    if (text === last && !needsToken.peek() && counts.peek() !== undefined) return;
+    last = text;
+    isAsking.value = true;
+    clearTimeout(timer);
+    timer = setTimeout(() => void ask(now), counts.peek() === undefined ? 0 : WAIT);
+  });
+  effect(() => {
+    if (explored.value.view === 'archives') void askArchives();
+  });
+  let open = '';
+  effect(() => {
+    const { series } = explored.value;
+    if (series === open) return;
+    open = series;
+    detail.value = undefined;
+    if (series === '') return;
+    void trying(async () => {
+      const found = await api.series(series);
+      if (explored.peek().series === series) detail.value = found;
+    });
+  });
+  void askBeside();
+}
+
+export const grouped = (n: number) => n.toLocaleString('en');
+export const shownValue = (value: string) => (value === '' ? '(missing)' : value);

@@ -1,0 +1,68 @@
+// A real Chromium for tests of the page.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
+
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const SCREENSHOTS = path.join(import.meta.dirname, '../../.cache/screenshots');
+
+/** Undefined where there is none. */
+export async function launchChromium(): Promise<Browser | undefined> {
+  const program = findOnPath('chromium');
+  return program === undefined ? undefined : chromium.launch({ executablePath: program, args: QUIET });
+}
+
+export interface OpenOptions {
+  readonly width?: number;
+  /** Answers with these statuses are part of the test. */
+  readonly statuses?: readonly number[];
+}
+
+/** Opens the page at an address of `url`. The test fails where it asks anything of another host, or where something goes wrong in it. */
+export async function openPage(
+  t: TestContext,
+  browser: Browser | undefined,
+  { url, address = '' }: { readonly url: string; readonly address?: string },
+  { width = 1200, statuses = [400] }: OpenOptions = {},
+): Promise<Page | undefined> {
+  if (!isHere(t, browser !== undefined, 'install chromium')) return undefined;
+  const context = await browser!.newContext({ viewport: { width, height: 900 } });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const others: string[] = [];
+  const errors: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) others.push(request.url());
+  });
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    const isExpected = statuses.some((status) => message.text().includes(String(status)));
+    if (message.type() === 'error' && !isExpected) errors.push(message.text());
+  });
+  t.after(() => assert.deepEqual([others, errors], [[], []]));
+  await page.goto(`${url}/${address}`);
+  return page;
+}
+
+/** Waits until the page tells of so many series. */
+export async function shows(page: Page, series: number): Promise<void> {
+  const told = new RegExp(`^${series.toLocaleString('en')} series`);
+  await page.locator('[role=status]', { hasText: told }).first().waitFor();
+}
+
+/** Keeps a picture of what is seen in .cache/screenshots. */
+export async function picture(page: Page, name: string): Promise<void> {
+  fs.mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+}
