@@ -21,7 +21,12 @@ const common: BuildOptions = {
 fs.rmSync(OUTPUT, { recursive: true, force: true });
 await build({
   ...common,
-  entryPoints: ['cli/main.ts', 'cli/workspaces/local/scan-worker.ts', 'cli/workspaces/local/index-thread.ts'],
+  entryPoints: [
+    'cli/main.ts',
+    'cli/workspaces/local/scan-worker.ts',
+    'cli/workspaces/local/index-thread.ts',
+    'adapters/imaging/preview-worker.ts',
+  ],
   chunkNames: '[name]-[hash]',
 });
 // The services are bundled apart: chunks in common with them would cut the program's own into more and smaller files,

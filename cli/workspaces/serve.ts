@@ -16,9 +16,10 @@ export async function serveIndex(
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
   const certificate = tls && { cert: readPem(tls.cert), key: readPem(tls.key) };
+  const previews = await workspace.previews();
   const access = await workspace.access();
   try {
-    const server = await buildApi({ open, access, operations, isLocal, tls: certificate });
+    const server = await buildApi({ open, access, operations, previews, isLocal, tls: certificate });
     addHealth(server, {
       isReady: async () => {
         await (await open()).close();

@@ -83,6 +83,12 @@ export const ApiVariables = Type.Object({
   DITAG_HTTP_PLAIN: Type.Optional(
     Type.String({ pattern: '^yes$', description: 'yes: without TLS also beyond this machine, since a proxy has it' }),
   ),
+  DITAG_ARCHIVES: Type.Optional(
+    Type.String({
+      pattern: '^[^=]+=.+',
+      description: 'archives of which pictures are shown: NAME=DIR, several with commas',
+    }),
+  ),
   DITAG_HTTP_DOWNLOADS: Type.Optional(
     Type.String({ pattern: '^/', description: 'folder for downloads that are started over HTTP (none can be)' }),
   ),

@@ -8,6 +8,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { Previews } from '../../core/ports/previews.ts';
 import { admitCallers } from './callers.ts';
 import { boundConnections, boundRate, TIMEOUTS } from './connections.ts';
 import { Jobs } from './jobs.ts';
@@ -17,6 +18,7 @@ import { addArchives } from './routes/archives.ts';
 import { addCounts } from './routes/counts.ts';
 import { addJobs } from './routes/jobs.ts';
 import { addOrdered } from './routes/ordered.ts';
+import { addPreview } from './routes/preview.ts';
 import { addProjects } from './routes/projects.ts';
 import { addRows } from './routes/rows.ts';
 import { addSeries } from './routes/series.ts';
@@ -35,6 +37,8 @@ export interface ApiOptions {
   readonly open: () => Promise<InstanceIndex>;
   readonly access: AccessStore;
   readonly operations: Operations;
+  /** Closed with the server; undefined: there are no pictures. */
+  readonly previews?: Previews | undefined;
   /** Answer only those who call it by a name of this machine itself, and ask them for no token. */
   readonly isLocal: boolean;
   /** PEM texts. */
@@ -42,7 +46,14 @@ export interface ApiOptions {
 }
 
 /** Builds the server over an index. */
-export async function buildApi({ open, access, operations, isLocal, tls }: ApiOptions): Promise<FastifyInstance> {
+export async function buildApi({
+  open,
+  access,
+  operations,
+  previews,
+  isLocal,
+  tls,
+}: ApiOptions): Promise<FastifyInstance> {
   const server = Fastify({
     logger: false,
     bodyLimit: LONGEST_BODY,
@@ -84,6 +95,7 @@ export async function buildApi({ open, access, operations, isLocal, tls }: ApiOp
     addOrdered(routes, open);
     addCounts(routes, open);
     addSeries(routes, open);
+    addPreview(routes, open, previews);
     addArchives(routes, open);
     addJobs(routes, new Jobs(operations), operations);
     addProjects(routes, operations);

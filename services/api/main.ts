@@ -7,7 +7,9 @@ import { addressOf, elasticsearchClient, reachElasticsearch } from '../../adapte
 import { DEFAULT_PREFIX } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
+import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
+import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { NatsAccessStore } from '../../adapters/nats/access-store.ts';
 import { openCluster } from '../../adapters/nats/connection.ts';
 import { NatsIndexServer } from '../../adapters/nats/index-server.ts';
@@ -18,8 +20,10 @@ import { CommandOperations } from '../../cli/operations.ts';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import { Pacs } from '../../cli/workspaces/pacs.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { typedPath } from '../../core/instance/byte-path.ts';
 import {
   ApiVariables,
+  archivesOf,
   ElasticsearchVariables,
   elasticsearchSettings,
   HttpVariables,
@@ -60,7 +64,8 @@ await runService('api', async ({ logger, waitFor }) => {
   const access = await NatsAccessStore.open(cluster, { replicas });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-api-'));
   const operations = operationsOf(natsSettings(set), folder, set.DITAG_HTTP_DOWNLOADS);
-  const server = await buildApi({ open: async () => index, access, operations, isLocal, tls });
+  const previews = previewsOf(set.DITAG_ARCHIVES);
+  const server = await buildApi({ open: async () => index, access, operations, previews, isLocal, tls });
   addHealth(server, {
     isReady: async () => {
       await reachElasticsearch(client, address);
@@ -96,6 +101,18 @@ function operationsOf(settings: NatsSettings, folder: string, output: string | u
   const configuration = { ...readConfiguration(undefined, { environment: process.env }), cluster: settings };
   const workspace = new ClusterWorkspace(settings, configuration.archivePath, configuration.file);
   return new CommandOperations({ configuration, workspace, pacs: new Pacs(configuration), folder, output });
+}
+
+/** Where the archives are mounted here too. */
+function previewsOf(archives: string | undefined): ThreadedPreviews | undefined {
+  if (archives === undefined) return undefined;
+  const roots = archivesOf(archives);
+  const files = new FilesystemInstanceFiles((archive) => {
+    const root = roots.get(archive);
+    if (root === undefined) throw new Error('not mounted here');
+    return typedPath(path.resolve(root));
+  });
+  return new ThreadedPreviews(files);
 }
 
 function tlsOf({ DITAG_HTTP_TLS_CERT: cert, DITAG_HTTP_TLS_KEY: key }: Static<typeof VARIABLES>) {

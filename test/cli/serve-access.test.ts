@@ -51,6 +51,7 @@ const MAY: readonly [method: string, where: string, body: unknown, role: Role | 
   ['GET', '/archives/skipped', undefined, 'export', 200],
   ['GET', `/series/${UID}`, undefined, 'read', 200],
   ['GET', `/series/${UID}/instances`, undefined, 'export', 200],
+  ['GET', `/series/${UID}/preview.png`, undefined, 'read', 200],
   ['GET', '/studies/1.2.3', undefined, 'read', 404],
   ['GET', '/projects', undefined, 'read', 200],
   ['GET', '/projects/none/report', undefined, 'export', 404],

@@ -165,6 +165,7 @@ test('columns are chosen, and a series opens with its header and its files', asy
   await detail.getByRole('searchbox').fill('SeriesInstanceUID');
   assert.equal(await detail.locator('.header tbody tr').count(), 1);
   assert.equal(await detail.locator('.header tbody td').nth(3).textContent(), uid);
+  await detail.getByAltText('the middle of the series').waitFor();
   await picture(page, 'detail');
   await detail.getByRole('button', { name: 'Close' }).click();
   await detail.waitFor({ state: 'detached' });

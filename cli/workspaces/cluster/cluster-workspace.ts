@@ -92,6 +92,10 @@ export class ClusterWorkspace implements Workspace {
     await serveIndex(this, options);
   }
 
+  async previews(): Promise<undefined> {
+    return undefined;
+  }
+
   async access(): Promise<AccessStore> {
     const { NatsAccessStore } = await import('../../../adapters/nats/access-store.ts');
     const cluster = await this.open();

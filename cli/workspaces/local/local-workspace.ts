@@ -8,6 +8,7 @@ import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
+import type { Previews } from '../../../core/ports/previews.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
 import { type Configuration, expandHome, saveIndexSettings } from '../../configuration/configuration.ts';
 import { projectDatabase, projectNames } from '../../configuration/project-settings.ts';
@@ -68,6 +69,12 @@ export class LocalWorkspace implements Workspace {
   async serve(options: ServeOptions): Promise<void> {
     const { serveIndex } = await import('../serve.ts');
     await serveIndex(this, options);
+  }
+
+  async previews(): Promise<Previews> {
+    const { FilesystemInstanceFiles } = await import('../../../adapters/filesystem/instance-files.ts');
+    const { ThreadedPreviews } = await import('../../../adapters/imaging/previews.ts');
+    return new ThreadedPreviews(new FilesystemInstanceFiles((archive) => archive));
   }
 
   async access(): Promise<AccessStore> {
