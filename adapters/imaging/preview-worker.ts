@@ -11,8 +11,10 @@ const MOST_PIXELS = 64 * 1024 * 1024;
 for (const level of ['log', 'warn', 'error', 'info', 'debug'] as const) console[level] = () => {};
 const ready = imaging.NativePixelDecoder.initializeAsync();
 
-parentPort!.on('message', async (bytes: Uint8Array<ArrayBuffer>) => {
-  parentPort!.postMessage(await picture(bytes).catch(() => undefined));
+parentPort!.on('message', (bytes: Uint8Array<ArrayBuffer>) => {
+  void picture(bytes)
+    .catch(() => undefined)
+    .then((png) => parentPort!.postMessage(png));
 });
 
 async function picture(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined> {

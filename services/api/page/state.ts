@@ -94,10 +94,19 @@ function order({ order: by, columns }: Explored) {
 
 async function watchJobs(): Promise<void> {
   for (;;) {
-    await api.watchJobs((told) => (jobs.value = told), new AbortController().signal).catch(() => {});
+    await api.watchJobs(takeJobs, new AbortController().signal).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, AGAIN));
     if (needsToken.peek()) return;
   }
+}
+
+/** A project is there as soon as it is looked up. */
+function takeJobs(told: JobsAnswer): void {
+  const looked = ({ jobs: all }: JobsAnswer) => all.filter(({ operation }) => operation === 'project-index');
+  const state = (of: JobsAnswer) => JSON.stringify(looked(of).map(({ id, status }) => [id, status]));
+  const isNew = state(told) !== state(jobs.peek());
+  jobs.value = told;
+  if (isNew) void trying(async () => (projects.value = await api.projects()));
 }
 
 let isWatching = false;
