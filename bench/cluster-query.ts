@@ -29,7 +29,11 @@ import { syntheticArchive, syntheticEntry } from './synthetic-entries.ts';
 /** To be raised with every change of the data or of the documents, so that older indices are made anew. */
 const generation = 2;
 const atATime = 500;
-const archiveEntry: LogEntry = { entry: 'archive', archive: syntheticArchive, indexedAt: new Date(0).toISOString() };
+export const archiveEntry: LogEntry = {
+  entry: 'archive',
+  archive: syntheticArchive,
+  indexedAt: new Date(0).toISOString(),
+};
 /** Of the series: an answer with more is a large one. */
 const large = 0.06;
 /** The query that the command asks too. */
@@ -49,8 +53,24 @@ interface Measured {
   apiMB: { idle: number; most: number };
 }
 
+/** The series of the cluster. */
+function clusterShape(options: BenchOptions): SyntheticShape {
+  // Few files, which no query reads.
+  return { series: scaled(options, 1_000_000, 1_000), fullHeaders: 0, meanFiles: 1, seed: 5 };
+}
+
+/** The folder of the cluster's state, made; `mark` is there once it is filled. */
+export function clusterState(options: BenchOptions): { folder: string; mark: string; shape: SyntheticShape } {
+  const shape = clusterShape(options);
+  const folder = join(workingFolder(options, 'clusters'), `query-${generation}-${shape.series}`);
+  const mark = join(folder, 'filled');
+  if (!existsSync(mark)) rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return { folder, mark, shape };
+}
+
 /** Fills the index of the cluster with the series of `shape`, unless that was done in an earlier run. */
-async function fill(bench: BenchCluster, shape: SyntheticShape, mark: string): Promise<void> {
+export async function fillCluster(bench: BenchCluster, shape: SyntheticShape, mark: string): Promise<void> {
   if (existsSync(mark)) return;
   console.error(`Writing an index of ${shape.series.toLocaleString('en-US')} series`);
   const client = elasticsearchClient({ node: bench.cluster.addresses.elasticsearch });
@@ -149,24 +169,15 @@ async function commandTimes(options: BenchOptions, nats: string): Promise<number
 
 /** Runs the benchmark. */
 export async function run(options: BenchOptions): Promise<Figures> {
-  const shape: SyntheticShape = {
-    series: scaled(options, 1_000_000, 1_000),
-    fullHeaders: 0,
-    // Few files, which no query reads.
-    meanFiles: 1,
-    seed: 5,
-  };
+  const shape = clusterShape(options);
   const title = `${queries.length} queries on ${shape.series.toLocaleString('en-US')} series of a cluster`;
   const missing = await missingPart();
   if (missing !== undefined) return notMeasured(title, targets(undefined, 0), missing);
-  const stateFolder = join(workingFolder(options, 'clusters'), `query-${generation}-${shape.series}`);
-  const mark = join(stateFolder, 'filled');
-  if (!existsSync(mark)) rmSync(stateFolder, { recursive: true, force: true });
-  mkdirSync(stateFolder, { recursive: true });
+  const { folder: stateFolder, mark } = clusterState(options);
   let measured: Measured;
   {
     await using bench = await BenchCluster.start(stateFolder, new Map());
-    await fill(bench, shape, mark);
+    await fillCluster(bench, shape, mark);
     // What filling has warmed up or left behind is not to be measured.
     await bench.cluster.service('api').stop();
     await bench.cluster.start('api');

@@ -4,11 +4,11 @@
  *
  *   npm run bench                       the names
  *   npm run bench -- NAME [--scale 0.01] [--dir DIR] [--runs N] [--samples DIR] [--no-build] [--save]
- *   npm run bench -- page [--write | --check]
+ *   npm run bench -- report [--write | --check]
  *
  * NAME is a file NAME.ts beside this one that exports `run`. Files are made
  * below .cache/bench of the checkout, or DIR, and are used again. --save stores
- * the run in docs/performance/NAME.json, from which `page` prints
+ * the run in docs/performance/NAME.json, from which `report` prints
  * docs/performance.md. A high load is said, never a reason to stop.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,8 +16,8 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { Figures, SavedRun } from './figures.ts';
 import { type BenchOptions, readCommand, root } from './options.ts';
-import { page } from './page.ts';
 import { printRun } from './print-figures.ts';
+import { report } from './report.ts';
 
 /** The benchmarks there are: the files beside this one that export `run`. */
 function listBenchmarks(): string[] {
@@ -54,10 +54,10 @@ async function measure(name: string, options: BenchOptions): Promise<SavedRun> {
 
 async function main(args: string[]): Promise<number> {
   const command = readCommand(args);
-  if (command.name === 'page') return page(command.page);
+  if (command.name === 'report') return report(command.report);
   const names = listBenchmarks();
   if (command.name === undefined || !names.includes(command.name)) {
-    console.error(`Which benchmark? ${names.join(', ')}; or page`);
+    console.error(`Which benchmark? ${names.join(', ')}; or report`);
     return 2;
   }
   const run = await measure(command.name, command.options);

@@ -26,7 +26,8 @@ export interface BenchOptions {
 
 export interface BenchCommand {
   name: string | undefined;
-  page: 'print' | 'write' | 'check';
+  /** What `report` does. */
+  report: 'print' | 'write' | 'check';
   options: BenchOptions;
 }
 
@@ -54,7 +55,7 @@ export function readCommand(args: string[]): BenchCommand {
     throw new Error(`--runs ${values.runs}: a count from 1`);
   return {
     name: positionals[0],
-    page: values.check ? 'check' : values.write ? 'write' : 'print',
+    report: values.check ? 'check' : values.write ? 'write' : 'print',
     options: {
       scale,
       directory: resolve(values.dir),

@@ -1,77 +1,171 @@
 /**
- * docs/performance.md: the prose of page-template.md with the tables of the
- * saved runs (docs/performance/NAME.json) in place of its markers. No figure
- * on that page is typed by hand; `npm run check` or CI calls `page --check`.
+ * Benchmark `page`: the page in Chromium over 1,000,000 series, on one machine
+ * and in a cluster: until it is there, and from a query in its address to counts,
+ * histogram and first rows on the screen, for the 50 queries of `query`.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import type { SavedRun } from './figures.ts';
-import { root } from './options.ts';
-import { printRun } from './print-figures.ts';
-import { short } from './statistics.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import zlib from 'node:zlib';
+import { chromium, type Page } from 'playwright-core';
+import { findOnPath } from '../scripts/parts/parts.ts';
+import type { Figures, Target } from './figures.ts';
+import { type BenchOptions, root } from './options.ts';
+import { type BenchQuery, queries } from './query-list.ts';
+import { type Served, serveCluster, serveEmbedded } from './serving.ts';
+import { median, medianAndRange, percentile, short } from './statistics.ts';
 
-const target = resolve(root, 'docs/performance.md');
-const readme = resolve(root, 'README.md');
-/** The benchmarks of the page, in its order. */
-const runs = [
-  ...['index', 'slow-mount', 'reindex', 'grow', 'query'],
-  ...['cluster-index', 'scanners', 'wire', 'es-index', 'rebuild', 'cluster-query'],
-];
-
-/** The page's text. A marker is a line `<!-- run: NAME -->`; it stays, with the run below it. */
-export function renderPage(template: string, read: (name: string) => SavedRun | undefined): string {
-  return template.replace(/^<!-- run: ([\w-]+) -->$/gm, (marker, name: string) => {
-    const run = read(name);
-    const body = run ? printRun(run) : `Not measured yet: \`npm run bench -- ${name} --save\`.`;
-    return `${marker}\n\n${body}`;
-  });
+interface Way {
+  readonly name: string;
+  readonly wanted: number;
+  readonly views: number[];
+  /** Medians of each query. */
+  answers: number[];
+  missing?: string;
 }
 
-/** The saved run of a benchmark, if there is one. */
-function readRun(name: string): SavedRun | undefined {
-  const file = resolve(root, 'docs/performance', `${name}.json`);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SavedRun) : undefined;
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
+
+/** The address that shows a query. */
+function addressOf({ targets, pattern, from, to }: BenchQuery): string {
+  const quoted = `'${pattern.replaceAll("'", `'"'"'`)}'`;
+  const line = [
+    targets.length > 0 ? `--targets ${targets.join(',')} --pattern ${quoted}` : '',
+    from === '' ? '' : `--sdate ${from}`,
+    to === '' ? '' : `--edate ${to}`,
+  ];
+  return `?${new URLSearchParams({ q: line.filter((part) => part !== '').join(' ') })}`;
 }
 
-/** What every run was to reach and has reached, as the table between the README's markers. */
-export function renderFigures(text: string, read: (name: string) => SavedRun | undefined): string {
-  const rows = runs.flatMap((name) => {
-    const run = read(name);
-    return (run?.figures.targets ?? []).map(({ what, unit, direction, wanted, reached }) => {
-      const isReached = reached !== null && (direction === 'at least' ? reached >= wanted : reached <= wanted);
-      const measured = reached === null ? 'not measured' : `${short(reached)} ${unit}`;
-      return `| \`${name}\` | ${what} | ${direction} ${short(wanted)} ${unit} | ${measured} | ${isReached ? 'yes' : 'no'} |`;
-    });
-  });
-  const table = [
-    '| benchmark | figure | wanted | measured | reached |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows,
-  ].join('\n');
-  return text.replace(
-    /(<!-- figures -->)[\s\S]*?(<!-- \/figures -->)/,
-    (_, open: string, close: string) => `${open}\n\n${table}\n\n${close}`,
-  );
+/** Milliseconds from the address to what is on the screen: as if somebody had gone back to it. */
+async function answer(page: Page, address: string): Promise<number> {
+  const [milliseconds, wrong] = await page.evaluate<[number, string]>(`new Promise((resolve) => {
+    const status = () => document.querySelector('[role=status]');
+    const wrong = () => document.querySelector('#wrong').textContent;
+    const start = performance.now();
+    history.pushState(null, '', ${JSON.stringify(address)});
+    dispatchEvent(new PopStateEvent('popstate'));
+    const look = () =>
+      status().getAttribute('aria-busy') === 'true'
+        ? requestAnimationFrame(look)
+        : resolve([performance.now() - start, wrong()]);
+    requestAnimationFrame(look);
+  })`);
+  if (wrong !== '') throw new Error(`${address}: ${wrong}`);
+  return milliseconds;
 }
 
-/** Prints the page, writes it and the README's figures, or says (1) that those in the tree are others. */
-export function page(what: 'print' | 'write' | 'check'): number {
-  const text = renderPage(readFileSync(resolve(import.meta.dirname, 'page-template.md'), 'utf8'), readRun);
-  if (what === 'print') {
-    process.stdout.write(text);
-    return 0;
+async function measure(
+  way: Way,
+  options: BenchOptions,
+  serve: (options: BenchOptions) => Promise<Served | { missing: string }>,
+) {
+  const executablePath = findOnPath('chromium');
+  const served = executablePath === undefined ? { missing: 'no chromium' } : await serve(options);
+  if ('missing' in served) {
+    way.missing = served.missing;
+    return;
   }
-  const readmeText = renderFigures(readFileSync(readme, 'utf8'), readRun);
-  if (what === 'write') {
-    writeFileSync(target, text);
-    writeFileSync(readme, readmeText);
-    return 0;
+  await using running = served;
+  const browser = await chromium.launch({ executablePath: executablePath!, args: QUIET });
+  try {
+    for (let view = 0; view < (options.runs ?? 5) + 1; view++) {
+      const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
+      const page = await context.newPage();
+      const start = performance.now();
+      await page.goto(running.url);
+      await page.waitForSelector('[role=status][aria-busy=false]:has-text("series")');
+      // The first one warms up.
+      if (view > 0) way.views.push(performance.now() - start);
+      await context.close();
+    }
+    const page = await browser.newPage();
+    await page.goto(running.url);
+    await page.waitForSelector('[role=status][aria-busy=false]:has-text("series")');
+    const times = queries.map((): number[] => []);
+    for (let round = 0; round < (options.runs ?? 3) + 1; round++)
+      for (const [number, query] of queries.entries()) {
+        const milliseconds = await answer(page, addressOf(query));
+        if (round > 0) times[number]!.push(milliseconds);
+      }
+    way.answers = times.map((each) => median(each));
+  } finally {
+    await browser.close();
   }
-  const same =
-    existsSync(target) && readFileSync(target, 'utf8') === text && readFileSync(readme, 'utf8') === readmeText;
-  if (!same)
-    console.error(
-      'docs/performance.md or the figures in README.md are not what the runs print: npm run bench -- page --write',
-    );
-  return same ? 0 : 1;
+}
+
+/** Bytes of the page's own code as it is sent compressed. */
+function codeBytes(): number {
+  const files = ['page.js', 'page.css', 'index.html'].map((file) => readFileSync(join(root, 'dist/page', file)));
+  return files.reduce((sum, file) => sum + zlib.gzipSync(file).length, 0);
+}
+
+/** Runs the benchmark. */
+export async function run(options: BenchOptions): Promise<Figures> {
+  const ways: [Way, Way] = [
+    { name: 'one machine', wanted: 200, views: [], answers: [] },
+    { name: 'cluster', wanted: 500, views: [], answers: [] },
+  ];
+  await measure(ways[0], options, serveEmbedded);
+  await measure(ways[1], options, serveCluster);
+  return report(ways);
+}
+
+function report(ways: readonly Way[]): Figures {
+  const code = codeBytes() / 1000;
+  const slowest = (answers: readonly number[]) =>
+    [...answers.entries()]
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, 5)
+      .map(([number, ms]) => ({ query: queries[number]!, ms }));
+  const targets = ways.flatMap(({ name, wanted, views, answers }): Target[] => [
+    {
+      ...{ what: `first view, ${name}`, unit: 'ms', direction: 'at most', wanted: 1000 },
+      reached: views.length > 0 ? median(views) : null,
+    },
+    {
+      ...{ what: `answer, p95, ${name}`, unit: 'ms', direction: 'at most', wanted },
+      reached: answers.length > 0 ? percentile(answers, 0.95) : null,
+    },
+  ]);
+  return {
+    title: `The page over 1,000,000 series: first view, and ${queries.length} queries`,
+    tables: [
+      {
+        caption: 'Milliseconds in Chromium, percentiles over the queries',
+        columns: ['', 'first view', 'answer p50', 'p95', 'most'],
+        rows: ways.map(({ name, views, answers, missing }) =>
+          missing === undefined
+            ? [name, medianAndRange(views), ...[0.5, 0.95, 1].map((share) => short(percentile(answers, share)))]
+            : [name, missing, '', '', ''],
+        ),
+      },
+      ...ways
+        .filter(({ answers }) => answers.length > 0)
+        .map(({ name, answers }) => ({
+          caption: `The slowest, ${name}`,
+          columns: ['pattern', 'dates', 'ms'],
+          rows: slowest(answers).map(({ query, ms }) => [
+            query.pattern === '' ? '-' : `\`${query.pattern}\``,
+            query.from + query.to === '' ? '-' : `${query.from}-${query.to}`,
+            short(ms),
+          ]),
+        })),
+    ],
+    targets: [
+      ...targets,
+      { what: 'the page, compressed', unit: 'kB', direction: 'at most', wanted: 60, reached: code },
+    ],
+    numbers: {
+      ...Object.fromEntries(
+        ways.flatMap(({ name, views, answers }) => [
+          [`${name} first view ms`, views.length > 0 ? median(views) : null],
+          [`${name} answer p95 ms`, answers.length > 0 ? percentile(answers, 0.95) : null],
+        ]),
+      ),
+      pageKB: code,
+    },
+    notes: [
+      'From the address to the frame in which facets, histogram and the first 100 rows are there; each query once before it is timed, then medians. The browser, the API and what is behind it share the cores.',
+    ],
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * Figures as Markdown: the same text goes to the terminal and, by page.ts, into
+ * Figures as Markdown: the same text goes to the terminal and, by report.ts, into
  * docs/performance.md.
  */
 import { isReached, type SavedRun, type Table, type Target } from './figures.ts';

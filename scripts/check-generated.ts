@@ -15,7 +15,7 @@ const GENERATORS: readonly Generator[] = [
   { file: 'docs/wire.md', command: ['node', 'scripts/make-wire-page.ts', '--check'], needs: [] },
   { file: 'docs/cluster.md', command: ['node', 'scripts/make-settings-table.ts', '--check'], needs: [] },
   { file: 'docs/conformance.md', command: ['node', 'scripts/make-conformance-page.ts', '--check'], needs: [] },
-  { file: 'docs/performance.md', command: ['node', 'bench/main.ts', 'page', '--check'], needs: [] },
+  { file: 'docs/performance.md', command: ['node', 'bench/main.ts', 'report', '--check'], needs: [] },
   { file: 'deploy/kibana/ditag.ndjson', command: ['node', 'scripts/make-kibana-view.ts', '--check'], needs: [] },
   { file: 'core/dicom/*.generated.ts', command: ['node', 'scripts/make-dictionary.ts', '--check'], needs: ['python3'] },
 ];

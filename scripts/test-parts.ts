@@ -3,7 +3,7 @@
 import { installElasticsearch } from './parts/elasticsearch-node.ts';
 import { installNatsServer } from './parts/nats-server.ts';
 import { MissingPart } from './parts/parts.ts';
-import { installPynetdicom } from './parts/pynetdicom.ts';
+import { installPynetdicom, installSchemathesis } from './parts/python-packages.ts';
 import { exists, run } from './run-command.ts';
 
 /** A program that tests use, and the Debian package that has it. */
@@ -19,7 +19,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
 /** Installs what is missing, where that is possible; says what to do where it is not. */
 export async function installParts(): Promise<void> {
   await installPrograms();
-  for (const install of [installNatsServer, installElasticsearch, installPynetdicom]) {
+  for (const install of [installNatsServer, installElasticsearch, installPynetdicom, installSchemathesis]) {
     try {
       await install();
     } catch (error) {

@@ -11,7 +11,7 @@ import { HeaderReader } from '../../core/dicom/header-reader.ts';
 import { decodeCommand } from '../../core/dimse/command-set.ts';
 import { type AssociateAccept, decodePdu } from '../../core/dimse/pdu.ts';
 import { findOnPath, isHere, partOrSkip, runToEnd } from '../../scripts/parts/parts.ts';
-import { installPynetdicom } from '../../scripts/parts/pynetdicom.ts';
+import { installPynetdicom } from '../../scripts/parts/python-packages.ts';
 import { makeCertificates } from '../../test/certificates.ts';
 import { CT, ctDataSet, type GatewayHere, startGateway, until } from '../../test/gateway-here.ts';
 import { BIG, DEFLATED, EXPLICIT, IMPLICIT } from '../../test/reader/dicom-bytes.ts';

@@ -10,16 +10,19 @@ export interface HealthOptions {
   readonly numbers: () => Readonly<Record<string, { readonly help: string; readonly value: number }>>;
 }
 
+/** They are the same for every service: no API describes them. */
+const HIDDEN = { schema: { hide: true } };
+
 /** Adds /health, /ready and /metrics to a server. */
 export function addHealth(server: FastifyInstance, options: HealthOptions): void {
-  server.get('/health', async () => ({ status: 'alive' }));
-  server.get('/ready', async (_, reply) => {
+  server.get('/health', HIDDEN, async () => ({ status: 'alive' }));
+  server.get('/ready', HIDDEN, async (_, reply) => {
     const ready = await options.isReady().catch(() => false);
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
   });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  server.get('/metrics', async (_, reply) => {
+  server.get('/metrics', HIDDEN, async (_, reply) => {
     for (const [name, { help, value }] of Object.entries(options.numbers())) {
       registry.removeSingleMetric(name);
       if (name.endsWith('_total')) new Counter({ name, help, registers: [registry] }).inc(value);

@@ -114,6 +114,23 @@ export const Problem = Type.Object({
 });
 export type Problem = Static<typeof Problem>;
 
+/** What any route may answer in the place of an answer. */
+export const PROBLEMS = Object.fromEntries(
+  [400, 401, 403, 404, 409, 413, 415, 421, 429, 503].map((status) => [
+    status,
+    { description: 'what is wrong', content: { 'application/problem+json': { schema: Problem } } },
+  ]),
+);
+
+/** An answer that is not one JSON value. */
+export function answerOf(...types: string[]) {
+  const isText = (type: string) => type.startsWith('text/') && type !== 'text/event-stream';
+  const content = Object.fromEntries(
+    types.map((type) => [type, { schema: isText(type) ? Type.String() : Type.Any() }]),
+  );
+  return { description: 'as it is made', content };
+}
+
 export const UidParameter = Type.Object({
   uid: Type.String({ pattern: '^[0-9.]{1,64}$', description: 'a UID: digits and dots' }),
 });

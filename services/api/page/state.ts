@@ -28,7 +28,10 @@ export const archives = signal<readonly api.ArchiveTold[]>([]);
 export const health = signal<HealthAnswer | undefined>(undefined);
 export const detail = signal<SeriesAnswer | undefined>(undefined);
 
+let isTyping = false;
+
 export function show(change: Partial<Explored>, isTyped = false): void {
+  isTyping = isTyped;
   const shown = { ...explored.peek(), ...change };
   const address = `?${toParams(shown)}`;
   if (isTyped) history.replaceState(null, '', address);
@@ -152,7 +155,8 @@ export function begin(): void {
     last = text;
     isAsking.value = true;
     clearTimeout(timer);
-    timer = setTimeout(() => void ask(now), counts.peek() === undefined ? 0 : WAIT);
+    timer = setTimeout(() => void ask(now), isTyping ? WAIT : 0);
+    isTyping = false;
   });
   effect(() => {
     if (explored.value.view === 'archives') void askArchives();

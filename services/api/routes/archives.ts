@@ -4,11 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { shownPath } from '../../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../../core/instance/skipped.ts';
 import { asking, askingAll, type OpenIndex } from '../asking.ts';
-import { ArchivesAnswer, HealthAnswer, Problem } from '../schemas.ts';
+import { ArchivesAnswer, answerOf, HealthAnswer, PROBLEMS } from '../schemas.ts';
 
 export function addArchives(server: FastifyInstance, open: OpenIndex): void {
-  const response = { 401: Problem, 403: Problem, 503: Problem };
-  const list = { summary: 'The archives that are indexed', response: { 200: ArchivesAnswer, ...response } };
+  const list = { summary: 'The archives that are indexed', response: { 200: ArchivesAnswer, ...PROBLEMS } };
   server.get('/archives', { schema: list }, () =>
     asking(open, async (index) => {
       const { archives } = await index.statistics();
@@ -17,7 +16,7 @@ export function addArchives(server: FastifyInstance, open: OpenIndex): void {
   );
   const health = {
     summary: 'Files that are not in the index by reason, and series with files that have something wrong by what it is',
-    response: { 200: HealthAnswer, ...response },
+    response: { 200: HealthAnswer, ...PROBLEMS },
   };
   server.get('/archives/health', { schema: health }, () =>
     asking(open, async (index) => {
@@ -35,7 +34,10 @@ export function addArchives(server: FastifyInstance, open: OpenIndex): void {
       };
     }),
   );
-  const skipped = { summary: 'The files that are not in the index, a JSON object a line', response };
+  const skipped = {
+    summary: 'The files that are not in the index, a JSON object a line',
+    response: { 200: answerOf('application/x-ndjson'), ...PROBLEMS },
+  };
   server.get(
     '/archives/skipped',
     { schema: skipped, config: { role: 'export', isAudited: true } },

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { makeQuery } from '../../../core/query/query.ts';
 import { asking, type OpenIndex } from '../asking.ts';
-import { FacetsAnswer, FacetsBody, Problem, StatisticsAnswer } from '../schemas.ts';
+import { FacetsAnswer, FacetsBody, PROBLEMS, StatisticsAnswer } from '../schemas.ts';
 
 const MOST_VALUES = 10;
 
@@ -11,7 +11,7 @@ export function addCounts(server: FastifyInstance, open: OpenIndex): void {
   const facets = {
     summary: 'How many of the series that match have each value of some attributes, and each date',
     body: FacetsBody,
-    response: { 200: FacetsAnswer, 400: Problem, 503: Problem },
+    response: { 200: FacetsAnswer, ...PROBLEMS },
   };
   server.post<{ Body: FacetsBody }>('/facets', { schema: facets, config: { isAudited: true } }, async (request) => {
     const { attributes, mostValues = MOST_VALUES, dates = 'year', ...text } = request.body;
@@ -20,7 +20,7 @@ export function addCounts(server: FastifyInstance, open: OpenIndex): void {
   });
   const statistics = {
     summary: 'What the index holds, as `ditag stats` tells it',
-    response: { 200: StatisticsAnswer, 503: Problem },
+    response: { 200: StatisticsAnswer, ...PROBLEMS },
   };
   server.get('/statistics', { schema: statistics }, () => asking(open, (index) => index.statistics()));
 }

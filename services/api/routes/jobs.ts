@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Job, Jobs } from '../jobs.ts';
 import type { ClusterWork, Operation, Operations } from '../operations.ts';
 import { HttpProblem } from '../problems.ts';
-import { IdParameter, JobAnswer, JobsAnswer, OperationBody, Problem } from '../schemas.ts';
+import { answerOf, IdParameter, JobAnswer, JobsAnswer, OperationBody, PROBLEMS } from '../schemas.ts';
 
 /** Milliseconds: changes that come within this are told together; a cluster is looked at so often; an idle stream says that it lives. */
 const TOGETHER = 250;
@@ -16,21 +16,20 @@ const LONGEST_LIST = 8 * 1024 * 1024;
 const MOST_STREAMS = 100;
 
 export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operations): void {
-  const responses = { 401: Problem, 403: Problem, 503: Problem };
   const state = async () => {
     const cluster = await operations.clusterWork();
     return { jobs: jobs.list().map(briefly), ...clusterAnswer(cluster) };
   };
   const list = {
     summary: 'Operations that were started here, the newest first; and scans of the cluster and work for its projects',
-    response: { 200: JobsAnswer, ...responses },
+    response: { 200: JobsAnswer, ...PROBLEMS },
   };
   server.get('/jobs', { schema: list }, state);
 
   const start = {
     summary: 'Starts an operation',
     body: OperationBody,
-    response: { 202: JobAnswer, 400: Problem, 409: Problem, 429: Problem, ...responses },
+    response: { 202: JobAnswer, ...PROBLEMS },
   };
   const audited = { role: 'operate', isAudited: true } as const;
   const options = { schema: start, config: audited, bodyLimit: LONGEST_LIST };
@@ -41,7 +40,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   const one = {
     summary: 'An operation with what it said',
     params: IdParameter,
-    response: { 200: JobAnswer, 404: Problem, ...responses },
+    response: { 200: JobAnswer, ...PROBLEMS },
   };
   const watching = { role: 'operate' } as const;
   server.get<{ Params: IdParameter }>('/jobs/:id', { schema: one, config: watching }, async ({ params: { id } }) => {
@@ -53,7 +52,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   const results = {
     summary: 'What became of each instance of a send, as `ditag send --results` writes it',
     params: IdParameter,
-    response: { 404: Problem, ...responses },
+    response: { 200: answerOf('text/csv'), ...PROBLEMS },
   };
   const exported = { role: 'operate', isAudited: true } as const;
   server.get<{ Params: IdParameter }>(
@@ -69,7 +68,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   const cancel = {
     summary: 'Ends an operation, or work of the cluster; what it has done is kept',
     params: IdParameter,
-    response: { 202: IdParameter, 404: Problem, ...responses },
+    response: { 202: IdParameter, ...PROBLEMS },
   };
   server.delete<{ Params: IdParameter }>(
     '/jobs/:id',
@@ -83,7 +82,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   let streams = 0;
   const events = {
     summary: 'The same as /jobs, told again with every change, as server-sent events',
-    response: { 200: { content: { 'text/event-stream': { schema: { type: 'string' } } } }, 429: Problem, ...responses },
+    response: { 200: answerOf('text/event-stream'), ...PROBLEMS },
   };
   server.get('/jobs/events', { schema: events }, async (request, reply) => {
     if (streams >= MOST_STREAMS) throw new HttpProblem(429, `${MOST_STREAMS} others are watching: close one of them.`);

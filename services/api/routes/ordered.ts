@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import { asking, type OpenIndex } from '../asking.ts';
-import { OrderedAnswer, OrderedBody, Problem } from '../schemas.ts';
+import { OrderedAnswer, OrderedBody, PROBLEMS } from '../schemas.ts';
 
 const ROWS = 100;
 
@@ -12,7 +12,7 @@ export function addOrdered(server: FastifyInstance, open: OpenIndex): void {
   const schema = {
     summary: 'Some series that match, in any order, from behind a place that an earlier answer has told',
     body: OrderedBody,
-    response: { 200: OrderedAnswer, 400: Problem, 401: Problem, 503: Problem },
+    response: { 200: OrderedAnswer, ...PROBLEMS },
   };
   server.post<{ Body: OrderedBody }>('/rows', { schema, config: { isAudited: true } }, async (request) => {
     const { orderBy = 'StudyDate', descending = false, rows = ROWS, after, ...text } = request.body;

@@ -4,7 +4,7 @@ import type { InstanceIndex, SeriesFile } from '../../../core/ports/instance-ind
 import type { NoPreview, Previews } from '../../../core/ports/previews.ts';
 import { asking, type OpenIndex } from '../asking.ts';
 import { HttpProblem } from '../problems.ts';
-import { Problem, UidParameter } from '../schemas.ts';
+import { answerOf, PROBLEMS, UidParameter } from '../schemas.ts';
 
 const WHY: Readonly<Record<NoPreview, string>> = {
   'not-here': 'its files cannot be read from here',
@@ -17,7 +17,7 @@ export function addPreview(server: FastifyInstance, open: OpenIndex, previews: P
   const schema = {
     summary: 'A picture of the middle of a series, as PNG; 404 with the reason where there is none',
     params: UidParameter,
-    response: { 400: Problem, 401: Problem, 403: Problem, 404: Problem, 503: Problem },
+    response: { 200: answerOf('image/png'), ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>(
     '/series/:uid/preview.png',

@@ -1,7 +1,7 @@
 // GET /projects and /projects/:name/report.
 import type { FastifyInstance } from 'fastify';
 import type { Operations } from '../operations.ts';
-import { Problem, ProjectParameter, ProjectsAnswer, ReportQuery } from '../schemas.ts';
+import { answerOf, PROBLEMS, ProjectParameter, ProjectsAnswer, ReportQuery } from '../schemas.ts';
 
 const TYPES = {
   text: 'text/plain; charset=utf-8',
@@ -12,7 +12,7 @@ const TYPES = {
 export function addProjects(server: FastifyInstance, operations: Operations): void {
   const list = {
     summary: 'Names of the projects, where sends go, and whether downloads can be started',
-    response: { 200: ProjectsAnswer, 401: Problem, 503: Problem },
+    response: { 200: ProjectsAnswer, ...PROBLEMS },
   };
   server.get('/projects', { schema: list }, async () => {
     const { pacs, canDownload } = operations;
@@ -22,7 +22,7 @@ export function addProjects(server: FastifyInstance, operations: Operations): vo
     summary: 'What `ditag project report` prints',
     params: ProjectParameter,
     querystring: ReportQuery,
-    response: { 400: Problem, 401: Problem, 403: Problem, 404: Problem, 503: Problem },
+    response: { 200: answerOf('application/json', 'text/plain', 'text/csv'), ...PROBLEMS },
   };
   server.get<{ Params: ProjectParameter; Querystring: ReportQuery }>(
     '/projects/:project/report',

@@ -8,7 +8,7 @@ import { makeQuery } from '../../../core/query/query.ts';
 import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
 import { firstRows } from '../../../core/query/row-lines.ts';
 import { notAllowed } from '../callers.ts';
-import { Problem, RowsBody } from '../schemas.ts';
+import { answerOf, PROBLEMS, RowsBody } from '../schemas.ts';
 
 const TYPES = {
   csv: 'text/csv; charset=utf-8',
@@ -24,7 +24,7 @@ export function addRows(server: FastifyInstance, open: () => Promise<InstanceInd
   const schema = {
     summary: 'Series that match, with the six columns of `ditag query` and those asked for besides',
     body: RowsBody,
-    response: { 400: Problem, 401: Problem, 403: Problem, 503: Problem },
+    response: { 200: answerOf('text/csv', 'application/json', 'application/x-ndjson'), ...PROBLEMS },
   };
   server.post<{ Body: RowsBody }>('/query', { schema, config: { isAudited: true } }, async (request, reply) => {
     const { format = 'csv', limit = Number.POSITIVE_INFINITY, ...text } = request.body;

@@ -11,18 +11,17 @@ import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import { asking, askingAll, type OpenIndex } from '../asking.ts';
 import { HttpProblem } from '../problems.ts';
-import { Problem, SeriesAnswer, StudyAnswer, UidParameter } from '../schemas.ts';
+import { answerOf, PROBLEMS, SeriesAnswer, StudyAnswer, UidParameter } from '../schemas.ts';
 
 /** Files that are told with a series; all of them are told by /series/:uid/instances. */
 const FIRST_FILES = 100;
 
 export function addSeries(server: FastifyInstance, open: OpenIndex): void {
-  const responses = { 400: Problem, 401: Problem, 404: Problem, 503: Problem };
   const config = { isAudited: true };
   const one = {
     summary: 'A series with its whole header, and its first files',
     params: UidParameter,
-    response: { 200: SeriesAnswer, ...responses },
+    response: { 200: SeriesAnswer, ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>('/series/:uid', { schema: one, config }, ({ params: { uid } }) =>
     asking(open, async (index) => {
@@ -42,7 +41,7 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
   const instances = {
     summary: 'All files of a series, a JSON object a line',
     params: UidParameter,
-    response: responses,
+    response: { 200: answerOf('application/x-ndjson'), ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>(
     '/series/:uid/instances',
@@ -61,7 +60,7 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
   const study = {
     summary: 'The series of a study',
     params: UidParameter,
-    response: { 200: StudyAnswer, ...responses },
+    response: { 200: StudyAnswer, ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>('/studies/:uid', { schema: study, config }, ({ params: { uid } }) =>
     asking(open, async (index) => {

@@ -2,12 +2,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
-import { Problem } from '../schemas.ts';
+import { answerOf, PROBLEMS } from '../schemas.ts';
 
 export function addTrail(server: FastifyInstance, access: AccessStore): void {
   const schema = {
     summary: 'The audit trail, the oldest entry first, a JSON object a line',
-    response: { 401: Problem, 403: Problem, 503: Problem },
+    response: { 200: answerOf('application/x-ndjson'), ...PROBLEMS },
   };
   server.get('/trail', { schema, config: { role: 'admin', isAudited: true } }, async (_, reply) => {
     async function* lines(): AsyncIterable<string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SavedRun } from './figures.ts';
 import { readCommand } from './options.ts';
-import { renderPage } from './page.ts';
+import { renderPage } from './report.ts';
 import { median, medianAndRange, percentile, short } from './statistics.ts';
 
 const run: SavedRun = {
@@ -61,7 +61,7 @@ test('medians, percentiles and short numbers', () => {
 
 test('options: a wrong one is a sentence', () => {
   assert.equal(readCommand(['index', '--scale', '0.5', '--runs', '2']).options.runs, 2);
-  assert.equal(readCommand(['page', '--check']).page, 'check');
+  assert.equal(readCommand(['report', '--check']).report, 'check');
   for (const wrong of [
     ['index', 'query'],
     ['index', '--scale', '0'],
