@@ -1,5 +1,5 @@
-// Makes deploy/kibana/ditag.ndjson, Kibana's data view of the series, from the table of Elasticsearch's fields; with
-// --check compares only. It is the format of Kibana's own exports, as its documentation has it. It was not tried on a
+// Makes deploy/kibana/ditag.ndjson, Kibana's data view of the series and a dashboard over it, from the table of
+// Elasticsearch's fields; with --check compares only. It is the format of Kibana's own exports, as its documentation has it. It was not tried on a
 // real Kibana.
 import { DEFAULT_PREFIX } from '../adapters/elasticsearch/indices.ts';
 import { indexProperties } from '../adapters/elasticsearch/mappings.ts';
@@ -58,4 +58,104 @@ const view = {
   typeMigrationVersion: '8.0.0',
 };
 
-writeOrCheck('deploy/kibana/ditag.ndjson', `${JSON.stringify(view)}\n`);
+const NOT_TRIED = 'Made from the mapping of ditag in the format of Kibana 8. It was not tried on a real Kibana.';
+/** Of the living series only. */
+const searchSource = JSON.stringify({
+  query: { query: 'alive: true', language: 'kuery' },
+  filter: [],
+  indexRefName: 'kibanaSavedObjectMeta.searchSourceJSON.index',
+});
+
+/** A saved visualization. @param aggs what is counted and by what, as Kibana's editor keeps it */
+function visualization(name: string, title: string, type: string, aggs: readonly object[]) {
+  return {
+    attributes: {
+      title: `ditag: ${title}`,
+      description: NOT_TRIED,
+      visState: JSON.stringify({ title, type, aggs, params: {} }),
+      uiStateJSON: '{}',
+      version: 1,
+      kibanaSavedObjectMeta: { searchSourceJSON: searchSource },
+    },
+    coreMigrationVersion: '8.8.0',
+    id: `${DEFAULT_PREFIX}-${name}`,
+    managed: false,
+    references: [{ id: view.id, name: 'kibanaSavedObjectMeta.searchSourceJSON.index', type: 'index-pattern' }],
+    type: 'visualization',
+    typeMigrationVersion: '8.5.0',
+  };
+}
+
+const series = { id: '1', enabled: true, type: 'count', schema: 'metric', params: { customLabel: 'series' } };
+const instances = {
+  ...{ id: '2', enabled: true, type: 'sum', schema: 'metric' },
+  params: { field: field('instances'), customLabel: 'instances' },
+};
+
+/** Fails where the mapping does not have the field any more. */
+function field(name: string): string {
+  if (!(name in properties)) throw new Error(`The series have no field ${name} any more`);
+  return name;
+}
+
+/** A table of the most frequent values of an attribute. */
+function table(attribute: string) {
+  const terms = { field: field(attribute), orderBy: '1', order: 'desc', size: 20, missingBucket: true };
+  const bucket = { id: '3', enabled: true, type: 'terms', schema: 'bucket', params: terms };
+  return visualization(attribute.toLowerCase(), attribute, 'table', [series, instances, bucket]);
+}
+
+const years = { field: times[0], interval: 'y', min_doc_count: 1, useNormalizedEsInterval: true };
+/** What the dashboard shows, and how wide each is, of 48 columns. */
+const panels = [
+  { width: 12, shown: visualization('totals', 'series and instances', 'metric', [series, instances]) },
+  {
+    width: 36,
+    shown: visualization('years', 'series by StudyDate', 'histogram', [
+      series,
+      { id: '3', enabled: true, type: 'date_histogram', schema: 'segment', params: years },
+    ]),
+  },
+  ...['Modality', 'Manufacturer', 'BodyPartExamined', 'StationName', 'StudyDescription', 'SeriesDescription'].map(
+    (attribute) => ({ width: 16, shown: table(attribute) }),
+  ),
+];
+
+const HEIGHT = 15;
+const COLUMNS = 48;
+let [x, y] = [0, 0];
+const placed = panels.map(({ width }, n) => {
+  if (x + width > COLUMNS) [x, y] = [0, y + HEIGHT];
+  const i = String(n + 1);
+  const panel = {
+    ...{ type: 'visualization', gridData: { x, y, w: width, h: HEIGHT, i }, panelIndex: i, embeddableConfig: {} },
+    panelRefName: `panel_${i}`,
+  };
+  x += width;
+  return panel;
+});
+
+const dashboard = {
+  attributes: {
+    title: 'ditag: series of the archives',
+    description: NOT_TRIED,
+    panelsJSON: JSON.stringify(placed),
+    optionsJSON: JSON.stringify({ useMargins: true, hidePanelTitles: false }),
+    timeRestore: true,
+    timeFrom: 'now-50y',
+    timeTo: 'now',
+    version: 1,
+    kibanaSavedObjectMeta: {
+      searchSourceJSON: JSON.stringify({ query: { query: '', language: 'kuery' }, filter: [] }),
+    },
+  },
+  coreMigrationVersion: '8.8.0',
+  id: `${DEFAULT_PREFIX}-dashboard`,
+  managed: false,
+  references: panels.map(({ shown }, n) => ({ id: shown.id, name: `${n + 1}:panel_${n + 1}`, type: 'visualization' })),
+  type: 'dashboard',
+  typeMigrationVersion: '8.9.0',
+};
+
+const objects = [view, ...panels.map(({ shown }) => shown), dashboard];
+writeOrCheck('deploy/kibana/ditag.ndjson', `${objects.map((object) => JSON.stringify(object)).join('\n')}\n`);
