@@ -56,6 +56,12 @@ export class CommandOperations implements Operations {
         const { archive, acceptDeletions = false } = operation;
         return this.command(watch, (context) => indexArchive({ archive, append: true, acceptDeletions }, context));
       }
+      case 'copies': {
+        const { copies } = await import('./commands/copies.ts');
+        const output = this.file('copies.csv', []);
+        const { end } = await this.command(watch, (context) => copies({ output }, context));
+        return { end, results: output };
+      }
       case 'send': {
         const { send } = await import('./commands/send.ts');
         const input = this.file(

@@ -2,6 +2,7 @@
 // commands/; it is loaded when it is called, so that a query starts quickly.
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './command.ts';
+import type { CopiesOptions } from './commands/copies.ts';
 import type { IndexArchiveOptions } from './commands/index-archive.ts';
 import type { ProjectDownloadOptions } from './commands/project-download.ts';
 import type { ProjectIndexOptions } from './commands/project-index.ts';
@@ -222,6 +223,13 @@ function commands(run: Run): Command {
   add<object>(
     new Command('gateway').description('take instances of the peers in the configuration, and index them'),
     async (_, context) => (await import('./commands/gateway.ts')).gateway(context),
+  );
+  add<CopiesOptions>(
+    new Command('copies')
+      .description('instances that lie in several files, and how far these are the same')
+      .option('--output <file>', 'write the CSV to a file (default: stdout)')
+      .option('--quiet', 'print nothing but errors'),
+    async (options, context) => (await import('./commands/copies.ts')).copies(options, context),
   );
   add<ServeOptions>(
     new Command('serve')

@@ -1,6 +1,7 @@
 // The API of `ditag serve`: over a workspace, whichever that is.
 import fs from 'node:fs';
 import { addHealth } from '../../adapters/http/health-server.ts';
+import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { buildApi, isLoopback } from '../../services/api/app.ts';
 import type { ServeOptions, Workspace } from './workspace.ts';
@@ -16,7 +17,8 @@ export async function serveIndex(
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
   const certificate = tls && { cert: readPem(tls.cert), key: readPem(tls.key) };
-  const previews = await workspace.previews();
+  const files = await workspace.instanceFiles();
+  const previews = files && new ThreadedPreviews(files);
   const access = await workspace.access();
   try {
     const server = await buildApi({ open, access, operations, previews, isLocal, tls: certificate });

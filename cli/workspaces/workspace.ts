@@ -9,8 +9,8 @@ import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
+import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import type { Previews } from '../../core/ports/previews.ts';
 import type { Operations } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
@@ -146,8 +146,8 @@ export interface Workspace {
   verify(folder: string, options: VerifyOptions): Promise<VerifyOutcome>;
   /** The index to ask; a project's, where one is named. */
   openIndex(project: string | undefined): Promise<InstanceIndex>;
-  /** Pictures of instances; undefined where their files are not to be had from here. */
-  previews(): Promise<Previews | undefined>;
+  /** The files of the archives; undefined where they are not to be had from here. */
+  instanceFiles(): Promise<InstanceFiles | undefined>;
   /** Tokens of the API, and the trail of what was done with them. */
   access(): Promise<AccessStore>;
   /** Throws `no-cluster` where everything is done on this machine. */

@@ -127,6 +127,8 @@ function subjectOf(operation: Operation): string {
   switch (operation.operation) {
     case 'index':
       return operation.archive;
+    case 'copies':
+      return 'all archives';
     case 'send':
       return `${operation.series.length} series`;
     default:

@@ -6,6 +6,8 @@ import type { ScanTally } from '../../core/jobs/scan-tally.ts';
 export type Operation =
   /** Looks at an archive again that is known, by its name. */
   | { readonly operation: 'index'; readonly archive: string; readonly acceptDeletions?: boolean }
+  /** Looks for instances that lie in several files. */
+  | { readonly operation: 'copies' }
   /** Sends series to the configured PACS. */
   | { readonly operation: 'send'; readonly series: readonly string[] }
   /** Asks the configured PACS for accession numbers, which are added to the project's. */
@@ -43,7 +45,7 @@ export type OperationEnd = 0 | 1 | 2 | 130;
 
 export interface OperationOutcome {
   readonly end: OperationEnd;
-  /** A file with what became of each instance, where there is one: `ditag send --results`. */
+  /** A file with what became of each instance, where there is one: `ditag send --results`, `ditag copies`. */
   readonly results?: string | undefined;
 }
 

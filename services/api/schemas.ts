@@ -194,6 +194,7 @@ const ProjectName = Type.String({ minLength: 1, maxLength: 200, description: 'na
 const Accession = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' });
 
 export const OperationBody = Type.Union([
+  Type.Object({ operation: Type.Literal('copies') }, { additionalProperties: false }),
   Type.Object(
     {
       operation: Type.Literal('index'),

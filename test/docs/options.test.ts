@@ -7,7 +7,19 @@ import { readPage } from './markdown.ts';
 const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
 const PROJECT = ['project index', 'project query', 'project report', 'project download', 'project verify'];
 const TOKEN = ['token create', 'token list', 'token revoke', 'token trail'];
-const COMMANDS = ['index', 'query', 'stats', 'echo', 'send', 'gateway', 'serve', ...TOKEN, ...JOBS, ...PROJECT];
+const COMMANDS = [
+  'index',
+  'query',
+  'stats',
+  'echo',
+  'send',
+  'gateway',
+  'copies',
+  'serve',
+  ...TOKEN,
+  ...JOBS,
+  ...PROJECT,
+];
 const PAGES = ['README.md', 'docs/queries.md', 'docs/cluster.md', 'docs/pacs.md', 'docs/projects.md', 'docs/api.md'];
 /** What every command has. */
 const GLOBAL = ['--config-file', '--help', '--local', '--nats'];

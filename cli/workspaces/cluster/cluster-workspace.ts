@@ -92,7 +92,7 @@ export class ClusterWorkspace implements Workspace {
     await serveIndex(this, options);
   }
 
-  async previews(): Promise<undefined> {
+  async instanceFiles(): Promise<undefined> {
     return undefined;
   }
 

@@ -7,8 +7,8 @@ import { typedPath } from '../../../core/instance/byte-path.ts';
 import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
+import type { InstanceFiles } from '../../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
-import type { Previews } from '../../../core/ports/previews.ts';
 import { checkRoot, listRoot } from '../../../core/stages/check-root.ts';
 import { type Configuration, expandHome, saveIndexSettings } from '../../configuration/configuration.ts';
 import { projectDatabase, projectNames } from '../../configuration/project-settings.ts';
@@ -45,12 +45,10 @@ export class LocalWorkspace implements Workspace {
 
   async send({ peer, ...options }: SendOptions): Promise<void> {
     const { sendInstances } = await import('../../../core/stages/send-instances.ts');
-    const { FilesystemInstanceFiles } = await import('../../../adapters/filesystem/instance-files.ts');
     const { DimseStorePeer } = await import('../../../adapters/dimse/store-scu.ts');
     const index = await this.openIndex(undefined);
     try {
-      // On one machine an archive is called by its path.
-      const files = new FilesystemInstanceFiles((archive) => archive);
+      const files = await this.instanceFiles();
       await sendInstances(options.series, { index, files, peer: new DimseStorePeer(peer) }, options);
     } finally {
       await index.close();
@@ -71,10 +69,10 @@ export class LocalWorkspace implements Workspace {
     await serveIndex(this, options);
   }
 
-  async previews(): Promise<Previews> {
+  async instanceFiles(): Promise<InstanceFiles> {
     const { FilesystemInstanceFiles } = await import('../../../adapters/filesystem/instance-files.ts');
-    const { ThreadedPreviews } = await import('../../../adapters/imaging/previews.ts');
-    return new ThreadedPreviews(new FilesystemInstanceFiles((archive) => archive));
+    // On one machine an archive is called by its path.
+    return new FilesystemInstanceFiles((archive) => archive);
   }
 
   async access(): Promise<AccessStore> {

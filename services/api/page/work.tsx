@@ -219,6 +219,14 @@ export function Archives() {
       </table>
       {wrongWith !== undefined && (
         <>
+          <p>
+            <button
+              type="button"
+              onClick={() => void trying(() => api.start({ operation: 'copies' }).then(() => show({ view: 'work' })))}
+            >
+              Look for instances in several files
+            </button>
+          </p>
           <h2>Files that are not in the index</h2>
           <ul>
             {wrongWith.skipped.map(({ reason, text, files }) => (

@@ -1,0 +1,52 @@
+// `ditag copies` over an archive with files that hold the same instance.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { makeArchive, plainSeries } from '../index/make-archive.ts';
+import { runDitag, temporaryFolder } from './run-ditag.ts';
+
+test('files with the same instance are told, and how far they are the same', async () => {
+  const home = temporaryFolder({ after });
+  const archive = path.join(home, 'archive');
+  makeArchive(archive, {
+    ...plainSeries('a', '1.2.1', 3, { PatientName: 'Doe^Jane' }),
+    ...plainSeries('b', '1.2.2', 2),
+    // The same size with another value; another size.
+    'a/changed.dcm': {
+      StudyInstanceUID: '1.2.1.9',
+      SeriesInstanceUID: '1.2.1',
+      SOPInstanceUID: '1.2.1.2',
+      PatientName: 'Doe^Jack',
+    },
+    'a/longer.dcm': {
+      StudyInstanceUID: '1.2.1.9',
+      SeriesInstanceUID: '1.2.1',
+      SOPInstanceUID: '1.2.1.3',
+      PatientName: 'Doe^Jane^Maria',
+    },
+  });
+  fs.copyFileSync(path.join(archive, 'a/0001.dcm'), path.join(archive, 'a/copy.dcm'));
+  fs.copyFileSync(path.join(archive, 'a/0001.dcm'), path.join(archive, 'b/copy.dcm'));
+  assert.equal((await runDitag(['index', '--archive', archive, '--quiet'], { home })).code, 0);
+  const { code, stdout, stderr } = await runDitag(['copies'], { home });
+  assert.equal(code, 0, stderr);
+  const [head, ...rows] = stdout.trimEnd().split('\n');
+  assert.equal(head, 'SeriesInstanceUID,SOPInstanceUID,kind,archive,path,size,other_path,other_size');
+  const told = rows
+    .map((row) => row.split(','))
+    .map(([, uid, kind, , one, , other]) => [uid, kind, one, other].join(' '));
+  assert.deepEqual(told.sort(), [
+    '1.2.1.1 same a/0001.dcm a/copy.dcm',
+    '1.2.1.1 same a/0001.dcm b/copy.dcm',
+    '1.2.1.2 other-header a/0002.dcm a/changed.dcm',
+    '1.2.1.3 other-size a/0003.dcm a/longer.dcm',
+  ]);
+  assert.match(
+    stderr,
+    /^4 files hold an instance .*: 2 have the size and the header of the first, 1 have another size, 1 have another header\.$/m,
+  );
+  fs.rmSync(path.join(archive, 'a/copy.dcm'));
+  const gone = (await runDitag(['copies', '--quiet'], { home })).stdout;
+  assert.match(gone, /1\.2\.1\.1,not-compared,.*a\/copy\.dcm/);
+});
