@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { elasticsearchClient } from '../adapters/elasticsearch/client.ts';
-import { DEFAULT_PREFIX, indexNames } from '../adapters/elasticsearch/indices.ts';
+import { DEFAULT_PREFIX, ensureIndices, indexNames } from '../adapters/elasticsearch/indices.ts';
 import { ElasticsearchRecordIndex } from '../adapters/elasticsearch/record-index.ts';
 import { openCluster } from '../adapters/nats/connection.ts';
 import { NatsInstanceIndex } from '../adapters/nats/index-client.ts';
@@ -76,6 +76,8 @@ export async function fillCluster(bench: BenchCluster, shape: SyntheticShape, ma
   const client = elasticsearchClient({ node: bench.cluster.addresses.elasticsearch });
   const index = new ElasticsearchRecordIndex(client, { generation: 1 });
   try {
+    // The indexer may not have made them yet, and Elasticsearch would make others of its own.
+    await ensureIndices(client, { prefix: DEFAULT_PREFIX, generation: 1 });
     let batch: LoggedEntry[] = [{ sequence: 1, entry: archiveEntry }];
     for (let number = 0; number < shape.series; number++) {
       batch.push({ sequence: number + 2, entry: syntheticEntry(shape, number).entry });

@@ -28,7 +28,7 @@ async function take({ url, pid }: Served, limit: number) {
   let rows = -1;
   const memory: { rows: number; mb: number }[] = [];
   const timer = setInterval(() => memory.push({ rows, mb: memoryMB(pid).now }), LOOK_EVERY);
-  await new Promise<void>((resolve, reject) => {
+  const taken = new Promise<void>((resolve, reject) => {
     const request = http.request(`${url}/query`, { method: 'POST', headers: { 'content-type': 'application/json' } });
     request.once('error', reject);
     request.once('response', (response) => {
@@ -45,7 +45,7 @@ async function take({ url, pid }: Served, limit: number) {
     });
     request.end(JSON.stringify({ limit }));
   });
-  clearInterval(timer);
+  await taken.finally(() => clearInterval(timer));
   const seconds = (performance.now() - start) / 1000;
   if (rows !== limit) throw new Error(`${rows} rows of ${limit}`);
   const most = (from: number, to: number) =>

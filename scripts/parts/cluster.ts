@@ -131,6 +131,8 @@ export async function startService(
   logFile: string,
   variables: Readonly<Record<string, string>>,
 ): Promise<RunningService> {
+  // One of an earlier run, where the state is kept, says ready too soon.
+  fs.rmSync(logFile, { force: true });
   const log = fs.openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, [join(root, 'services', name, 'main.ts')], {
     cwd: root,
