@@ -93,6 +93,8 @@ export function indexDefinition(kind: IndexKind, { replicas, shards = 1 }: Index
     // The end of a scan refreshes; so does a pattern's query, the values.
     refresh_interval: '30s',
     max_terms_count: MOST_TERMS,
+    // Series lie in the order of answers: a page of an answer is read where the last one ended, not looked for among all.
+    ...(kind === 'series' ? { sort: { field: ['date', 'SeriesInstanceUID'], order: ['asc', 'asc'] } } : {}),
     // Documents are put together from their fields when they are asked for, instead of being stored a second time.
     mapping: { source: { mode: 'synthetic' } },
   } as const satisfies estypes.IndicesIndexSettings;

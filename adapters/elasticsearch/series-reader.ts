@@ -70,12 +70,25 @@ export class SeriesReader {
 
   /** Pages of living series by StudyDate, then SeriesInstanceUID. */
   async *pages(request: PageRequest, sizes: PageSizes): AsyncIterable<SeriesHit[]> {
-    let after: estypes.SortResults | undefined;
-    for (let size = sizes.first; ; size = sizes.others) {
-      const page = await this.hits(request, { sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }], after, size });
+    const order = (size: number, after: estypes.SortResults | undefined): OrderOfHits => {
+      return { sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }], after, size };
+    };
+    const first = await this.hits(request, order(sizes.first, undefined));
+    if (first.length > 0) yield first;
+    if (first.length < sizes.first) return;
+    // Whoever wants more than the first page mostly wants all: the next one is looked for while this one is taken.
+    const size = sizes.others;
+    let coming = this.hits(request, order(size, first.at(-1)!.sort));
+    for (;;) {
+      const page = await coming;
+      const isLast = page.length < size;
+      if (!isLast) {
+        coming = this.hits(request, order(size, page.at(-1)!.sort));
+        // Where nobody wants it any more, nobody hears of its failure.
+        coming.catch(() => {});
+      }
       if (page.length > 0) yield page;
-      if (page.length < size) return;
-      after = page.at(-1)!.sort;
+      if (isLast) return;
     }
   }
 
