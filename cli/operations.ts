@@ -3,21 +3,22 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { ditagError } from '../core/errors/errors.ts';
+import { DitagError, ditagError } from '../core/errors/errors.ts';
+import { isActive } from '../core/jobs/scan-state.ts';
 import { csvLine } from '../core/query/csv.ts';
-import type {
-  ClusterWork,
-  Operation,
-  OperationEnd,
-  OperationOutcome,
-  Operations,
-  OperationWatch,
+import {
+  CANCELLED,
+  type ClusterWork,
+  type Operation,
+  type OperationEnd,
+  type Operations,
+  type OperationWatch,
 } from '../services/api/app.ts';
 import type { CommandContext } from './command.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import { isProjectName } from './configuration/project-settings.ts';
 import type { Pacs } from './workspaces/pacs.ts';
-import type { Workspace } from './workspaces/workspace.ts';
+import type { Jobs, Workspace } from './workspaces/workspace.ts';
 
 export interface OperationsOptions {
   readonly configuration: Configuration;
@@ -29,10 +30,12 @@ export interface OperationsOptions {
   readonly output: string | undefined;
 }
 
-/** The port of a download's listener, where the PACS is asked to send: that of `ditag project download`. */
+/** The operations of one `ditag serve`, or of the API of a cluster. */
 export class CommandOperations implements Operations {
   private readonly options: OperationsOptions;
   private files = 0;
+  private jobs: Promise<Jobs> | undefined;
+  private work: { readonly at: number; readonly told: Promise<ClusterWork> } | undefined;
 
   constructor(options: OperationsOptions) {
     this.options = options;
@@ -48,19 +51,15 @@ export class CommandOperations implements Operations {
     return `${aetitle} at ${destination}:${port}`;
   }
 
-  async run(operation: Operation, watch: OperationWatch): Promise<OperationOutcome> {
+  async run(operation: Operation, watch: OperationWatch): Promise<OperationEnd> {
     switch (operation.operation) {
-      case 'index': {
-        await this.assertKnown(operation.archive);
-        const { indexArchive } = await import('./commands/index-archive.ts');
-        const { archive, acceptDeletions = false } = operation;
-        return this.command(watch, (context) => indexArchive({ archive, append: true, acceptDeletions }, context));
-      }
+      case 'index':
+        return this.index(operation, watch);
       case 'copies': {
         const { copies } = await import('./commands/copies.ts');
         const output = this.file('copies.csv', []);
-        const { end } = await this.command(watch, (context) => copies({ output }, context));
-        return { end, results: output };
+        watch.onResults(output);
+        return this.command(watch, (context) => copies({ output }, context));
       }
       case 'send': {
         const { send } = await import('./commands/send.ts');
@@ -69,8 +68,12 @@ export class CommandOperations implements Operations {
           ['SeriesInstanceUID', ...operation.series].map((uid) => csvLine([uid])),
         );
         const results = this.file('results.csv', []);
-        const { end } = await this.command(watch, (context) => send({ input, results }, context));
-        return { end, results };
+        watch.onResults(results);
+        try {
+          return await this.command(watch, (context) => send({ input, results }, context));
+        } finally {
+          fs.rmSync(input, { force: true });
+        }
       }
       case 'project-index': {
         const { projectIndex } = await import('./commands/project-index.ts');
@@ -90,6 +93,30 @@ export class CommandOperations implements Operations {
     }
   }
 
+  /** In a cluster the scan goes on without its watcher: who cancels the operation means the scan. */
+  private async index(
+    { archive, acceptDeletions = false }: Extract<Operation, { operation: 'index' }>,
+    watch: OperationWatch,
+  ): Promise<OperationEnd> {
+    await this.assertKnown(archive);
+    const { indexArchive } = await import('./commands/index-archive.ts');
+    const options = { archive, append: true, acceptDeletions };
+    try {
+      return await this.command(watch, (context) => indexArchive(options, context));
+    } catch (error) {
+      const isDetached = error instanceof DitagError && error.code === 'detached';
+      if (isDetached && watch.signal.reason === CANCELLED) await this.cancelScan(archive);
+      throw error;
+    }
+  }
+
+  private async cancelScan(archive: string): Promise<void> {
+    await this.withJobs(async (jobs) => {
+      for (const scan of await jobs.scans())
+        if (isActive(scan) && scan.archive.name === archive) await jobs.cancel(scan.id);
+    });
+  }
+
   async projects(): Promise<readonly string[]> {
     return this.options.workspace.projects();
   }
@@ -99,30 +126,46 @@ export class CommandOperations implements Operations {
     const stdout = new PassThrough();
     const parts: Buffer[] = [];
     stdout.on('data', (part: Buffer) => parts.push(part));
-    const quiet = { onLine: () => {}, onProgress: () => {}, signal: new AbortController().signal };
+    const quiet = { onLine: () => {}, onProgress: () => {}, onResults: () => {}, signal: new AbortController().signal };
     await this.command(quiet, (context) => projectReport({ projectName, format }, context), stdout);
     return Buffer.concat(parts).toString();
   }
 
   async clusterWork(): Promise<ClusterWork> {
     if (this.options.configuration.cluster === undefined) return { scans: [], projects: [] };
-    const jobs = await this.options.workspace.jobs();
-    try {
-      const scans = (await jobs.scans()).slice(0, MOST_SCANS);
-      const tallied = scans.map(async (scan) => ({ ...scan, tally: await jobs.tally(scan.id) }));
-      return { scans: await Promise.all(tallied), projects: await jobs.projects() };
-    } finally {
-      await jobs.close();
-    }
+    // However many watch, the cluster is looked at once.
+    if (this.work === undefined || Date.now() - this.work.at > LOOK_EVERY)
+      this.work = { at: Date.now(), told: this.lookAtCluster() };
+    return this.work.told;
   }
 
   async cancel(id: string): Promise<boolean> {
     if (this.options.configuration.cluster === undefined) return false;
-    const jobs = await this.options.workspace.jobs();
+    return this.withJobs(async (jobs) => (await jobs.cancel(id)) !== undefined);
+  }
+
+  async close(): Promise<void> {
+    const jobs = this.jobs;
+    this.jobs = undefined;
+    await jobs?.then((open) => open.close()).catch(() => {});
+  }
+
+  private lookAtCluster(): Promise<ClusterWork> {
+    return this.withJobs(async (jobs) => {
+      const scans = (await jobs.scans()).slice(0, MOST_SCANS);
+      const tallied = scans.map(async (scan) => ({ ...scan, tally: await jobs.tally(scan.id) }));
+      return { scans: await Promise.all(tallied), projects: await jobs.projects() };
+    });
+  }
+
+  /** Over one connection; where it fails, the next call makes another one. */
+  private async withJobs<T>(use: (jobs: Jobs) => Promise<T>): Promise<T> {
+    this.jobs ??= this.options.workspace.jobs();
     try {
-      return (await jobs.cancel(id)) !== undefined;
-    } finally {
-      await jobs.close();
+      return await use(await this.jobs);
+    } catch (error) {
+      await this.close();
+      throw error;
     }
   }
 
@@ -143,7 +186,7 @@ export class CommandOperations implements Operations {
     { onLine, onProgress, signal }: OperationWatch,
     run: (context: CommandContext) => Promise<OperationEnd>,
     stdout: Writable = new Writable({ write: (_chunk, _encoding, done) => done() }),
-  ): Promise<OperationOutcome> {
+  ): Promise<OperationEnd> {
     const { configuration, workspace, pacs } = this.options;
     const lines = new Lines(onLine);
     let told = 0;
@@ -163,7 +206,7 @@ export class CommandOperations implements Operations {
         stop: () => {},
       }),
     };
-    return { end: await run(context) };
+    return run(context);
   }
 
   private file(name: string, lines: readonly string[]): string {
@@ -183,6 +226,8 @@ export class CommandOperations implements Operations {
   }
 }
 
+/** Milliseconds between two looks at the cluster. */
+const LOOK_EVERY = 500;
 /** Scans of a cluster that are told of, the newest. */
 const MOST_SCANS = 50;
 /** Milliseconds between two tellings of where a command stands. */

@@ -37,7 +37,7 @@ export class ThreadedPreviews implements Previews {
     this.waiting++;
     try {
       // One after the other: so many a person looks at.
-      const picture = this.turn.then(() => this.picture(file));
+      const picture = this.turn.then(() => this.inTime(file));
       this.turn = picture.catch(() => {});
       return await picture;
     } finally {
@@ -48,6 +48,17 @@ export class ThreadedPreviews implements Previews {
   async close(): Promise<void> {
     await this.worker?.terminate();
     this.worker = undefined;
+  }
+
+  /** A file that cannot be read to its end holds up nobody else. */
+  private async inTime(file: SeriesFile): Promise<Uint8Array | NoPreview> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<NoPreview>((resolve) => (timer = setTimeout(() => resolve('too-long'), 2 * this.longest)));
+    try {
+      return await Promise.race([this.picture(file), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private async picture(file: SeriesFile): Promise<Uint8Array | NoPreview> {
@@ -107,6 +118,12 @@ export class ThreadedPreviews implements Previews {
     // What the decoder says of a file may hold values of patients.
     const worker = new Worker(new URL(file, import.meta.url), { resourceLimits: HEAP, stdout: true, stderr: true });
     worker.unref();
+    // Also where it ends between two pictures.
+    const gone = () => {
+      if (this.worker === worker) this.worker = undefined;
+    };
+    worker.on('error', gone);
+    worker.on('exit', gone);
     return worker;
   }
 }

@@ -26,7 +26,7 @@ accessStoreContract('sqlite', async () => {
 test("the file of tokens and the trail is its owner's alone, and lets nobody change the trail", async () => {
   const file = path.join(folder, 'access');
   const store = new SqliteAccessStore(file);
-  await store.record({ at: '', who: '', from: '', what: '', detail: '', status: 200 });
+  await store.record({ id: '', at: '', who: '', from: '', what: '', detail: '', status: 200 });
   await store.close();
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   const database = new DatabaseSync(file);

@@ -1,4 +1,5 @@
 // `ditag token`: who may ask the API, and what they may do; `ditag token trail`: what they did.
+import { randomUUID } from 'node:crypto';
 import { type AuditEntry, isTokenName, newTokenText, ROLES, type Role, tokenDigest } from '../../core/access/access.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
@@ -14,7 +15,7 @@ export interface CreateTokenOptions {
 
 const DAY = 86_400_000;
 const LONGEST_DAYS = 3_650;
-const TRAIL = ['at', 'who', 'from', 'what', 'status', 'rows', 'detail'] as const;
+const TRAIL = ['id', 'at', 'who', 'from', 'what', 'status', 'rows', 'detail'] as const;
 
 async function withAccess(
   { workspace }: CommandContext,
@@ -88,5 +89,13 @@ export async function printTrail(context: CommandContext): Promise<ExitCode> {
 }
 
 function entry(what: string, detail: object): AuditEntry {
-  return { at: new Date().toISOString(), who: 'command', from: '', what, detail: JSON.stringify(detail), status: 0 };
+  return {
+    id: randomUUID().slice(0, 13),
+    at: new Date().toISOString(),
+    who: 'command',
+    from: '',
+    what,
+    detail: JSON.stringify(detail),
+    status: 0,
+  };
 }

@@ -24,11 +24,13 @@ export interface AccessToken {
   readonly digest: string;
 }
 
+/** Callers without a token, as the trail has them. */
+const OTHERS: readonly string[] = ['local', 'command'];
 /** Starts the texts of tokens, so that one that was left somewhere is recognised as what it is. */
 const PREFIX = 'ditag_';
 
 export function isTokenName(name: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(name);
+  return /^[A-Za-z0-9_-]{1,64}$/.test(name) && !OTHERS.includes(name);
 }
 
 export function newTokenText(): string {
@@ -46,6 +48,8 @@ export function isValid({ expiresAt }: AccessToken, now: number): boolean {
 
 /** What somebody did: an entry of the audit trail. It may name what was looked for, so it is kept as private as the index. */
 export interface AuditEntry {
+  /** The same of the entry before a request is answered (`status` 0) and the one when it has ended. */
+  readonly id: string;
   /** ISO 8601. */
   readonly at: string;
   /** Name of the token, `local` for callers of the same machine, `command` for the command line. */
@@ -56,7 +60,7 @@ export interface AuditEntry {
   readonly what: string;
   /** What was asked, as JSON, at most {@link LONGEST_DETAIL} characters; '' where nothing was. */
   readonly detail: string;
-  /** Status of the answer; 0 where the caller went away before it, and of the command line. */
+  /** Status of the answer; 0 before it, where it was broken off, and of the command line. */
   readonly status: number;
   /** Rows or instances that were told, where it is about them. */
   readonly rows?: number;

@@ -288,7 +288,8 @@ export const ERRORS = {
     retry: 'never',
   },
   'bad-token-name': {
-    message: '"{name}" is no name of a token: take up to 64 letters (A to Z), digits, - and _.',
+    message:
+      '"{name}" is no name of a token: take up to 64 letters (A to Z), digits, - and _, but neither local nor command.',
     exitCode: 2,
     retry: 'never',
   },

@@ -47,6 +47,7 @@ export async function* findCopies(
       if (signal.aborted) return;
       for await (const copies of copiesOf(index, uids.slice(at, at + TOGETHER)))
         for (const { first, file } of copies) {
+          if (signal.aborted) return;
           const kind = first.size !== file.size ? 'other-size' : await headers.compare(first, file);
           yield { kind, first, file };
         }

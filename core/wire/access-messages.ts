@@ -13,6 +13,7 @@ export const TokenMessage = Type.Object({
 });
 
 export const AuditMessage = Type.Object({
+  id: Type.String(),
   at: Type.String(),
   who: Type.String(),
   from: Type.String(),

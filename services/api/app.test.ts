@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditEntry } from '../../core/access/access.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex, RowBatch } from '../../core/ports/instance-index.ts';
@@ -12,16 +13,19 @@ import { buildApi, type Operations } from './app.ts';
 const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.repeat(1000)), more: undefined };
 
 const NO_TRAIL = { record: async () => {} } as unknown as AccessStore;
-const NOTHING = { clusterWork: async () => ({ scans: [], projects: [] }) } as unknown as Operations;
+const NOTHING = {
+  clusterWork: async () => ({ scans: [], projects: [] }),
+  close: async () => {},
+} as unknown as Operations;
 
 /** Serves an index that is made up; counts how often it was opened and closed. */
-async function served(t: TestContext, index: Partial<InstanceIndex>) {
+async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO_TRAIL) {
   const counts = { opened: 0, closed: 0 };
   const open = async () => {
     counts.opened++;
     return { ...index, close: async () => void counts.closed++ } as InstanceIndex;
   };
-  const server = await buildApi({ open, access: NO_TRAIL, operations: NOTHING, isLocal: true });
+  const server = await buildApi({ open, access, operations: NOTHING, isLocal: true });
   await server.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
@@ -120,4 +124,42 @@ test('a limit is kept across batches', async (t) => {
   // Those before the third, which is the last that was asked for.
   assert.equal(batches, 2);
   await closed({ ...counts }, counts);
+});
+
+test('an answer that is broken off is in the trail, and nothing is answered while the trail cannot be written', async (t) => {
+  const entries: AuditEntry[] = [];
+  let isFull = false;
+  const access = {
+    record: async (entry: AuditEntry) => {
+      if (isFull) throw new Error('no space');
+      entries.push(entry);
+    },
+  } as unknown as AccessStore;
+  const { ask } = await served(
+    t,
+    {
+      search: async function* () {
+        yield BATCH;
+        throw new Error('secret value');
+      },
+    },
+    access,
+  );
+  await assert.rejects(async () => (await ask('/query', {})).text());
+  for (let tries = 0; tries < 200 && entries.length < 2; tries++) await sleep(10);
+  assert.deepEqual(
+    entries.map(({ status, rows }) => [status, rows]),
+    [
+      [0, undefined],
+      [0, BATCH.rows],
+    ],
+  );
+  isFull = true;
+  const refused = await ask('/query', {});
+  assert.equal(refused.status, 503);
+  assert.match(await refused.text(), /audit trail cannot be written/);
+  isFull = false;
+  await assert.rejects(async () => (await ask('/query', {})).text());
+  for (let tries = 0; tries < 200 && entries.length < 4; tries++) await sleep(10);
+  assert.equal(entries.length, 4, 'what was refused was not begun');
 });

@@ -10,7 +10,7 @@ import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { Previews } from '../../core/ports/previews.ts';
 import { admitCallers } from './callers.ts';
-import { boundConnections, boundRate, TIMEOUTS } from './connections.ts';
+import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, TIMEOUTS } from './connections.ts';
 import { Jobs } from './jobs.ts';
 import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere } from './problems.ts';
@@ -23,9 +23,11 @@ import { addProjects } from './routes/projects.ts';
 import { addRows } from './routes/rows.ts';
 import { addSeries } from './routes/series.ts';
 import { addTrail } from './routes/trail.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export { isLoopback } from './callers.ts';
 export type * from './operations.ts';
+export { CANCELLED } from './operations.ts';
 
 /** Bytes of a request's body. */
 const LONGEST_BODY = 1024 * 1024;
@@ -59,27 +61,19 @@ export async function buildApi({
     bodyLimit: LONGEST_BODY,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     ...TIMEOUTS,
+    connectionTimeout: LONGEST_STILLNESS,
     http: {},
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...(tls === undefined ? {} : { https: { ...tls } }),
   }) as unknown as FastifyInstance;
   boundConnections(server.server);
+  boundEnd(server);
   server.setErrorHandler<FastifyError>((error, _, reply) => answerProblem(error, reply));
   server.setNotFoundHandler((_, reply) => answerProblem(new NothingThere(), reply));
   // A browser sends text to any address without asking there first; JSON it does not.
   server.removeContentTypeParser('text/plain');
-  server.addHook('onSend', async (_, reply) => {
-    reply.headers({
-      'cache-control': 'no-store',
-      'content-security-policy':
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-resource-policy': 'same-origin',
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-    });
-  });
+  server.addHook('onSend', async (_, reply) => void reply.headers(SECURITY_HEADERS));
   if (!isLocal) await boundRate(server);
   admitCallers(server, { access, isLocal });
   await server.register(swagger, {

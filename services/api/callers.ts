@@ -1,7 +1,8 @@
 // Who asks, whether they may, and that it is written down. Beyond this machine itself a caller is known by a token; on it,
 // whoever can call is `local` and may do all. What a route asks for stands in its config; one that says nothing is for
 // readers.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuditEntry, isValid, LONGEST_DETAIL, mayDo, type Role, tokenDigest } from '../../core/access/access.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import { HttpProblem } from './problems.ts';
@@ -17,7 +18,8 @@ declare module 'fastify' {
     caller: Caller | undefined;
     /** Rows or instances that were told so far. */
     rowsTold: number | undefined;
-    isWritten: boolean;
+    /** Whether its caller would still be let in: tokens are revoked, and run out. */
+    isStillKnown(): Promise<boolean>;
   }
 }
 
@@ -29,13 +31,15 @@ export interface Caller {
 const LOCAL: Caller = { name: 'local', role: 'admin' };
 /** Without a token, since they tell nothing: whether it lives. */
 const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready']);
+/** Values of a list that stand in the trail. */
+const MOST_VALUES = 20;
 
 /** Of the machine itself: `localhost`, 127.0.0.0/8 and ::1. */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/.test(host);
 }
 
-/** Has every request's caller known, allowed and written down. */
+/** Has every request's caller known, allowed and written down: before it is answered, and how it ended. */
 export function admitCallers(
   server: FastifyInstance,
   { access, isLocal }: { readonly access: AccessStore; readonly isLocal: boolean },
@@ -43,25 +47,28 @@ export function admitCallers(
   const trail = new Trail(access);
   server.decorateRequest('caller', undefined);
   server.decorateRequest('rowsTold', undefined);
-  server.decorateRequest('isWritten', false);
-  server.addHook('onRequest', async (request) => {
+  server.decorateRequest('isStillKnown', async function (this: FastifyRequest) {
+    return callerOf(this, access, isLocal).then(
+      () => true,
+      () => false,
+    );
+  });
+  server.addHook('onRequest', async (request, reply) => {
     if (isLocal) refuseOtherNames(request);
     const { role = OPEN_ROUTES.has(request.routeOptions.url ?? '/health') ? 'anyone' : 'read', isAudited } =
       request.routeOptions.config;
     if (role === 'anyone') return;
     request.caller = await callerOf(request, access, isLocal);
-    if (!mayDo(request.caller.role, role)) throw notAllowed(request.caller, role);
-    // What cannot be written down is not answered.
-    if (isAudited) await trail.check();
+    if (mayDo(request.caller.role, role)) return;
+    if (isAudited === true) await trail.begin(request, reply);
+    throw notAllowed(request.caller, role);
   });
-  const write = async (request: FastifyRequest, status: number) => {
-    if (request.caller === undefined || request.isWritten || !request.routeOptions.config.isAudited) return;
-    request.isWritten = true;
-    // What could not be written is owed: see `check`.
-    await trail.append(request, status).catch(() => {});
-  };
-  server.addHook('onResponse', (request, reply) => write(request, reply.statusCode));
-  server.addHook('onRequestAbort', (request) => write(request, 0));
+  // As soon as it is known what is asked.
+  server.addHook('preValidation', async (request, reply) => {
+    if (request.caller !== undefined && request.routeOptions.config.isAudited === true)
+      await trail.begin(request, reply);
+  });
+  server.addHook('onClose', () => trail.flush().catch(() => {}));
 }
 
 /** What a caller is told who may do less. */
@@ -91,9 +98,14 @@ async function callerOf(request: FastifyRequest, access: AccessStore, isLocal: b
   );
 }
 
-/** Writes to the audit trail. An entry that could not be written is written before the next request is answered. */
+/**
+ * Writes to the audit trail: an entry before a request is answered, without which it is not, and one when it has ended, however
+ * that was. Of the second one that cannot be written, the first says that there was a request, and it is written as
+ * soon as it can be.
+ */
 class Trail {
   private readonly access: AccessStore;
+  /** No more than there are requests under way when the trail fails: others are not begun. */
   private readonly owed: AuditEntry[] = [];
   private writing: Promise<void> = Promise.resolve();
 
@@ -101,34 +113,23 @@ class Trail {
     this.access = access;
   }
 
-  async append(request: FastifyRequest, status: number): Promise<void> {
-    const { rowsTold, body, params, routeOptions } = request;
-    const asked = { ...(params as object), ...(typeof body === 'object' ? body : {}) };
-    const detail = Object.keys(asked).length === 0 ? '' : JSON.stringify(asked).slice(0, LONGEST_DETAIL);
-    this.owed.push({
-      at: new Date().toISOString(),
-      who: request.caller!.name,
-      from: request.ip,
-      what: `${request.method} ${routeOptions.url ?? ''}`,
-      detail,
-      status,
-      ...(rowsTold === undefined ? {} : { rows: rowsTold }),
-    });
-    await this.write();
-  }
-
-  /** Throws 503 where an earlier entry still cannot be written. */
-  async check(): Promise<void> {
-    if (this.owed.length === 0) return;
+  /** Throws 503 where it cannot be written. */
+  async begin(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const id = randomUUID().slice(0, 13);
     try {
-      await this.write();
+      if (this.owed.length > 0) await this.flush();
+      await this.access.record(entryOf(id, request, 0));
     } catch {
       throw new HttpProblem(503, 'The audit trail cannot be written, so nothing is answered until it can.');
     }
+    reply.raw.once('close', () => {
+      this.owed.push(entryOf(id, request, reply.raw.writableFinished ? reply.raw.statusCode : 0));
+      this.flush().catch(() => {});
+    });
   }
 
   /** One after the other, so that each is written once. */
-  private write(): Promise<void> {
+  flush(): Promise<void> {
     this.writing = this.writing
       .catch(() => {})
       .then(async () => {
@@ -139,4 +140,23 @@ class Trail {
       });
     return this.writing;
   }
+}
+
+function entryOf(id: string, request: FastifyRequest, status: number): AuditEntry {
+  const { rowsTold, body, params, query, routeOptions } = request;
+  const asked = { ...(params as object), ...(query as object), ...(typeof body === 'object' ? body : {}) };
+  const shortened = (_: string, value: unknown) =>
+    Array.isArray(value) && value.length > MOST_VALUES
+      ? [...(value as unknown[]).slice(0, MOST_VALUES), `${value.length} in all`]
+      : value;
+  return {
+    id,
+    at: new Date().toISOString(),
+    who: request.caller!.name,
+    from: request.ip,
+    what: `${request.method} ${routeOptions.url ?? ''}`,
+    detail: Object.keys(asked).length === 0 ? '' : JSON.stringify(asked, shortened).slice(0, LONGEST_DETAIL),
+    status,
+    ...(rowsTold === undefined ? {} : { rows: rowsTold }),
+  };
 }

@@ -13,6 +13,10 @@ const MOST_A_MINUTE = 1_200;
 
 /** Milliseconds. Of a request, not of its answer: an export may take as long as it takes. */
 export const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 } as const;
+/** A connection on which nothing moves for so long is ended, whoever waits for whom (milliseconds). */
+export const LONGEST_STILLNESS = 600_000;
+/** Answers that are under way when the server is to end may go on for so long (milliseconds). */
+const GRACE = 5_000;
 
 /** Ends connections that are too many; what they sent is not looked at. */
 export function boundConnections(server: Server): void {
@@ -34,12 +38,24 @@ export function boundConnections(server: Server): void {
   });
 }
 
+/** Lets the server end although somebody does not take an answer. */
+export function boundEnd(server: FastifyInstance): void {
+  let timer: NodeJS.Timeout | undefined;
+  server.addHook('preClose', async () => {
+    timer = setTimeout(() => server.server.closeAllConnections(), GRACE);
+  });
+  server.addHook('onClose', async () => clearTimeout(timer));
+}
+
 /** Answers 429 to an address that asks too often. */
 export async function boundRate(server: FastifyInstance): Promise<void> {
   await server.register(rateLimit, {
+    global: false,
     max: MOST_A_MINUTE,
     timeWindow: 60_000,
     errorResponseBuilder: (_, { after }) =>
       new HttpProblem(429, `More than ${MOST_A_MINUTE} requests in a minute came from your address: wait ${after}.`),
   });
+  // Before callers are looked up: so also those that nobody knows are counted.
+  server.addHook('onRequest', server.rateLimit());
 }

@@ -1,7 +1,8 @@
 // Operations that were started over HTTP: each runs in this process, and is told about as long as it lives.
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
 import { DitagError } from '../../core/errors/errors.ts';
-import type { Operation, OperationEnd, OperationProgress, Operations } from './operations.ts';
+import { CANCELLED, type Operation, type OperationEnd, type OperationProgress, type Operations } from './operations.ts';
 import { HttpProblem } from './problems.ts';
 
 /** Operations at a time; ended ones that are remembered; sentences of one that are. */
@@ -70,7 +71,7 @@ export class Jobs {
   /** Ends an operation; what it has done is kept. False where it is not running. */
   cancel(id: string): boolean {
     const found = this.running.get(id);
-    found?.abort.abort();
+    found?.abort.abort(CANCELLED);
     return found !== undefined;
   }
 
@@ -98,9 +99,8 @@ export class Jobs {
       this.tell();
     };
     try {
-      const { end, results } = await this.operations.run(operation, { onLine, onProgress, signal });
-      job.results = results;
-      job.status = statusOf(end);
+      const onResults = (file: string) => void (job.results = file);
+      job.status = statusOf(await this.operations.run(operation, { onLine, onProgress, onResults, signal }));
     } catch (error) {
       job.status = signal.aborted ? 'cancelled' : 'failed';
       // What is not for a person may hold values.
@@ -110,7 +110,10 @@ export class Jobs {
 
   private forget(): void {
     const ended = [...this.jobs.values()].filter(({ status }) => status !== 'running');
-    for (const { id } of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) this.jobs.delete(id);
+    for (const { id, results } of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) {
+      this.jobs.delete(id);
+      if (results !== undefined) fs.rmSync(results, { force: true });
+    }
   }
 
   private tell(): void {

@@ -54,7 +54,7 @@ await runService('api', async ({ logger, waitFor }) => {
   const elasticsearch = new ElasticsearchInstanceIndex(client);
   const index = new BegunIndex(elasticsearch, `${DEFAULT_PREFIX}-series`, async () => (await log.end()) > 0);
   const requests = new NatsIndexServer(cluster.connection, index, new ElasticsearchPublishedIndex(client), (error) => {
-    if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).message }, 'a request failed');
+    if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).name }, 'a request failed');
   });
   const host = set.DITAG_HTTP_HOST ?? '127.0.0.1';
   const isLocal = isLoopback(host);

@@ -25,6 +25,9 @@ export type Operation =
       readonly zip?: boolean;
     };
 
+/** Why the signal of an operation has aborted. */
+export const CANCELLED = 'cancelled';
+
 /** Where an operation stands. */
 export interface OperationProgress {
   readonly step: string;
@@ -37,17 +40,14 @@ export interface OperationWatch {
   /** A sentence of the operation. */
   readonly onLine: (line: string) => void;
   readonly onProgress: (progress: OperationProgress) => void;
+  /** Told before the operation begins: the file that gets what becomes of each instance (`ditag send --results`, `ditag copies`). */
+  readonly onResults: (file: string) => void;
+  /** Aborts with {@link CANCELLED} where somebody wants its end; else the server ends, and work of a cluster goes on. */
   readonly signal: AbortSignal;
 }
 
 /** 0 all was done, 1 something is missing or failed, 130 it was ended before. */
 export type OperationEnd = 0 | 1 | 2 | 130;
-
-export interface OperationOutcome {
-  readonly end: OperationEnd;
-  /** A file with what became of each instance, where there is one: `ditag send --results`, `ditag copies`. */
-  readonly results?: string | undefined;
-}
 
 /** What a cluster does, whoever asked for it; of one machine nothing. */
 export interface ClusterWork {
@@ -66,7 +66,7 @@ export interface Operations {
   /** Where sends go, as `AE title at host:port`; undefined where no PACS is configured. */
   readonly pacs: string | undefined;
   /** Runs to its end. Throws what the command throws. */
-  run(operation: Operation, watch: OperationWatch): Promise<OperationOutcome>;
+  run(operation: Operation, watch: OperationWatch): Promise<OperationEnd>;
   /** Names, ascending. */
   projects(): Promise<readonly string[]>;
   /** What `ditag project report` prints. Throws `unknown-project`, `bad-project-name`. */
@@ -74,4 +74,6 @@ export interface Operations {
   clusterWork(): Promise<ClusterWork>;
   /** Ends work of the cluster. False where none of this id is under way. */
   cancel(id: string): Promise<boolean>;
+  /** Called when everything that was started has ended. */
+  close(): Promise<void>;
 }

@@ -46,7 +46,10 @@ export function answerProblem(error: FastifyError | DitagError | Error, reply: F
 
 function problemOf(error: FastifyError | DitagError | Error): Problem {
   if (error instanceof DitagError) return { status: STATUS[error.code] ?? 503, title: error.message, code: error.code };
-  const { statusCode: status = 500, validation } = error as FastifyError;
+  const { statusCode, validation, code = '' } = error as FastifyError;
+  // Others have a status too, which is of what they have asked themselves.
+  const isOfRequest = error instanceof HttpProblem || error instanceof SyntaxError || code.startsWith('FST_');
+  const status = isOfRequest ? (statusCode ?? 500) : 500;
   if (validation !== undefined) {
     const [first] = validation;
     const name = (first?.params as { additionalProperty?: string } | undefined)?.additionalProperty;

@@ -1,6 +1,7 @@
 // Who may ask `ditag serve` what: tokens and roles, TLS, what is written down, and how much one address can hold of it.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
@@ -157,9 +158,19 @@ test('who asked what, and how many rows they got, is written down', async () => 
     4,
   );
   assert.equal((await beyond.ask('POST', '/query', { token: tokens.get('read'), body: {} })).status, 403);
-  const added = (await token('trail')).stdout.split('\n').slice(before - 1);
-  assert.match(added[0]!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,200,2,"\{.*Modality=\^CT\$/);
-  assert.match(added[1]!, /,for-read,127\.0\.0\.1,POST \/query,403,/);
+  // That it has ended is written when it has.
+  let added: string[] = [];
+  for (let tries = 0; tries < 50 && added.length < 4; tries++)
+    added = (await token('trail')).stdout
+      .trimEnd()
+      .split('\n')
+      .slice(before - 1);
+  const [asked, ended, refused, refusedEnd] = added.map((line) => line.slice(line.indexOf(',') + 1));
+  assert.match(asked!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,0,,"\{.*Modality=\^CT\$/);
+  assert.match(ended!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,200,2,"\{.*Modality=\^CT\$/);
+  assert.match(refused!, /,for-read,127\.0\.0\.1,POST \/query,0,/);
+  assert.match(refusedEnd!, /,for-read,127\.0\.0\.1,POST \/query,403,/);
+  assert.deepEqual(new Set(added.map((line) => line.split(',')[0])).size, 2, 'an id a request');
   const trail = await beyond.ask('GET', '/trail', { token: tokens.get('admin') });
   const entries = (await trail.text())
     .trimEnd()
@@ -237,12 +248,21 @@ test('a thousand slow connections of one address leave room for others', async (
   }
 });
 
-test('a body that is too large is refused', async () => {
-  const answer = await beyond.ask('POST', '/query', {
-    token: tokens.get('export'),
-    body: { pattern: 'x'.repeat(9e6) },
+test('a body that is too large is refused before it is read', async () => {
+  const status = await new Promise<number>((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${tokens.get('export')}`,
+      'content-type': 'application/json',
+      'content-length': 9e6,
+    };
+    const request = http.request(`${beyond.url}/query`, { method: 'POST', headers }, (answer) => {
+      resolve(answer.statusCode!);
+      request.destroy();
+    });
+    request.once('error', reject);
+    request.flushHeaders();
   });
-  assert.equal(answer.status, 413);
+  assert.equal(status, 413);
 });
 
 test('an address that asks without end is told to wait', async () => {

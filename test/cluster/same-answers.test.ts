@@ -116,7 +116,7 @@ describe('one machine and a cluster', () => {
     const served = Promise.withResolvers<string>();
     const serving = compared.there.serve({
       ...{ host: '127.0.0.1', port: 0, signal: ended.signal, tls: undefined, isPlain: false },
-      operations: {} as Operations,
+      operations: { close: async () => {} } as Operations,
       onReady: served.resolve,
     });
     serving.catch(served.reject);

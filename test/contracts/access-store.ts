@@ -11,6 +11,7 @@ const token = (name: string, digest: string, more: Partial<AccessToken> = {}): A
 const entry = (n: number): AuditEntry => {
   const rows = n % 2 === 0 ? {} : { rows: n };
   return {
+    id: `entry-${n}`,
     at: `2026-01-31T00:00:0${n}.000Z`,
     who: 'é',
     from: '::1',

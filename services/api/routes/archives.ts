@@ -41,11 +41,14 @@ export function addArchives(server: FastifyInstance, open: OpenIndex): void {
   server.get(
     '/archives/skipped',
     { schema: skipped, config: { role: 'export', isAudited: true } },
-    async (_, reply) => {
+    async (request, reply) => {
+      request.rowsTold = 0;
       await asking(open, async () => {});
       async function* lines(): AsyncIterable<string> {
-        for await (const { archive, path, reason } of askingAll(open, (index) => index.skippedFiles()))
+        for await (const { archive, path, reason } of askingAll(open, (index) => index.skippedFiles())) {
           yield `${JSON.stringify({ archive: shownPath(archive), path: shownPath(path), reason })}\n`;
+          request.rowsTold!++;
+        }
       }
       return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
     },

@@ -1,15 +1,19 @@
 // /jobs: operations that are started over HTTP, watched and ended, beside what a cluster does for others.
 import fs from 'node:fs';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, Jobs } from '../jobs.ts';
 import type { ClusterWork, Operation, Operations } from '../operations.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, IdParameter, JobAnswer, JobsAnswer, OperationBody, PROBLEMS } from '../schemas.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** Milliseconds: changes that come within this are told together; a cluster is looked at so often; an idle stream says that it lives. */
 const TOGETHER = 250;
 const LOOK_EVERY = 1_000;
 const ALIVE_EVERY = 15_000;
+/** Whether the caller is still known is looked at so often; one who takes nothing is waited for so long (milliseconds). */
+const CHECK_EVERY = 5_000;
+const MOST_PATIENCE = 60_000;
 /** Bytes of a list of a hundred thousand series. */
 const LONGEST_LIST = 8 * 1024 * 1024;
 /** Streams of events at a time. */
@@ -42,8 +46,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
     params: IdParameter,
     response: { 200: JobAnswer, ...PROBLEMS },
   };
-  const watching = { role: 'operate' } as const;
-  server.get<{ Params: IdParameter }>('/jobs/:id', { schema: one, config: watching }, async ({ params: { id } }) => {
+  server.get<{ Params: IdParameter }>('/jobs/:id', { schema: one, config: audited }, async ({ params: { id } }) => {
     const job = jobs.get(id);
     if (job === undefined) throw noJob(id);
     return jobAnswer(job);
@@ -87,59 +90,98 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   server.get('/jobs/events', { schema: events }, async (request, reply) => {
     if (streams >= MOST_STREAMS) throw new HttpProblem(429, `${MOST_STREAMS} others are watching: close one of them.`);
     streams++;
-    // What goes wrong before the first event is told by the status.
-    const first = await state().catch((error: unknown) => {
+    try {
+      // What goes wrong before the first event is told by the status.
+      const first = JSON.stringify(await state());
+      if (request.raw.socket.destroyed) return;
+      reply.hijack();
+      reply.raw.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
+      await tellEvents(request, reply, first);
+    } finally {
       streams--;
-      throw error;
-    });
-    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value as string);
-    reply.hijack();
-    reply.raw.writeHead(200, { ...EVENT_HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
-    let last = JSON.stringify(first);
-    let said = Date.now();
-    reply.raw.write(`data: ${last}\n\n`);
-    let timer: NodeJS.Timeout | undefined;
-    let isOver = false;
-    const look = async () => {
-      timer = undefined;
-      const now = await state().then(JSON.stringify, () => last);
-      if (isOver) return;
-      if (now !== last) reply.raw.write(`data: ${(last = now)}\n\n`);
-      else if (Date.now() - said > ALIVE_EVERY) reply.raw.write(': alive\n\n');
-      else return later(LOOK_EVERY);
-      said = Date.now();
-      return later(LOOK_EVERY);
-    };
-    const later = (milliseconds: number) => {
-      timer ??= setTimeout(() => void look(), milliseconds);
-    };
-    const unwatch = jobs.watch(() => {
-      clearTimeout(timer);
-      timer = undefined;
-      later(TOGETHER);
-    });
-    later(LOOK_EVERY);
-    const end = () => {
-      if (isOver) return;
-      isOver = true;
-      streams--;
-      clearTimeout(timer);
-      unwatch();
-      reply.raw.end();
-    };
-    request.raw.socket.once('close', end);
-    endings.add(end);
-    reply.raw.once('close', () => endings.delete(end));
+    }
   });
+
+  /** Until the caller goes away, is not known any more, or takes nothing; or the server ends. */
+  async function tellEvents(request: FastifyRequest, { raw }: FastifyReply, first: string): Promise<void> {
+    const over = new AbortController();
+    const end = () => over.abort();
+    endings.add(end);
+    request.raw.socket.once('close', end);
+    const changes = new Changes(over.signal);
+    const unwatch = jobs.watch(() => changes.tell());
+    raw.write(`data: ${first}\n\n`);
+    let [last, said, checked] = [first, Date.now(), Date.now()];
+    for (;;) {
+      await changes.next(LOOK_EVERY);
+      if (over.signal.aborted) break;
+      // What comes together is told together.
+      await changes.pause(TOGETHER);
+      if (over.signal.aborted) break;
+      const now = Date.now();
+      if (now - checked > CHECK_EVERY) {
+        if (!(await request.isStillKnown())) break;
+        checked = now;
+      }
+      if (raw.writableNeedDrain) {
+        if (now - said > MOST_PATIENCE) break;
+        continue;
+      }
+      const told = await state().then(JSON.stringify, () => last);
+      if (told !== last) raw.write(`data: ${(last = told)}\n\n`);
+      else if (now - said > ALIVE_EVERY) raw.write(': alive\n\n');
+      else continue;
+      said = now;
+    }
+    unwatch();
+    endings.delete(end);
+    raw.destroy();
+  }
+
   // A stream would keep the server from closing.
   const endings = new Set<() => void>();
   server.addHook('preClose', async () => {
     for (const end of endings) end();
     await jobs.close();
+    await operations.close();
   });
 }
 
-const EVENT_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' };
+/** Waits for a change, or a while. */
+class Changes {
+  private isChanged = false;
+  private wake: (() => void) | undefined;
+  private readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+    signal.addEventListener('abort', () => this.wake?.(), { once: true });
+  }
+
+  tell(): void {
+    this.isChanged = true;
+    this.wake?.();
+  }
+
+  /** @param most milliseconds */
+  async next(most: number): Promise<void> {
+    if (!this.isChanged) await this.pause(most, true);
+    this.isChanged = false;
+  }
+
+  async pause(milliseconds: number, isWoken = false): Promise<void> {
+    if (this.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      const wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.wake = isWoken ? wake : () => void (this.signal.aborted && wake());
+    });
+    this.wake = undefined;
+  }
+}
 
 function noJob(id: string): HttpProblem {
   return new HttpProblem(404, `Nothing of the id ${id} is known, or under way.`);
@@ -148,7 +190,16 @@ function noJob(id: string): HttpProblem {
 /** Without its sentences, which may name accession numbers. */
 function briefly({ id, operation, subject, who, startedAt, endedAt, status, progress, results }: Job) {
   const more = { ...(endedAt === undefined ? {} : { endedAt }), ...(progress === undefined ? {} : { progress }) };
-  return { id, operation, subject, who, startedAt, status, hasResults: results !== undefined, ...more };
+  return {
+    id,
+    operation,
+    subject,
+    who,
+    startedAt,
+    status,
+    hasResults: results !== undefined && status !== 'running',
+    ...more,
+  };
 }
 
 function jobAnswer(job: Job) {

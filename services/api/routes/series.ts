@@ -23,11 +23,13 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
     params: UidParameter,
     response: { 200: SeriesAnswer, ...PROBLEMS },
   };
-  server.get<{ Params: UidParameter }>('/series/:uid', { schema: one, config }, ({ params: { uid } }) =>
+  server.get<{ Params: UidParameter }>('/series/:uid', { schema: one, config }, (request) =>
     asking(open, async (index) => {
+      const { uid } = request.params;
       const header = await index.headerOf(uid);
       if (header === undefined) throw unknown('series', uid);
       const { files, count, bytes, archive } = await filesOf(index, uid);
+      request.rowsTold = files.length;
       return {
         SeriesInstanceUID: uid,
         archive: shownPath(archive),
@@ -46,13 +48,17 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
   server.get<{ Params: UidParameter }>(
     '/series/:uid/instances',
     { schema: instances, config: { role: 'export', isAudited: true } },
-    async ({ params: { uid } }, reply) => {
+    async (request, reply) => {
+      const { uid } = request.params;
+      request.rowsTold = 0;
       await asking(open, async (index) => {
         if ((await index.headerOf(uid)) === undefined) throw unknown('series', uid);
       });
       async function* lines(): AsyncIterable<string> {
-        for await (const files of askingAll(open, (index) => index.instancesOf([uid])))
+        for await (const files of askingAll(open, (index) => index.instancesOf([uid]))) {
           yield files.map((file) => `${JSON.stringify(fileAnswer(file))}\n`).join('');
+          request.rowsTold! += files.length;
+        }
       }
       return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
     },
@@ -62,8 +68,9 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
     params: UidParameter,
     response: { 200: StudyAnswer, ...PROBLEMS },
   };
-  server.get<{ Params: UidParameter }>('/studies/:uid', { schema: study, config }, ({ params: { uid } }) =>
+  server.get<{ Params: UidParameter }>('/studies/:uid', { schema: study, config }, (request) =>
     asking(open, async (index) => {
+      const { uid } = request.params;
       const where = [`StudyInstanceUID=^${uid.replaceAll('.', '\\.')}$`];
       const more = ['Modality', 'SeriesNumber', 'AccessionNumber'];
       const query = await makeQuery({ where, columns: more.join(',') });
@@ -72,6 +79,7 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
       for await (const batch of index.search(query)) text += Buffer.from(format.batch(batch)).toString();
       const series = JSON.parse(text + format.end()) as Record<string, string>[];
       if (series.length === 0) throw unknown('study', uid);
+      request.rowsTold = series.length;
       return { StudyInstanceUID: uid, series };
     }),
   );
