@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { attributeIndex } from '../../core/instance/attributes.ts';
 import type { CountedValue } from '../../core/ports/instance-index.ts';
 import { compareCodePoints } from '../../core/query/code-points.ts';
-import { ValueTexts } from './value-texts.ts';
+import { freshTexts, type TextsOf, type ValueTexts } from './value-texts.ts';
 
 /** Counts rows by the value code of an attribute. */
 export class CodeCounts {
@@ -12,9 +12,9 @@ export class CodeCounts {
   private readonly series: Uint32Array;
   private readonly instances: Float64Array;
 
-  constructor(database: DatabaseSync, keyword: string) {
+  constructor(database: DatabaseSync, keyword: string, texts: TextsOf = freshTexts(database)) {
     this.attribute = attributeIndex(keyword);
-    this.texts = new ValueTexts(database, this.attribute);
+    this.texts = texts(this.attribute);
     this.series = new Uint32Array(this.texts.count);
     this.instances = new Float64Array(this.texts.count);
   }

@@ -5,18 +5,20 @@ import { DATE_UNITS, type Facets, type FacetsRequest } from '../../core/ports/in
 import type { Query } from '../../core/query/query.ts';
 import { CodeCounts } from './code-counts.ts';
 import { selectPages } from './search.ts';
+import type { TextsOf } from './value-texts.ts';
 
 export function countFacets(
   database: DatabaseSync,
   query: Query,
   { attributes, mostValues, dates: unit }: FacetsRequest,
+  texts: TextsOf,
 ): Facets {
-  const counts = attributes.map((attribute) => new CodeCounts(database, attribute));
+  const counts = attributes.map((attribute) => new CodeCounts(database, attribute, texts));
   const dates = new Map<number, { series: number; instances: number }>();
   const divisor = DATE_UNITS[unit];
   let series = 0;
   let instances = 0;
-  for (const { page, rows } of selectPages(database, query)) {
+  for (const { page, rows } of selectPages(database, query, { texts })) {
     const { columns } = page;
     for (const one of counts) {
       const codes = page.codes(one.attribute);

@@ -33,6 +33,8 @@ export class SqliteInstanceIndex implements InstanceIndex {
   private readonly texts = new Map<number, ValueTexts>();
   /** Answers that are being read. */
   private readers = 0;
+  /** SQLite's number of the state that was read last: another one where somebody has written. */
+  private state = -1;
 
   /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages @param end called by `close` */
   constructor(path: string, config: string, end: () => void = () => {}) {
@@ -52,24 +54,23 @@ export class SqliteInstanceIndex implements InstanceIndex {
   }
 
   async *search(query: Query): AsyncIterable<RowBatch> {
-    yield* this.reading(() => searchRows(this.database, query, (attribute) => this.textsOf(attribute)));
+    yield* this.reading(() => searchRows(this.database, query, this.textsOf));
   }
 
   async count(query: Query): Promise<number> {
     let count = 0;
-    for (const { rows } of this.reading(() => selectPages(this.database, query))) count += rows.length;
+    for (const { rows } of this.reading(() => selectPages(this.database, query, { texts: this.textsOf })))
+      count += rows.length;
     return count;
   }
 
   async ordered(query: Query, request: OrderRequest): Promise<OrderedRows> {
-    const [ordered] = this.reading(() => [
-      orderedRows(this.database, query, request, (attribute) => this.textsOf(attribute)),
-    ]);
+    const [ordered] = this.reading(() => [orderedRows(this.database, query, request, this.textsOf)]);
     return ordered!;
   }
 
   async facets(query: Query, request: FacetsRequest): Promise<Facets> {
-    const [facets] = this.reading(() => [countFacets(this.database, query, request)]);
+    const [facets] = this.reading(() => [countFacets(this.database, query, request, this.textsOf)]);
     return facets!;
   }
 
@@ -99,15 +100,15 @@ export class SqliteInstanceIndex implements InstanceIndex {
     this.end();
   }
 
-  private textsOf(attribute: number): ValueTexts {
+  private readonly textsOf = (attribute: number): ValueTexts => {
     let texts = this.texts.get(attribute);
     if (texts === undefined) this.texts.set(attribute, (texts = new ValueTexts(this.database, attribute)));
     return texts;
-  }
+  };
 
   private *reading<T>(read: () => Iterable<T>): Iterable<T> {
     try {
-      if (this.readers++ === 0) this.database.exec('BEGIN');
+      if (this.readers++ === 0) this.beginReading();
       yield* read();
     } catch (error) {
       throw explained(error, this.path);
@@ -116,8 +117,15 @@ export class SqliteInstanceIndex implements InstanceIndex {
     }
   }
 
+  /** What was read of the state before is forgotten where there is another one. */
+  private beginReading(): void {
+    this.database.exec('BEGIN');
+    const { data_version: state } = this.database.prepare('PRAGMA data_version').get() as { data_version: number };
+    if (state !== this.state) this.texts.clear();
+    this.state = state;
+  }
+
   private endReading(): void {
-    this.texts.clear();
     try {
       if (this.database.isTransaction) this.database.exec('COMMIT');
     } catch {

@@ -8,13 +8,19 @@ import type { OrderedRows, OrderRequest } from '../../core/ports/instance-index.
 import { compareCodePoints } from '../../core/query/code-points.ts';
 import type { Query } from '../../core/query/query.ts';
 import { parsePlace, placeText, type RowPlace } from '../../core/query/row-place.ts';
-import { columnsOf, linesOf, type Page, selectPages, type TextsOf } from './search.ts';
+import { columnsOf, linesOf, type Page, selectPages } from './search.ts';
+import type { TextsOf } from './value-texts.ts';
 
 /** A row that may be among those wanted. */
 interface Candidate {
   readonly text: string;
   readonly page: Page;
   readonly row: number;
+}
+
+interface Behind {
+  readonly place: RowPlace | undefined;
+  readonly texts: TextsOf;
 }
 
 /** What is known of a code that was looked at: behind the place, at it, before it or behind all that are wanted. */
@@ -26,7 +32,9 @@ export function orderedRows(database: DatabaseSync, query: Query, request: Order
   const { orderBy, after } = request;
   const place = after === undefined ? undefined : parsePlace(after);
   const isByDate = orderBy === 'StudyDate';
-  const found = isByDate ? byDate(database, query, request, place) : byText(database, query, request, { place, texts });
+  const found = isByDate
+    ? byDate(database, query, request, { place, texts })
+    : byText(database, query, request, { place, texts });
   const values = query.columns.length === 0 ? undefined : columnsOf(database, query, texts);
   const lines = found.map(({ page, row }) => linesOf(page, Uint16Array.of(row)));
   return {
@@ -43,11 +51,11 @@ function byDate(
   database: DatabaseSync,
   query: Query,
   { rows: most, descending }: OrderRequest,
-  place: RowPlace | undefined,
+  { place, texts }: Behind,
 ): Candidate[] {
   const found: Candidate[] = [];
   const narrowed = place === undefined ? query : narrow(query, place.date, descending);
-  for (const { page, rows } of selectPages(database, narrowed, { descending })) {
+  for (const { page, rows } of selectPages(database, narrowed, { descending, texts })) {
     for (const row of directed(rows, descending)) {
       if (place !== undefined && !isBehind(page, row, place, descending)) continue;
       found.push({ text: '', page, row });
@@ -67,7 +75,7 @@ function byText(
   database: DatabaseSync,
   query: Query,
   { orderBy, rows: most, descending }: OrderRequest,
-  { place, texts: textsOf }: { readonly place: RowPlace | undefined; readonly texts: TextsOf },
+  { place, texts: textsOf }: Behind,
 ): Candidate[] {
   const attribute = INDEXED_ATTRIBUTES.indexOf(orderBy);
   const texts = textsOf(attribute);
@@ -80,7 +88,7 @@ function byText(
     const behind = place === undefined ? 1 : compare(text, place.value);
     return behind > 0 ? BEHIND : behind === 0 ? AT : OUT;
   };
-  for (const { page, rows } of selectPages(database, query, { descending })) {
+  for (const { page, rows } of selectPages(database, query, { descending, texts: textsOf })) {
     const codes = page.codes(attribute);
     for (const row of directed(rows, descending)) {
       const code = codes[row]!;

@@ -8,7 +8,7 @@ import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { FLAG_HIDDEN, type PageColumns } from './series-page.ts';
 import { codesOf, type FoundSeries, seriesOf } from './value-lookup.ts';
-import { ValueTexts } from './value-texts.ts';
+import type { TextsOf, ValueTexts } from './value-texts.ts';
 
 /** What a test of a target may look at; each part is read when it is first asked for. */
 export interface PageAccess {
@@ -57,14 +57,14 @@ export class RowSelection {
   /** True once it is certain that no row of any page can match. */
   isOver = false;
 
-  constructor(database: DatabaseSync, query: Query) {
+  constructor(database: DatabaseSync, query: Query, texts: TextsOf) {
     this.query = query;
     let values = 0;
     let isNarrow = false;
     let { from = -1, to = Number.MAX_SAFE_INTEGER } = query;
     const conditions: ConditionTest[] = [];
     for (const condition of [...query.conditions].sort((a, b) => Number(isLookup(b)) - Number(isLookup(a)))) {
-      const tests = condition.targets.map((target) => testOf(database, target, condition, isNarrow));
+      const tests = condition.targets.map((target) => testOf(database, target, condition, { isNarrow, texts }));
       conditions.push({ tests, negate: condition.negate });
       if (isLookup(condition)) {
         isNarrow = true;
@@ -163,14 +163,24 @@ function isLookup({ targets, pattern, negate }: Condition): boolean {
   return !negate && pattern.wholeValues !== undefined && targets.length > 0 && targets.every(isKept);
 }
 
-/** @param isNarrow whether only few rows will be asked about */
-function testOf(database: DatabaseSync, target: Target, condition: Condition, isNarrow: boolean): TargetTest {
+/** What a test is made with; `isNarrow`: only few rows will be asked about. */
+interface TestWith {
+  readonly isNarrow: boolean;
+  readonly texts: TextsOf;
+}
+
+function testOf(
+  database: DatabaseSync,
+  target: Target,
+  condition: Condition,
+  { isNarrow, texts }: TestWith,
+): TargetTest {
   const { pattern } = condition;
   const lookup = isLookup(condition) ? pattern.wholeValues : undefined;
   if (target.isSeriesInstanceUID)
     return lookup === undefined ? new UidTest(condition) : new SeriesTest(database, lookup);
   if (target.attribute < 0) return new HeaderTest(database, target, condition, isNarrow);
-  if (lookup === undefined) return new AttributeTest(database, target.attribute, condition);
+  if (lookup === undefined) return new AttributeTest(texts(target.attribute), target.attribute, condition);
   return new CodesTest(target.attribute, codesOf(database, target.attribute, lookup));
 }
 
@@ -266,9 +276,9 @@ class AttributeTest implements TargetTest {
   /** The codes that have the pattern, where they are few. */
   private few: readonly number[] | undefined;
 
-  constructor(database: DatabaseSync, attribute: number, condition: Condition) {
+  constructor(texts: ValueTexts, attribute: number, condition: Condition) {
     this.attribute = attribute;
-    this.texts = new ValueTexts(database, attribute);
+    this.texts = texts;
     this.condition = condition;
     this.verdicts = new Uint8Array(0);
   }

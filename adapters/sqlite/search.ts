@@ -9,7 +9,7 @@ import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type PageAccess, RowSelection } from './row-selection.ts';
 import { int32, LINE_BLOCKS, LINE_ROWS, MOST_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
-import type { ValueTexts } from './value-texts.ts';
+import { freshTexts, type TextsOf } from './value-texts.ts';
 
 /** More rows of a page than this are likely to need most of its blocks of lines. */
 const MANY_ROWS = 12;
@@ -41,9 +41,12 @@ function* pagesOf(database: DatabaseSync, from: number, to: number, descending =
 export function* selectPages(
   database: DatabaseSync,
   query: Query,
-  { descending = false }: { readonly descending?: boolean } = {},
+  {
+    descending = false,
+    texts = freshTexts(database),
+  }: { readonly descending?: boolean; readonly texts?: TextsOf } = {},
 ): Iterable<SelectedPage> {
-  const selection = new RowSelection(database, query);
+  const selection = new RowSelection(database, query, texts);
   if (selection.isOver) return;
   for (const page of pagesOf(database, selection.from, selection.to, descending)) {
     if (descending) {
@@ -58,7 +61,7 @@ export function* selectPages(
 export function* searchRows(database: DatabaseSync, query: Query, texts: TextsOf): Iterable<RowBatch> {
   const columns = columnsOf(database, query, texts);
   let most = columns.length === 0 ? MOST_ROWS : FIRST_ROWS;
-  for (const { page, rows } of selectPages(database, query)) {
+  for (const { page, rows } of selectPages(database, query, { texts })) {
     for (let at = 0; at < rows.length; ) {
       const some = rows.subarray(at, at + most);
       const more = columns.length === 0 ? undefined : moreColumns(page, some, columns);
@@ -105,9 +108,6 @@ export function linesOf(page: Page, rows: Uint16Array): Uint8Array {
 }
 
 type ValueOfRow = (page: Page, row: number) => string;
-
-/** Texts by attribute, shared by the queries of one state of the index. */
-export type TextsOf = (attribute: number) => ValueTexts;
 
 function valuesOf(database: DatabaseSync, target: Target, textsOf: TextsOf): ValueOfRow {
   if (target.isSeriesInstanceUID) return (page, row) => page.uid(row);

@@ -9,6 +9,8 @@ export const CHUNK = 4096;
 const SEPARATOR = '\x1f';
 /** So many values of a chunk are looked for in its text; then it is taken apart. */
 const FEW_VALUES = 8;
+/** Patterns whose outcome is remembered. */
+const MOST_TESTED = 4;
 /** First character of a chunk with a value that holds the separator: the rest is JSON. */
 const JSON_MARK = '\x1e';
 
@@ -37,6 +39,8 @@ export class ValueTexts {
   private readonly chunks: (string[] | undefined)[] = [];
   /** Chunks of which only some values were asked for, not taken apart yet. */
   private readonly whole = new Map<number, { readonly texts: string; asked: number }>();
+  /** Outcomes by the source of the pattern. */
+  private readonly tested = new Map<string, Uint8Array>();
   /** One more than the greatest code. */
   readonly count: number;
 
@@ -63,8 +67,18 @@ export class ValueTexts {
     return values[code % CHUNK]!;
   }
 
-  /** Tests a pattern against every value: a byte a code, 1 for those that have it. */
+  /** Tests a pattern against every value: a byte a code, 1 for those that have it. What is given is not to be changed. */
   test(pattern: Pattern): Uint8Array {
+    const known = this.tested.get(pattern.source);
+    if (known !== undefined) return known;
+    const found = this.testAll(pattern);
+    // The oldest goes: several questions about one query come in a row, and then others.
+    if (this.tested.size === MOST_TESTED) this.tested.delete(this.tested.keys().next().value!);
+    this.tested.set(pattern.source, found);
+    return found;
+  }
+
+  private testAll(pattern: Pattern): Uint8Array {
     const found = new Uint8Array(this.count);
     const literal = pattern.requiredLiteral;
     for (let first = 0; first < this.count; first += CHUNK) {
@@ -94,6 +108,14 @@ export class ValueTexts {
     }
     return values;
   }
+}
+
+/** Texts by attribute, shared by the queries of one state of the index. */
+export type TextsOf = (attribute: number) => ValueTexts;
+
+/** Those that are read anew each time. */
+export function freshTexts(database: DatabaseSync): TextsOf {
+  return (attribute) => new ValueTexts(database, attribute);
 }
 
 /** A value of a joined chunk by its number. */

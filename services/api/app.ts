@@ -11,6 +11,7 @@ import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { Previews } from '../../core/ports/previews.ts';
 import { admitCallers } from './callers.ts';
 import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, TIMEOUTS } from './connections.ts';
+import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
 import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere } from './problems.ts';
@@ -35,7 +36,7 @@ const LONGEST_BODY = 1024 * 1024;
 const LONGEST_PARAMETER = 200;
 
 export interface ApiOptions {
-  /** Gives an index for one request, which is closed after it: so each sees the state of its time. */
+  /** Gives an index, which the API closes. */
   readonly open: () => Promise<InstanceIndex>;
   readonly access: AccessStore;
   readonly operations: Operations;
@@ -85,12 +86,14 @@ export async function buildApi({
     },
   });
   server.register(async (routes) => {
-    addRows(routes, open);
-    addOrdered(routes, open);
-    addCounts(routes, open);
-    addSeries(routes, open);
-    addPreview(routes, open, previews);
-    addArchives(routes, open);
+    const asker = new IndexAsker(open);
+    routes.addHook('onClose', () => asker.close());
+    addRows(routes, asker);
+    addOrdered(routes, asker);
+    addCounts(routes, asker);
+    addSeries(routes, asker);
+    addPreview(routes, asker, previews);
+    addArchives(routes, asker);
     addJobs(routes, new Jobs(operations), operations);
     addProjects(routes, operations);
     addTrail(routes, access);

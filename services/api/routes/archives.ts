@@ -3,13 +3,13 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { shownPath } from '../../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../../core/instance/skipped.ts';
-import { asking, askingAll, type OpenIndex } from '../asking.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { ArchivesAnswer, answerOf, HealthAnswer, PROBLEMS } from '../schemas.ts';
 
-export function addArchives(server: FastifyInstance, open: OpenIndex): void {
+export function addArchives(server: FastifyInstance, asker: IndexAsker): void {
   const list = { summary: 'The archives that are indexed', response: { 200: ArchivesAnswer, ...PROBLEMS } };
   server.get('/archives', { schema: list }, () =>
-    asking(open, async (index) => {
+    asker.ask(async (index) => {
       const { archives } = await index.statistics();
       return { archives: archives.map((archive) => ({ ...archive, name: shownPath(archive.name) })) };
     }),
@@ -19,7 +19,7 @@ export function addArchives(server: FastifyInstance, open: OpenIndex): void {
     response: { 200: HealthAnswer, ...PROBLEMS },
   };
   server.get('/archives/health', { schema: health }, () =>
-    asking(open, async (index) => {
+    asker.ask(async (index) => {
       const { archives, issues, mixedSeries, series } = await index.statistics();
       const skipped: Record<string, number> = {};
       for (const archive of archives)
@@ -43,9 +43,9 @@ export function addArchives(server: FastifyInstance, open: OpenIndex): void {
     { schema: skipped, config: { role: 'export', isAudited: true } },
     async (request, reply) => {
       request.rowsTold = 0;
-      await asking(open, async () => {});
+      await asker.ask(async () => {});
       async function* lines(): AsyncIterable<string> {
-        for await (const { archive, path, reason } of askingAll(open, (index) => index.skippedFiles())) {
+        for await (const { archive, path, reason } of asker.all((index) => index.skippedFiles())) {
           yield `${JSON.stringify({ archive: shownPath(archive), path: shownPath(path), reason })}\n`;
           request.rowsTold!++;
         }

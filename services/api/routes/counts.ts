@@ -1,13 +1,12 @@
 // POST /facets and GET /statistics: how much there is of what.
 import type { FastifyInstance } from 'fastify';
 import { makeQuery } from '../../../core/query/query.ts';
-import { asking, type OpenIndex } from '../asking.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { FacetsAnswer, FacetsBody, PROBLEMS, StatisticsAnswer } from '../schemas.ts';
 
 const MOST_VALUES = 10;
 
-/** @param open gives an index for one request, which is closed after it */
-export function addCounts(server: FastifyInstance, open: OpenIndex): void {
+export function addCounts(server: FastifyInstance, asker: IndexAsker): void {
   const facets = {
     summary: 'How many of the series that match have each value of some attributes, and each date',
     body: FacetsBody,
@@ -16,11 +15,11 @@ export function addCounts(server: FastifyInstance, open: OpenIndex): void {
   server.post<{ Body: FacetsBody }>('/facets', { schema: facets, config: { isAudited: true } }, async (request) => {
     const { attributes, mostValues = MOST_VALUES, dates = 'year', ...text } = request.body;
     const query = await makeQuery(text);
-    return asking(open, (index) => index.facets(query, { attributes, mostValues, dates }));
+    return asker.ask((index) => index.facets(query, { attributes, mostValues, dates }));
   });
   const statistics = {
     summary: 'What the index holds, as `ditag stats` tells it',
     response: { 200: StatisticsAnswer, ...PROBLEMS },
   };
-  server.get('/statistics', { schema: statistics }, () => asking(open, (index) => index.statistics()));
+  server.get('/statistics', { schema: statistics }, () => asker.ask((index) => index.statistics()));
 }

@@ -3,12 +3,12 @@ import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
-import { asking, type OpenIndex } from '../asking.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { OrderedAnswer, OrderedBody, PROBLEMS } from '../schemas.ts';
 
 const ROWS = 100;
 
-export function addOrdered(server: FastifyInstance, open: OpenIndex): void {
+export function addOrdered(server: FastifyInstance, asker: IndexAsker): void {
   const schema = {
     summary: 'Some series that match, in any order, from behind a place that an earlier answer has told',
     body: OrderedBody,
@@ -17,7 +17,7 @@ export function addOrdered(server: FastifyInstance, open: OpenIndex): void {
   server.post<{ Body: OrderedBody }>('/rows', { schema, config: { isAudited: true } }, async (request) => {
     const { orderBy = 'StudyDate', descending = false, rows = ROWS, after, ...text } = request.body;
     const query = await makeQuery(text);
-    const found = await asking(open, (index) => index.ordered(query, { orderBy, descending, rows, after }));
+    const found = await asker.ask((index) => index.ordered(query, { orderBy, descending, rows, after }));
     const format = parsedFormat(
       'json',
       query.columns.map((target) => target.name),

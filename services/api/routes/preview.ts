@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { InstanceIndex, SeriesFile } from '../../../core/ports/instance-index.ts';
 import type { NoPreview, Previews } from '../../../core/ports/previews.ts';
-import { asking, type OpenIndex } from '../asking.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, PROBLEMS, UidParameter } from '../schemas.ts';
 
@@ -13,7 +13,7 @@ const WHY: Readonly<Record<NoPreview, string>> = {
   'too-long': 'it takes too long',
 };
 
-export function addPreview(server: FastifyInstance, open: OpenIndex, previews: Previews | undefined): void {
+export function addPreview(server: FastifyInstance, asker: IndexAsker, previews: Previews | undefined): void {
   const schema = {
     summary: 'A picture of the middle of a series, as PNG; 404 with the reason where there is none',
     params: UidParameter,
@@ -23,7 +23,7 @@ export function addPreview(server: FastifyInstance, open: OpenIndex, previews: P
     '/series/:uid/preview.png',
     { schema, config: { isAudited: true } },
     async ({ params: { uid } }, reply) => {
-      const file = await asking(open, (index) => middleFile(index, uid));
+      const file = await asker.ask((index) => middleFile(index, uid));
       if (file === undefined) throw new HttpProblem(404, `There is no series ${uid} in the index.`);
       const picture = previews === undefined ? 'not-here' : await previews.of(file);
       if (typeof picture === 'string') throw new HttpProblem(404, `There is no preview of ${uid}: ${WHY[picture]}.`);

@@ -2,12 +2,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { mayDo } from '../../../core/access/access.ts';
-import type { InstanceIndex, RowBatch } from '../../../core/ports/instance-index.ts';
+import type { RowBatch } from '../../../core/ports/instance-index.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
 import { firstRows } from '../../../core/query/row-lines.ts';
 import { notAllowed } from '../callers.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { answerOf, PROBLEMS, RowsBody } from '../schemas.ts';
 
 const TYPES = {
@@ -19,8 +20,7 @@ const TYPES = {
 /** Rows at a time that who only reads may have: a screen full, and not the archive. */
 const MOST_READ = 1_000;
 
-/** @param open gives an index for one request, which is closed after it */
-export function addRows(server: FastifyInstance, open: () => Promise<InstanceIndex>): void {
+export function addRows(server: FastifyInstance, asker: IndexAsker): void {
   const schema = {
     summary: 'Series that match, with the six columns of `ditag query` and those asked for besides',
     body: RowsBody,
@@ -32,7 +32,7 @@ export function addRows(server: FastifyInstance, open: () => Promise<InstanceInd
     if (limit > MOST_READ && caller !== undefined && !mayDo(caller.role, 'export')) throw notAllowed(caller, 'export');
     const query = await makeQuery(text);
     const more = query.columns.map((target) => target.name);
-    const index = await open();
+    const index = await asker.open();
     const batches = index.search(query)[Symbol.asyncIterator]();
     const end = async () => {
       await batches.return?.();

@@ -9,14 +9,14 @@ import { shownPath } from '../../../core/instance/byte-path.ts';
 import type { InstanceIndex, SeriesFile } from '../../../core/ports/instance-index.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
-import { asking, askingAll, type OpenIndex } from '../asking.ts';
+import type { IndexAsker } from '../index-asker.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, PROBLEMS, SeriesAnswer, StudyAnswer, UidParameter } from '../schemas.ts';
 
 /** Files that are told with a series; all of them are told by /series/:uid/instances. */
 const FIRST_FILES = 100;
 
-export function addSeries(server: FastifyInstance, open: OpenIndex): void {
+export function addSeries(server: FastifyInstance, asker: IndexAsker): void {
   const config = { isAudited: true };
   const one = {
     summary: 'A series with its whole header, and its first files',
@@ -24,7 +24,7 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
     response: { 200: SeriesAnswer, ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>('/series/:uid', { schema: one, config }, (request) =>
-    asking(open, async (index) => {
+    asker.ask(async (index) => {
       const { uid } = request.params;
       const header = await index.headerOf(uid);
       if (header === undefined) throw unknown('series', uid);
@@ -51,11 +51,11 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
     async (request, reply) => {
       const { uid } = request.params;
       request.rowsTold = 0;
-      await asking(open, async (index) => {
+      await asker.ask(async (index) => {
         if ((await index.headerOf(uid)) === undefined) throw unknown('series', uid);
       });
       async function* lines(): AsyncIterable<string> {
-        for await (const files of askingAll(open, (index) => index.instancesOf([uid]))) {
+        for await (const files of asker.all((index) => index.instancesOf([uid]))) {
           yield files.map((file) => `${JSON.stringify(fileAnswer(file))}\n`).join('');
           request.rowsTold! += files.length;
         }
@@ -69,7 +69,7 @@ export function addSeries(server: FastifyInstance, open: OpenIndex): void {
     response: { 200: StudyAnswer, ...PROBLEMS },
   };
   server.get<{ Params: UidParameter }>('/studies/:uid', { schema: study, config }, (request) =>
-    asking(open, async (index) => {
+    asker.ask(async (index) => {
       const { uid } = request.params;
       const where = [`StudyInstanceUID=^${uid.replaceAll('.', '\\.')}$`];
       const more = ['Modality', 'SeriesNumber', 'AccessionNumber'];
