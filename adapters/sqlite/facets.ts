@@ -20,21 +20,23 @@ export function countFacets(
   let instances = 0;
   for (const { page, rows } of selectPages(database, query, { texts })) {
     const { columns } = page;
-    for (const one of counts) {
-      const codes = page.codes(one.attribute);
-      for (const row of rows) one.add(codes[row]!, columns.instances[row]!);
-    }
-    for (const row of rows) {
+    for (const one of counts) one.addRows(page.codes(one.attribute), columns.instances, rows);
+    // Rows come in the order of their dates: many of the same in a row.
+    let [key, date] = [Number.NaN, { series: 0, instances: 0 }];
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
       const files = columns.instances[row]!;
       series++;
       instances += files;
-      const key = Math.floor(columns.dates[row]! / divisor);
-      const date = dates.get(key);
-      if (date === undefined) dates.set(key, { series: 1, instances: files });
-      else {
-        date.series++;
-        date.instances += files;
+      const own = Math.floor(columns.dates[row]! / divisor);
+      if (own !== key) {
+        key = own;
+        const known = dates.get(key);
+        if (known === undefined) dates.set(key, (date = { series: 0, instances: 0 }));
+        else date = known;
       }
+      date.series++;
+      date.instances += files;
     }
   }
   return {
