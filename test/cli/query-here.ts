@@ -50,8 +50,9 @@ export async function commandIn(
   let code: number;
   try {
     const { signal } = new AbortController();
+    const progress = async () => ({ update: () => {}, stop: () => {} });
     // None of these commands talks to a PACS.
-    code = await command({ workspace, stdout, stderr, signal } as unknown as CommandContext);
+    code = await command({ workspace, stdout, stderr, signal, progress } as unknown as CommandContext);
   } catch (error) {
     if (!(error instanceof DitagError)) throw error;
     stderr.write(`${error.message}\n`);

@@ -382,6 +382,7 @@ async function inProcess(
     stdin: { isTTY: true },
     stderr: { write: (text: string) => (stderr += text) },
     signal: new AbortController().signal,
+    progress: async () => ({ update: () => {}, stop: () => {} }),
   } as unknown as CommandContext;
   try {
     const known = { destination: '127.0.0.1', port: String(port), pacsAetitle: 'ARCHIVE', ...options };
