@@ -1,5 +1,6 @@
 // The port InstanceFiles on the local file system.
 import fs from 'node:fs/promises';
+import { typedPath } from '../../core/instance/byte-path.ts';
 import type { InstanceFile, InstanceFiles } from '../../core/ports/instance-files.ts';
 
 export class FilesystemInstanceFiles implements InstanceFiles {
@@ -8,6 +9,15 @@ export class FilesystemInstanceFiles implements InstanceFiles {
   /** @param rootOf the byte path of an archive's root. Throws where the archive is not to be had here. */
   constructor(rootOf: (archive: string) => string) {
     this.rootOf = rootOf;
+  }
+
+  /** Of archives by their names. One that is not mounted here fails as a file that is not there. @param roots absolute folders */
+  static mounted(roots: ReadonlyMap<string, string>): FilesystemInstanceFiles {
+    return new FilesystemInstanceFiles((archive) => {
+      const root = roots.get(archive);
+      if (root === undefined) throw Object.assign(new Error('The archive is not mounted here'), { code: 'ENODEV' });
+      return typedPath(root);
+    });
   }
 
   async open(archive: string, path: string): Promise<InstanceFile> {

@@ -7,8 +7,9 @@ import type { RowBatch } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
-import { type PageAccess, RowSelection } from './row-selection.ts';
+import { RowSelection } from './row-selection.ts';
 import { int32, LINE_BLOCKS, LINE_ROWS, MOST_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
+import type { PageAccess } from './target-tests.ts';
 import { freshTexts, type TextsOf } from './value-texts.ts';
 
 /** More rows of a page than this are likely to need most of its blocks of lines. */

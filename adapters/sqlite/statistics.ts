@@ -28,13 +28,11 @@ export function indexStatistics(database: DatabaseSync): IndexStatistics {
   let lastDate: number | undefined;
   for (const { page, rows } of selectPages(database, EVERYTHING)) {
     const { columns } = page;
+    for (const one of [studies, patients, modalities]) one.addRows(page.codes(one.attribute), columns.instances, rows);
     for (const row of rows) {
       series++;
       const files = columns.instances[row]!;
       instances += files;
-      studies.add(page.codes(studies.attribute)[row]!, files);
-      patients.add(page.codes(patients.attribute)[row]!, files);
-      modalities.add(page.codes(modalities.attribute)[row]!, files);
       const date = columns.dates[row]!;
       if (date !== 0) {
         firstDate = Math.min(firstDate ?? date, date);

@@ -1,5 +1,5 @@
 // The API of `ditag serve`: over a workspace, whichever that is.
-import fs from 'node:fs';
+import { readText } from '../../adapters/filesystem/read-text.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { ditagError } from '../../core/errors/errors.ts';
@@ -16,7 +16,7 @@ export async function serveIndex(
   const open = () => workspace.openIndex(undefined);
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
-  const certificate = tls && { cert: readPem(tls.cert), key: readPem(tls.key) };
+  const certificate = tls && { cert: readText(tls.cert), key: readText(tls.key) };
   const files = await workspace.instanceFiles();
   const previews = files && new ThreadedPreviews(files);
   const access = await workspace.access();
@@ -43,13 +43,5 @@ export async function serveIndex(
     await server.close();
   } finally {
     await access.close();
-  }
-}
-
-function readPem(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
   }
 }

@@ -63,7 +63,6 @@ export async function buildApi({
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     ...TIMEOUTS,
     connectionTimeout: LONGEST_STILLNESS,
-    http: {},
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...(tls === undefined ? {} : { https: { ...tls } }),

@@ -8,6 +8,7 @@ import { DEFAULT_PREFIX } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
+import { readText } from '../../adapters/filesystem/read-text.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { NatsAccessStore } from '../../adapters/nats/access-store.ts';
@@ -20,7 +21,6 @@ import { CommandOperations } from '../../cli/operations.ts';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import { Pacs } from '../../cli/workspaces/pacs.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
-import { typedPath } from '../../core/instance/byte-path.ts';
 import {
   ApiVariables,
   archivesOf,
@@ -106,18 +106,13 @@ function operationsOf(settings: NatsSettings, folder: string, output: string | u
 /** Where the archives are mounted here too. */
 function previewsOf(archives: string | undefined): ThreadedPreviews | undefined {
   if (archives === undefined) return undefined;
-  const roots = archivesOf(archives);
-  const files = new FilesystemInstanceFiles((archive) => {
-    const root = roots.get(archive);
-    if (root === undefined) throw new Error('not mounted here');
-    return typedPath(path.resolve(root));
-  });
-  return new ThreadedPreviews(files);
+  const roots = new Map([...archivesOf(archives)].map(([name, folder]) => [name, path.resolve(folder)]));
+  return new ThreadedPreviews(FilesystemInstanceFiles.mounted(roots));
 }
 
 function tlsOf({ DITAG_HTTP_TLS_CERT: cert, DITAG_HTTP_TLS_KEY: key }: Static<typeof VARIABLES>) {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw ditagError('bad-settings', { wrong: 'DITAG_HTTP_TLS_CERT and DITAG_HTTP_TLS_KEY belong together' });
-  return { cert: fs.readFileSync(cert, 'utf8'), key: fs.readFileSync(key, 'utf8') };
+  return { cert: readText(cert), key: readText(key) };
 }

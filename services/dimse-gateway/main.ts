@@ -11,6 +11,7 @@ import { FilesystemDownloadFiles, openDownloadStore } from '../../adapters/files
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
+import { readText } from '../../adapters/filesystem/read-text.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
 import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
@@ -22,7 +23,6 @@ import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
 import { NatsWorkQueue } from '../../adapters/nats/work-queue.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
 import { ditagError } from '../../core/errors/errors.ts';
-import { typedPath } from '../../core/instance/byte-path.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
 import {
@@ -68,7 +68,7 @@ await runService('dimse-gateway', async ({ logger }) => {
     ...pem('key', set.DITAG_GATEWAY_PACS_KEY),
   };
   const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
-  const files = new FilesystemInstanceFiles((archive) => typedPath(rootOf(roots, archive)));
+  const files = FilesystemInstanceFiles.mounted(roots);
   const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
     new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);
@@ -175,12 +175,12 @@ async function receive(
   log: ServiceLog,
 ) {
   const { host, port, aeTitle, archive, callers, folder, peersFile } = settings;
-  const known = gatewayPeers(read(peersFile), peersFile);
+  const known = gatewayPeers(readText(peersFile), peersFile);
   const peers = new Map(await Promise.all(known.map(gatewayPeer)));
   const tls =
     settings.tls === undefined
       ? undefined
-      : { cert: read(settings.tls.cert), key: read(settings.tls.key), ...pem('ca', settings.tls.ca) };
+      : { cert: readText(settings.tls.cert), key: readText(settings.tls.key), ...pem('ca', settings.tls.ca) };
   const commands = new NatsScanCommands(cluster.connection);
   const store = FilesystemInstanceStore.open(folder, { sync: true });
   const indexing = new IndexReceived(
@@ -241,13 +241,6 @@ async function addressesOf(aeTitle: string, host: string): Promise<string[]> {
   }
 }
 
-/** Throws as a file that is not there: what another gateway could send, this one cannot. */
-function rootOf(roots: ReadonlyMap<string, string>, archive: string): string {
-  const root = roots.get(archive);
-  if (root !== undefined) return root;
-  throw Object.assign(new Error('The archive is not mounted here'), { code: 'ENODEV' });
-}
-
 /** An empty folder is where a mount belongs that is not there. */
 async function isMounted(root: string): Promise<boolean> {
   try {
@@ -259,13 +252,5 @@ async function isMounted(root: string): Promise<boolean> {
 }
 
 function pem(name: 'ca' | 'cert' | 'key', file: string | undefined): Record<string, string> {
-  return file === undefined ? {} : { [name]: read(file) };
-}
-
-function read(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
-  }
+  return file === undefined ? {} : { [name]: readText(file) };
 }

@@ -6,6 +6,7 @@ import { DimseListener } from '../../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../../adapters/dimse/store-scu.ts';
 import { FilesystemInstanceFiles } from '../../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../../adapters/filesystem/instance-store.ts';
+import { readText } from '../../../adapters/filesystem/read-text.ts';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { IndexReceived } from '../../../core/stages/index-received.ts';
@@ -95,15 +96,12 @@ async function addressesOf({ aeTitle }: PeerSettings, host: string, config: stri
 
 function tlsOf({ tls: files }: GatewaySettings, config: string) {
   if (files === undefined) return undefined;
-  const read = (file: string) => {
-    try {
-      return fs.readFileSync(file, 'utf8');
-    } catch (error) {
-      throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
-    }
-  };
   const { certFile, keyFile, caFile } = files;
-  const material = { cert: read(certFile), key: read(keyFile), ...(caFile === undefined ? {} : { ca: read(caFile) }) };
+  const material = {
+    cert: readText(certFile),
+    key: readText(keyFile),
+    ...(caFile === undefined ? {} : { ca: readText(caFile) }),
+  };
   try {
     tls.createSecureContext(material);
   } catch (error) {
