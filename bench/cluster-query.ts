@@ -1,39 +1,19 @@
-/**
- * Benchmark `cluster-query`: the 50 queries on 1,000,000 series, answered by the
- * API of a cluster over NATS. The index is filled directly and kept for the next
- * run: what a scan would have written is that of `es-index`.
- */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { elasticsearchClient } from '../adapters/elasticsearch/client.ts';
-import { DEFAULT_PREFIX, ensureIndices, indexNames } from '../adapters/elasticsearch/indices.ts';
-import { ElasticsearchRecordIndex } from '../adapters/elasticsearch/record-index.ts';
 import { openCluster } from '../adapters/nats/connection.ts';
 import { NatsInstanceIndex } from '../adapters/nats/index-client.ts';
 import { NatsRecordLog } from '../adapters/nats/record-log.ts';
 import { DitagError } from '../core/errors/errors.ts';
 import type { InstanceIndex } from '../core/ports/instance-index.ts';
-import type { LogEntry, LoggedEntry } from '../core/ports/record-log.ts';
 import { makeQuery } from '../core/query/query.ts';
 import { BenchCluster, heapMB, memoryMB, missingPart, notMeasured } from './cluster-parts.ts';
+import { archiveEntry, clusterState, fillCluster } from './cluster-series.ts';
 import { buildC } from './competitors.ts';
 import { openDitag } from './ditag-runs.ts';
 import type { Figures, Target } from './figures.ts';
-import { type BenchOptions, scaled, workingFolder } from './options.ts';
+import type { BenchOptions } from './options.ts';
 import { type BenchQuery, queries } from './query-list.ts';
 import { median, medianAndRange, percentile, short } from './statistics.ts';
-import type { SyntheticShape } from './synthetic-data.ts';
-import { syntheticArchive, syntheticEntry } from './synthetic-entries.ts';
 
-/** To be raised with every change of the data or of the documents, so that older indices are made anew. */
-const generation = 3;
-const atATime = 500;
-export const archiveEntry: LogEntry = {
-  entry: 'archive',
-  archive: syntheticArchive,
-  indexedAt: new Date(0).toISOString(),
-};
 /** Of the series: an answer with more is a large one. */
 const large = 0.06;
 /** The query that the command asks too. */
@@ -51,49 +31,6 @@ interface Measured {
   firstQuery: number;
   command: number[];
   apiMB: { idle: number; most: number };
-}
-
-/** The series of the cluster. */
-function clusterShape(options: BenchOptions): SyntheticShape {
-  // Few files, which no query reads.
-  return { series: scaled(options, 1_000_000, 1_000), fullHeaders: 0, meanFiles: 1, seed: 5 };
-}
-
-/** The folder of the cluster's state, made; `mark` is there once it is filled. */
-export function clusterState(options: BenchOptions): { folder: string; mark: string; shape: SyntheticShape } {
-  const shape = clusterShape(options);
-  const folder = join(workingFolder(options, 'clusters'), `query-${generation}-${shape.series}`);
-  const mark = join(folder, 'filled');
-  if (!existsSync(mark)) rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  return { folder, mark, shape };
-}
-
-/** Fills the index of the cluster with the series of `shape`, unless that was done in an earlier run. */
-export async function fillCluster(bench: BenchCluster, shape: SyntheticShape, mark: string): Promise<void> {
-  if (existsSync(mark)) return;
-  console.error(`Writing an index of ${shape.series.toLocaleString('en-US')} series`);
-  const client = elasticsearchClient({ node: bench.cluster.addresses.elasticsearch });
-  const index = new ElasticsearchRecordIndex(client, { generation: 1 });
-  try {
-    // The indexer may not have made them yet, and Elasticsearch would make others of its own.
-    await ensureIndices(client, { prefix: DEFAULT_PREFIX, generation: 1 });
-    let batch: LoggedEntry[] = [{ sequence: 1, entry: archiveEntry }];
-    for (let number = 0; number < shape.series; number++) {
-      batch.push({ sequence: number + 2, entry: syntheticEntry(shape, number).entry });
-      if (batch.length < atATime && number < shape.series - 1) continue;
-      const refused = await index.put(batch);
-      if (refused.length > 0) throw new Error(`refused: ${refused[0]!.reason}`);
-      batch = [];
-    }
-    const names = Object.values(indexNames({ prefix: DEFAULT_PREFIX, generation: 1 }));
-    await client.indices.forcemerge({ index: names, max_num_segments: 1 });
-    await index.refresh();
-    await client.indices.flush({ index: names });
-  } finally {
-    await index.close();
-  }
-  writeFileSync(mark, '');
 }
 
 async function time(index: InstanceIndex, { targets, pattern, from, to }: BenchQuery) {
@@ -171,11 +108,10 @@ async function commandTimes(options: BenchOptions, nats: string): Promise<number
 
 /** Runs the benchmark. */
 export async function run(options: BenchOptions): Promise<Figures> {
-  const shape = clusterShape(options);
+  const { folder: stateFolder, mark, shape } = clusterState(options);
   const title = `${queries.length} queries on ${shape.series.toLocaleString('en-US')} series of a cluster`;
   const missing = await missingPart();
   if (missing !== undefined) return notMeasured(title, targets(undefined, 0), missing);
-  const { folder: stateFolder, mark } = clusterState(options);
   let measured: Measured;
   {
     await using bench = await BenchCluster.start(stateFolder, new Map());

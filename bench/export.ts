@@ -20,7 +20,7 @@ interface Way {
 }
 
 /** How often the process is looked at (milliseconds). */
-const LOOK_EVERY = 50;
+const LOOK_EVERY = 5;
 
 async function take({ url, pid }: Served, limit: number) {
   const start = performance.now();

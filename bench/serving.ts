@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { openCluster } from '../adapters/nats/connection.ts';
 import { NatsRecordLog } from '../adapters/nats/record-log.ts';
 import { BenchCluster, missingPart } from './cluster-parts.ts';
-import { archiveEntry, clusterState, fillCluster } from './cluster-query.ts';
+import { archiveEntry, clusterState, fillCluster } from './cluster-series.ts';
 import { buildC, findDitag } from './competitors.ts';
 import { type BenchOptions, workingFolder } from './options.ts';
 import { sparseShape, writeQueryData } from './query-data.ts';

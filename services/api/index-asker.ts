@@ -22,11 +22,6 @@ export class IndexAsker {
     this.openIndex = open;
   }
 
-  /** One that is the caller's to close. */
-  open(): Promise<InstanceIndex> {
-    return this.openIndex();
-  }
-
   /** Asks something short. */
   async ask<T>(ask: (index: InstanceIndex) => Promise<T>): Promise<T> {
     const kept = this.take();

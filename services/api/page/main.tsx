@@ -1,7 +1,9 @@
 // The page: what is seen of what state.ts knows. Its logic is in explored.ts and search-line.ts.
 import { useSignal } from '@preact/signals';
 import { render } from 'preact';
+import { Actions } from './actions.tsx';
 import type * as api from './api.ts';
+import { Archives } from './archives.tsx';
 import { Detail } from './detail.tsx';
 import { toggled, VIEWS, type View, zoomedOut } from './explored.ts';
 import {
@@ -19,7 +21,7 @@ import {
   wrong,
 } from './state.ts';
 import { Table } from './table.tsx';
-import { Actions, Archives, Work } from './work.tsx';
+import { Work } from './work.tsx';
 
 function Search() {
   return (

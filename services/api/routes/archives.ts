@@ -1,10 +1,11 @@
 // GET /archives, /archives/health and /archives/skipped: what is indexed, what is not and why, and what is wrong with what is.
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { shownPath } from '../../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../../core/instance/skipped.ts';
+import type { SkippedFile } from '../../../core/ports/instance-index.ts';
 import type { IndexAsker } from '../index-asker.ts';
 import { ArchivesAnswer, answerOf, HealthAnswer, PROBLEMS } from '../schemas.ts';
+import { JSON_LINES, jsonLines, streamed } from '../streamed.ts';
 
 export function addArchives(server: FastifyInstance, asker: IndexAsker): void {
   const list = { summary: 'The archives that are indexed', response: { 200: ArchivesAnswer, ...PROBLEMS } };
@@ -42,15 +43,14 @@ export function addArchives(server: FastifyInstance, asker: IndexAsker): void {
     '/archives/skipped',
     { schema: skipped, config: { role: 'export', isAudited: true } },
     async (request, reply) => {
-      request.rowsTold = 0;
-      await asker.ask(async () => {});
-      async function* lines(): AsyncIterable<string> {
-        for await (const { archive, path, reason } of asker.all((index) => index.skippedFiles())) {
-          yield `${JSON.stringify({ archive: shownPath(archive), path: shownPath(path), reason })}\n`;
-          request.rowsTold!++;
-        }
-      }
-      return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+      const files = asker.all((index) => index.skippedFiles());
+      const { stream } = await streamed(jsonLines(shown(files), request));
+      return reply.type(JSON_LINES).send(stream);
     },
   );
+}
+
+async function* shown(files: AsyncIterable<SkippedFile>) {
+  for await (const { archive, path, reason } of files)
+    yield { archive: shownPath(archive), path: shownPath(path), reason };
 }

@@ -1,5 +1,4 @@
 // POST /query: the rows of an answer as the command line prints them, streamed as they are found.
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { mayDo } from '../../../core/access/access.ts';
 import type { RowBatch } from '../../../core/ports/instance-index.ts';
@@ -10,6 +9,7 @@ import { firstRows } from '../../../core/query/row-lines.ts';
 import { notAllowed } from '../callers.ts';
 import type { IndexAsker } from '../index-asker.ts';
 import { answerOf, PROBLEMS, RowsBody } from '../schemas.ts';
+import { streamed } from '../streamed.ts';
 
 const TYPES = {
   csv: 'text/csv; charset=utf-8',
@@ -32,49 +32,34 @@ export function addRows(server: FastifyInstance, asker: IndexAsker): void {
     if (limit > MOST_READ && caller !== undefined && !mayDo(caller.role, 'export')) throw notAllowed(caller, 'export');
     const query = await makeQuery(text);
     const more = query.columns.map((target) => target.name);
-    const index = await asker.open();
-    const batches = index.search(query)[Symbol.asyncIterator]();
-    const end = async () => {
-      await batches.return?.();
-      await index.close();
-    };
-    let first: IteratorResult<RowBatch>;
-    try {
-      // What is wrong before the first rows is told by the status.
-      first = await batches.next();
-    } catch (error) {
-      await end();
-      throw error;
-    }
+    const printing = format === 'csv' ? csvFormat(more) : parsedFormat(format, more);
     request.rowsTold = 0;
     const told = (count: number) => void (request.rowsTold! += count);
-    const printing = format === 'csv' ? csvFormat(more) : parsedFormat(format, more);
-    const rows = printed(printing, first, batches, { limit, told });
-    const stream = Readable.from(rows, { objectMode: false });
-    // However it ends, read to its end or not.
-    stream.once('close', () => void end().catch(() => {}));
+    const batches = asker.all((index) => index.search(query));
+    const { stream } = await streamed(printed(printing, batches, { limit, told }));
     return reply.type(TYPES[format]).send(stream);
   });
 }
 
+/** Nothing before the first rows are found, and no empty piece. */
 async function* printed(
   { begin, batch, end }: RowFormat,
-  first: IteratorResult<RowBatch>,
-  batches: AsyncIterator<RowBatch>,
+  batches: AsyncIterable<RowBatch>,
   { limit, told }: { readonly limit: number; readonly told: (rows: number) => void },
 ): AsyncIterable<Uint8Array | string> {
   let left = limit;
-  // A stream does not go on after an empty piece.
-  const start = begin();
-  if (start !== '') yield start;
-  for (let next = first; next.done !== true && left > 0; ) {
-    const rows = firstRows(next.value, left);
+  let start = begin();
+  for await (const found of batches) {
+    if (left <= 0) break;
+    if (start !== '') yield start;
+    start = '';
+    const rows = firstRows(found, left);
     left -= rows.rows;
     told(rows.rows);
     yield batch(rows);
     // What is not wanted is not looked for.
-    if (left > 0) next = await batches.next();
+    if (left <= 0) break;
   }
-  const last = end();
-  if (last !== '') yield last;
+  const rest = start + end();
+  if (rest !== '') yield rest;
 }

@@ -1,6 +1,5 @@
 // GET /series/:uid and what belongs to it, GET /studies/:uid: one series with its header and files, the series of a study.
 import { Buffer } from 'node:buffer';
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { keywordOfTag } from '../../../core/dicom/dictionary.ts';
 import type { HeaderElement } from '../../../core/dicom/header-element.ts';
@@ -12,6 +11,7 @@ import { makeQuery } from '../../../core/query/query.ts';
 import type { IndexAsker } from '../index-asker.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, PROBLEMS, SeriesAnswer, StudyAnswer, UidParameter } from '../schemas.ts';
+import { JSON_LINES, jsonLines, streamed } from '../streamed.ts';
 
 /** Files that are told with a series; all of them are told by /series/:uid/instances. */
 const FIRST_FILES = 100;
@@ -50,17 +50,10 @@ export function addSeries(server: FastifyInstance, asker: IndexAsker): void {
     { schema: instances, config: { role: 'export', isAudited: true } },
     async (request, reply) => {
       const { uid } = request.params;
-      request.rowsTold = 0;
-      await asker.ask(async (index) => {
-        if ((await index.headerOf(uid)) === undefined) throw unknown('series', uid);
-      });
-      async function* lines(): AsyncIterable<string> {
-        for await (const files of asker.all((index) => index.instancesOf([uid]))) {
-          yield files.map((file) => `${JSON.stringify(fileAnswer(file))}\n`).join('');
-          request.rowsTold! += files.length;
-        }
-      }
-      return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+      const files = asker.all((index) => index.instancesOf([uid]));
+      const { stream, isEmpty } = await streamed(jsonLines(told(files), request));
+      if (isEmpty) throw unknown('series', uid);
+      return reply.type(JSON_LINES).send(stream);
     },
   );
   const study = {
@@ -103,6 +96,10 @@ function elementAnswer({ key, vr, text }: HeaderElement) {
   const note = noteText(text);
   const shown = matchText(text).toWellFormed();
   return { key, keyword: keywordOfKey(key), vr, text: shown, ...(note === undefined ? {} : { note }) };
+}
+
+async function* told(batches: AsyncIterable<readonly SeriesFile[]>) {
+  for await (const files of batches) yield* files.map(fileAnswer);
 }
 
 function fileAnswer({ SOPInstanceUID, SOPClassUID, archive, path, size }: SeriesFile) {

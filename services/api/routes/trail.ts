@@ -1,8 +1,8 @@
 // GET /trail: who asked what and when, for administrators.
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import { answerOf, PROBLEMS } from '../schemas.ts';
+import { JSON_LINES, jsonLines, streamed } from '../streamed.ts';
 
 export function addTrail(server: FastifyInstance, access: AccessStore): void {
   const schema = {
@@ -10,13 +10,7 @@ export function addTrail(server: FastifyInstance, access: AccessStore): void {
     response: { 200: answerOf('application/x-ndjson'), ...PROBLEMS },
   };
   server.get('/trail', { schema, config: { role: 'admin', isAudited: true } }, async (request, reply) => {
-    request.rowsTold = 0;
-    async function* lines(): AsyncIterable<string> {
-      for await (const entry of access.trail()) {
-        yield `${JSON.stringify(entry)}\n`;
-        request.rowsTold!++;
-      }
-    }
-    return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(), { objectMode: false }));
+    const { stream } = await streamed(jsonLines(access.trail(), request));
+    return reply.type(JSON_LINES).send(stream);
   });
 }

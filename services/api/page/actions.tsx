@@ -1,0 +1,85 @@
+// Beside the table: what can be done with the series that are chosen, or with all that are found.
+import { useSignal } from '@preact/signals';
+import * as api from './api.ts';
+import { queryBody } from './explored.ts';
+import { counts, explored, grouped, projects, selected, show, trying } from './state.ts';
+
+/** Series that are sent at once at most, as the API takes them. */
+const MOST = 100_000;
+
+export function Actions() {
+  const name = useSignal('');
+  const isNaming = useSignal(false);
+  const chosen = selected.value;
+  const count = chosen.size === 0 ? (counts.value?.series ?? 0) : chosen.size;
+  const what = chosen.size === 0 ? `all ${grouped(count)} found` : `${grouped(count)} chosen`;
+  const { pacs, canDownload } = projects.value ?? { canDownload: false };
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => void trying(saveCsv)}>
+        Export as CSV
+      </button>
+      {pacs !== undefined && (
+        <button type="button" disabled={count === 0 || count > MOST} onClick={() => void trying(send)}>
+          Send {what} to {pacs}
+        </button>
+      )}
+      {pacs !== undefined && (
+        <button type="button" aria-expanded={isNaming.value} onClick={() => (isNaming.value = !isNaming.value)}>
+          As a project…
+        </button>
+      )}
+      {chosen.size > 0 && (
+        <button type="button" onClick={() => (selected.value = new Set())}>
+          Choose none
+        </button>
+      )}
+      {isNaming.value && (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void trying(() => makeProject(name.value)).then(() => (isNaming.value = false));
+          }}
+        >
+          <label>
+            Name of the project
+            <input
+              required
+              pattern="[A-Za-z0-9][A-Za-z0-9_.\-]*"
+              value={name.value}
+              onInput={(event) => (name.value = event.currentTarget.value)}
+            />
+          </label>
+          <button type="submit">Look up the studies of {what}</button>
+          {!canDownload && (
+            <p class="count">Downloads cannot be started here: `ditag serve --output` names their folder.</p>
+          )}
+        </form>
+      )}
+    </div>
+  );
+}
+
+async function saveCsv(): Promise<void> {
+  api.save(await api.csv(queryBody(explored.peek())), 'series.csv');
+}
+
+async function send(): Promise<void> {
+  const chosen = selected.peek();
+  const series = chosen.size > 0 ? [...chosen] : await api.values(queryBody(explored.peek()), 'SeriesInstanceUID');
+  await api.start({ operation: 'send', series });
+  show({ view: 'work' });
+}
+
+async function makeProject(project: string): Promise<void> {
+  const chosen = selected.peek();
+  const query = queryBody(explored.peek());
+  const only = [...chosen].map((uid) => uid.replaceAll('.', '\\.')).join('|');
+  const where = [...(query.where ?? []), `SeriesInstanceUID=\\A(?:${only})\\Z`];
+  const accessions = await api.values(chosen.size > 0 ? { ...query, where } : query, 'AccessionNumber');
+  if (accessions.length === 0)
+    throw new Error('None of these series has an AccessionNumber, by which a PACS would be asked.');
+  await api.start({ operation: 'project-index', project, accessions });
+  projects.value = await api.projects();
+  show({ view: 'work' });
+}
