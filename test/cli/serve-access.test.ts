@@ -189,7 +189,7 @@ test('beyond this machine it wants TLS, or to be told that a proxy has it', asyn
 });
 
 test('over TLS it shows its certificate, and speaks nothing older than TLS 1.2', async (t) => {
-  if (!isHere(t, makeCertificates(home), 'openssl')) return;
+  if (!isHere(t, makeCertificates(home), 'there is no openssl (Debian package openssl)')) return;
   const args = ['--tls-cert', path.join(home, 'server.pem'), '--tls-key', path.join(home, 'server.key')];
   const served = await startServing(home, '--host', '0.0.0.0', ...args);
   t.after(() => served.stop());

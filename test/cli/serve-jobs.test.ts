@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { MissingPart } from '../../scripts/parts/parts.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
 import type { JobAnswer, JobsAnswer } from '../../services/api/schemas.ts';
 import { type MadeSeries, makeAccessionArchive } from '../projects/accession-archive.ts';
-import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
+import { HOST, type RunningOrthanc } from '../projects/orthanc-here.ts';
 import { runDitag, temporaryFolder } from './run-ditag.ts';
-import { type Serving, startServing } from './serving.ts';
+import { orthancOf, type Serving, startServing } from './serving.ts';
 
 const INSTANCES = 60;
 
@@ -20,25 +20,22 @@ describe('jobs of the API', { concurrency: 1 }, () => {
   const output = path.join(home, 'downloads');
   let made: MadeSeries[] = [];
   let served: Serving;
-  let orthanc: RunningOrthanc | undefined;
-  let missing: MissingPart | undefined;
+  let orthanc: Promise<RunningOrthanc>;
 
   before(async () => {
     made = makeAccessionArchive(archive, 'plain', INSTANCES);
     assert.equal((await runDitag(['index', '--archive', archive, '--quiet'], { home })).code, 0);
-    try {
-      orthanc = await startOrthanc({ folder: path.join(home, 'orthanc') });
-      const to = ['--destination', HOST, '--port', String(orthanc.port), '--pacs-aetitle', orthanc.aeTitle];
-      assert.equal((await runDitag(['echo', ...to], { home })).code, 0);
-    } catch (error) {
-      if (!(error instanceof MissingPart) || process.env['DITAG_REQUIRE_PARTS'] === '1') throw error;
-      missing = error;
-    }
+    orthanc = orthancOf(home);
+    // Each test that needs it says so.
+    await orthanc.catch(() => {});
     served = await startServing(home, '--output', output);
   });
   after(async () => {
     served.stop();
-    await orthanc?.stop();
+    await orthanc.then(
+      (pacs) => pacs.stop(),
+      () => {},
+    );
     for (const release of releases) release();
   });
 
@@ -79,9 +76,10 @@ describe('jobs of the API', { concurrency: 1 }, () => {
   });
 
   test('series are sent, and the results say of each instance what became of it', async (t) => {
-    if (missing !== undefined) return t.skip(`NOT RUN: ${missing.message}`);
-    const { pacs } = (await (await served.ask('GET', '/projects')).json()) as { pacs: string };
-    assert.equal(pacs, `ORTHANC at ${HOST}:${orthanc!.port}`);
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
+    const known = (await (await served.ask('GET', '/projects')).json()) as { pacs: string };
+    assert.equal(known.pacs, `ORTHANC at ${HOST}:${pacs.port}`);
     const series = [...new Set(made.map(({ SeriesInstanceUID }) => SeriesInstanceUID))];
     const id = await start({ operation: 'send', series });
     const last = (await watch(id)).at(-1)!;
@@ -96,7 +94,8 @@ describe('jobs of the API', { concurrency: 1 }, () => {
   });
 
   test('accession numbers become a project, a report and a complete download', async (t) => {
-    if (missing !== undefined) return t.skip(`NOT RUN: ${missing.message}`);
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
     const accessions = [...new Set(made.map(({ AccessionNumber }) => AccessionNumber))];
     const asked = await start({ operation: 'project-index', project: 'over-http', accessions });
     assert.equal((await watch(asked)).at(-1)!.status, 'done', (await job(asked)).lines.join('\n'));
@@ -129,7 +128,8 @@ describe('jobs of the API', { concurrency: 1 }, () => {
   });
 
   test('a job ends when that is asked for', async (t) => {
-    if (missing !== undefined) return t.skip(`NOT RUN: ${missing.message}`);
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
     const id = await start({ operation: 'send', series: made.map(({ SeriesInstanceUID }) => SeriesInstanceUID) });
     const answer = await served.ask('DELETE', `/jobs/${id}`);
     assert.equal(answer.status, 202);

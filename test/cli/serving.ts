@@ -1,6 +1,8 @@
-// Starts `ditag serve` as users do, and asks it.
+// Starts `ditag serve` as users do, and asks it; and the PACS to which it sends.
 import assert from 'node:assert/strict';
-import { startDitag } from './run-ditag.ts';
+import path from 'node:path';
+import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
+import { runDitag, startDitag } from './run-ditag.ts';
 
 export interface Serving {
   readonly url: string;
@@ -37,4 +39,13 @@ export async function startServing(home: string, ...args: string[]): Promise<Ser
       }),
     stop: () => void served.child.kill('SIGKILL'),
   };
+}
+
+/** Starts an Orthanc and has the commands of this home know it as their PACS. Throws MissingPart where there is no Orthanc. */
+export async function orthancOf(home: string): Promise<RunningOrthanc> {
+  const orthanc = await startOrthanc({ folder: path.join(home, 'orthanc') });
+  const to = ['--destination', HOST, '--port', String(orthanc.port), '--pacs-aetitle', orthanc.aeTitle];
+  const { code, stderr } = await runDitag(['echo', ...to], { home });
+  assert.equal(code, 0, stderr);
+  return orthanc;
 }

@@ -61,6 +61,22 @@ export async function shows(page: Page, series: number): Promise<void> {
   await page.locator('[role=status]', { hasText: told }).first().waitFor();
 }
 
+/** Sends all series that are found to the Orthanc that is configured; sees it end, and each instance stored. */
+export async function sendAll(page: Page, series: number): Promise<void> {
+  await page.getByRole('button', { name: `Send all ${series} found to ORTHANC` }).click();
+  await page.locator('.jobs li', { hasText: 'send' }).locator('[role=status]', { hasText: 'done' }).waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Results' }).click(),
+  ]);
+  const lines = fs
+    .readFileSync(await download.path(), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .slice(1);
+  assert.ok(lines.length > 100 && lines.every((line) => line.includes(',stored,')), lines[0]);
+}
+
 /** Keeps a picture of what is seen in .cache/screenshots. */
 export async function picture(page: Page, name: string): Promise<void> {
   fs.mkdirSync(SCREENSHOTS, { recursive: true });
