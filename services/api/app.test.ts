@@ -8,7 +8,7 @@ import type { AuditEntry } from '../../core/access/access.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex, RowBatch } from '../../core/ports/instance-index.ts';
-import { buildApi, type Operations } from './app.ts';
+import { buildApi, type Operations, type OperationWatch } from './app.ts';
 
 const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.repeat(1000)), more: undefined };
 
@@ -19,13 +19,13 @@ const NOTHING = {
 } as unknown as Operations;
 
 /** Serves an index that is made up; counts how often it was opened and closed. */
-async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO_TRAIL) {
+async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO_TRAIL, operations = NOTHING) {
   const counts = { opened: 0, closed: 0 };
   const open = async () => {
     counts.opened++;
     return { ...index, close: async () => void counts.closed++ } as InstanceIndex;
   };
-  const server = await buildApi({ open, access, operations: NOTHING, isLocal: true });
+  const server = await buildApi({ open, access, operations, isLocal: true });
   await server.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
@@ -36,7 +36,7 @@ async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO
       body: JSON.stringify(body),
       ...(signal === undefined ? {} : { signal }),
     });
-  return { ask, counts };
+  return { ask, counts, close: () => server.close() };
 }
 
 async function closed({ opened, closed }: { opened: number; closed: number }, counts: { closed: number }) {
@@ -162,4 +162,24 @@ test('an answer that is broken off is in the trail, and nothing is answered whil
   await assert.rejects(async () => (await ask('/query', {})).text());
   for (let tries = 0; tries < 200 && entries.length < 4; tries++) await sleep(10);
   assert.equal(entries.length, 4, 'what was refused was not begun');
+});
+
+test('eight operations run at a time, and end with the server', async (t) => {
+  let ended = 0;
+  const operations = {
+    ...NOTHING,
+    run: (_: unknown, { signal }: OperationWatch) =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => {
+          ended++;
+          resolve(130);
+        }),
+      ),
+  } as unknown as Operations;
+  const { ask, close } = await served(t, {}, NO_TRAIL, operations);
+  const statuses: number[] = [];
+  for (let n = 0; n < 9; n++) statuses.push((await ask('/jobs', { operation: 'copies' })).status);
+  assert.deepEqual(statuses, [...new Array<number>(8).fill(202), 429]);
+  await close();
+  assert.equal(ended, 8);
 });

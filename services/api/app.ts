@@ -10,7 +10,7 @@ import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { Previews } from '../../core/ports/previews.ts';
 import { admitCallers } from './callers.ts';
-import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, TIMEOUTS } from './connections.ts';
+import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, SERVER_TIMEOUTS, TIMEOUTS } from './connections.ts';
 import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
 import type { Operations } from './operations.ts';
@@ -65,7 +65,7 @@ export async function buildApi({
     connectionTimeout: LONGEST_STILLNESS,
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
-    ...(tls === undefined ? {} : { https: { ...tls } }),
+    ...(tls === undefined ? { http: SERVER_TIMEOUTS } : { https: { ...tls, ...SERVER_TIMEOUTS } }),
   }) as unknown as FastifyInstance;
   boundConnections(server.server);
   boundEnd(server);

@@ -12,7 +12,9 @@ const MOST = 512;
 const MOST_A_MINUTE = 1_200;
 
 /** Milliseconds. Of a request, not of its answer: an export may take as long as it takes. */
-export const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 } as const;
+export const TIMEOUTS = { requestTimeout: 30_000, keepAliveTimeout: 5_000 } as const;
+/** The same, of what Fastify leaves to Node: for the headers, and how often all of these are looked at. */
+export const SERVER_TIMEOUTS = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 } as const;
 /** A connection on which nothing moves for so long is ended, whoever waits for whom (milliseconds). */
 export const LONGEST_STILLNESS = 600_000;
 /** Answers that are under way when the server is to end may go on for so long (milliseconds). */

@@ -248,6 +248,18 @@ test('a thousand slow connections of one address leave room for others', async (
   }
 });
 
+test('who does not come to the end of a request is not waited for', async () => {
+  const port = Number(new URL(beyond.url).port);
+  const seconds = await new Promise<number>((resolve) => {
+    const began = performance.now();
+    const socket = net.connect({ host: '127.0.0.1', port });
+    socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\nX-More: ');
+    socket.resume();
+    socket.once('close', () => resolve((performance.now() - began) / 1000));
+  });
+  assert.ok(seconds > 8 && seconds < 25, `${seconds} s`);
+});
+
 test('a body that is too large is refused before it is read', async () => {
   const status = await new Promise<number>((resolve, reject) => {
     const headers = {

@@ -163,7 +163,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     const { api } = parts.cluster.addresses;
     makeArchive(large, plainSeries('first', '1.7.1', 1));
     assert.equal((await ditag('index', '--archive', 'large', '--append', '--quiet')).code, 0);
-    for (let n = 0; n < 40; n++) makeArchive(large, plainSeries(`s${n}`, `1.7.2.${n}`, 150));
+    for (let n = 0; n < 80; n++) makeArchive(large, plainSeries(`s${n}`, `1.7.2.${n}`, 150));
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify({ operation: 'index', archive: 'large' });
     const job = (await (await fetch(`${api}/jobs`, { method: 'POST', headers, body })).json()) as JobAnswer;
@@ -175,6 +175,10 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
       await sleep(20);
       scan = await scanOf();
     }
+    // So that it does not end by itself.
+    const { pid } = parts.cluster.service('scanner');
+    process.kill(pid, 'SIGSTOP');
+    t.after(() => process.kill(pid, 'SIGCONT'));
     assert.ok(scan !== undefined, 'the scan is seen while it runs');
     assert.equal((await fetch(`${api}/jobs/${job.id}`, { method: 'DELETE' })).status, 202);
     let told = await jobs();
