@@ -1,5 +1,5 @@
 // The API is asked whatever its own description allows, and what it does not: no answer may be a failure of its own, or of
-// another shape than the description says. DITAG_LONG=1 asks twenty times as much.
+// another shape than the description says. DITAG_LONG=1 has twenty times as many examples of each route.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
