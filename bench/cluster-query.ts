@@ -1,8 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openCluster } from '../adapters/nats/connection.ts';
 import { NatsInstanceIndex } from '../adapters/nats/index-client.ts';
 import { NatsRecordLog } from '../adapters/nats/record-log.ts';
-import { DitagError } from '../core/errors/errors.ts';
 import type { InstanceIndex } from '../core/ports/instance-index.ts';
 import { makeQuery } from '../core/query/query.ts';
 import { BenchCluster, heapMB, memoryMB, missingPart, notMeasured } from './cluster-parts.ts';
@@ -50,19 +48,6 @@ async function time(index: InstanceIndex, { targets, pattern, from, to }: BenchQ
   return { rows, first: rows === 0 ? last : first, last };
 }
 
-/** An api that says that it is ready may still be about to listen. */
-async function untilAnswered(index: InstanceIndex): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await index.statistics();
-      return;
-    } catch (error) {
-      if (!(error instanceof DitagError) || error.code !== 'cluster-silent' || attempt === 50) throw error;
-      await sleep(100);
-    }
-  }
-}
-
 async function measure(options: BenchOptions, bench: BenchCluster): Promise<Measured> {
   const { pid } = bench.cluster.service('api');
   const cluster = await openCluster({ url: bench.nats }, 'ditag bench');
@@ -70,7 +55,8 @@ async function measure(options: BenchOptions, bench: BenchCluster): Promise<Meas
   try {
     // Where the log is empty, the api says that there is no index.
     await new NatsRecordLog(cluster).write(archiveEntry, undefined);
-    await untilAnswered(index);
+    // An api that says that it is ready may still be about to listen: it is asked until it does.
+    await index.statistics();
     const idle = memoryMB(pid).now;
     const firstQuery = (await time(index, queries[0]!)).last;
     for (const query of queries) await time(index, query);

@@ -1,5 +1,6 @@
 // The port InstanceIndex, and that for the end of a scan, asked over NATS of whoever serves the index (index-server.ts).
 import { Buffer } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
@@ -31,6 +32,10 @@ import { ASK, OPEN } from './index-server.ts';
 
 /** A pattern may have to be tested against millions of values before the first row (milliseconds). */
 const PATIENCE = 120_000;
+/** An api that is being started, or whose connection NATS has just lost, is asked again for so long (milliseconds). */
+const SILENCE = 8_000;
+/** Between two such questions (milliseconds). */
+const ASK_AGAIN = 250;
 /** Series of which the files are asked for at once: their UIDs have to fit into a message. */
 const SERIES_AT_ONCE = 1000;
 
@@ -137,12 +142,12 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
   }
 
   private async ask(message: AskMessage): Promise<unknown> {
-    const { description } = decodeMessage<{ answer: unknown }>(ANYTHING, await this.request(ASK, message));
+    const { description } = decodeMessage<{ answer: unknown }>(ANYTHING, await this.begin(ASK, message));
     return description.answer;
   }
 
   private async *pages(open: OpenMessage): AsyncIterable<{ page: PageMessage; bytes: Uint8Array }> {
-    let answer = decodeMessage<PageMessage>(checks.page, await this.request(OPEN, open));
+    let answer = decodeMessage<PageMessage>(checks.page, await this.begin(OPEN, open));
     let done = false;
     try {
       for (;;) {
@@ -159,6 +164,19 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
     } finally {
       const { stream, subject } = answer.description;
       if (!done) this.connection.publish(subject, encodeFrame({ stream, close: true }));
+    }
+  }
+
+  /** Asks whoever serves the index; that of a page (`request`) only one can answer, and whether it is there is known. */
+  private async begin(subject: string, message: AskMessage | OpenMessage): Promise<Uint8Array> {
+    const end = performance.now() + SILENCE;
+    for (;;) {
+      try {
+        return await this.request(subject, message);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'cluster-silent' || performance.now() > end) throw error;
+        await sleep(ASK_AGAIN);
+      }
     }
   }
 
