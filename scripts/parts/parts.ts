@@ -80,14 +80,15 @@ export function isProgram(file: string): boolean {
   }
 }
 
-/** Runs a program to its end. Its output, standard error included, comes back with the exit code. */
+/** Runs a program to its end, in `cwd`. Its output, standard error included, comes back with the exit code. */
 export function runToEnd(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  cwd?: string,
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd });
     const pieces: Buffer[] = [];
     child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
     child.stderr.on('data', (piece: Buffer) => pieces.push(piece));

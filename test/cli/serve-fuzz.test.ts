@@ -37,6 +37,8 @@ test('no request ends in a failure of the API, or in an answer that its descript
       ...['--max-examples', String(EXAMPLES), '--no-color', '--suppress-health-check', 'all'],
     ],
     { ...process.env, HOME: home, PYTHONPATH: folder },
+    // It leaves what it found where it runs.
+    home,
   );
   assert.equal(code, 0, output.slice(-6_000));
   const [, generated, passed] = /(\d+) generated, (\d+) passed/.exec(output) ?? [];
