@@ -25,7 +25,7 @@ import { fullHeader, HEADER_FIELDS, headerText, WHOLE_HEADER_FIELDS } from './he
 import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
 import { selectSeries } from './selection.ts';
 import { lineOfRow } from './series-document.ts';
-import { seriesFiles } from './series-files.ts';
+import { everyFile, seriesFiles } from './series-files.ts';
 import { type OrderedHit, type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
 import { skippedFiles } from './skipped-files.ts';
 import { indexStatistics } from './statistics.ts';
@@ -129,6 +129,10 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
     yield* seriesFiles(this.client, await this.indices(), series);
+  }
+
+  async *everyFile(): AsyncIterable<readonly SeriesFile[]> {
+    yield* everyFile(this.client, await this.indices());
   }
 
   async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {

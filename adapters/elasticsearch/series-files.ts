@@ -1,7 +1,7 @@
 // The files of series, from the records of the folder chunks that have them. Many series are asked for together, and
 // what comes is put in the order asked for: so many at once that their files are no more than can be held.
 import type { Client } from '@elastic/elasticsearch';
-import { fileBatches, filesBySeries, seriesFile } from '../../core/instance/series-files.ts';
+import { fileBatches, filesBySeries, recordBatches, seriesFile } from '../../core/instance/series-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import { chunkId } from './folder-document.ts';
 import { FolderReader } from './folder-reader.ts';
@@ -45,6 +45,17 @@ export async function* seriesFiles(
     }
   } finally {
     await Promise.all([documents.close(), folders.close()]);
+  }
+}
+
+/** The files of every archive, chunk by chunk. */
+export async function* everyFile(client: Client, names: IndexNames): AsyncIterable<readonly SeriesFile[]> {
+  const folders = await FolderReader.open(client, names.folders);
+  try {
+    for await (const chunk of folders.chunks({ range: { instances: { gt: 0 } } }))
+      yield* recordBatches(chunk, chunk.record);
+  } finally {
+    await folders.close();
   }
 }
 

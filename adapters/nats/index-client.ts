@@ -108,13 +108,17 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
     for (let at = 0; at < series.length; at += SERIES_AT_ONCE) {
-      yield* this.filesOf(series.slice(at, at + SERIES_AT_ONCE));
+      yield* this.files({ open: 'files', series: series.slice(at, at + SERIES_AT_ONCE) });
     }
   }
 
-  private async *filesOf(series: string[]): AsyncIterable<readonly SeriesFile[]> {
+  async *everyFile(): AsyncIterable<readonly SeriesFile[]> {
+    yield* this.files({ open: 'every-file' });
+  }
+
+  private async *files(open: OpenMessage): AsyncIterable<readonly SeriesFile[]> {
     let begun: SeriesFile[] = [];
-    for await (const { page } of this.pages({ open: 'files', series })) {
+    for await (const { page } of this.pages(open)) {
       const batches = page.batches ?? [];
       for (const [i, { SeriesInstanceUID, archive, files }] of batches.entries()) {
         for (const file of files) begun.push({ SeriesInstanceUID, archive, ...file });

@@ -137,6 +137,8 @@ export class NatsIndexServer {
         return this.rowPages(ordered(this.index, asked));
       case 'skipped':
         return skippedPages(this.index.skippedFiles());
+      case 'every-file':
+        return filePages(this.index.everyFile());
       case 'files':
         return filePages(this.index.instancesOf(asked.series));
     }

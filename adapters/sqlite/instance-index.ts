@@ -20,7 +20,7 @@ import { HeaderBlockReader } from './header-blocks.ts';
 import { openForReading } from './open-database.ts';
 import { orderedRows } from './ordered-rows.ts';
 import { searchRows, selectPages } from './search.ts';
-import { seriesFiles, slotOf } from './series-files.ts';
+import { everyFile, seriesFiles, slotOf } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
 import { ValueTexts } from './value-texts.ts';
@@ -85,6 +85,10 @@ export class SqliteInstanceIndex implements InstanceIndex {
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
     yield* this.reading(() => seriesFiles(this.database, series));
+  }
+
+  async *everyFile(): AsyncIterable<readonly SeriesFile[]> {
+    yield* this.reading(() => everyFile(this.database));
   }
 
   async headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined> {

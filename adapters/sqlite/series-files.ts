@@ -4,7 +4,13 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { typedPath } from '../../core/instance/byte-path.ts';
 import { nameHash } from '../../core/instance/folder-chunks.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
-import { fileBatches, filesBySeries, type RecordPlace, seriesFile } from '../../core/instance/series-files.ts';
+import {
+  fileBatches,
+  filesBySeries,
+  type RecordPlace,
+  recordBatches,
+  seriesFile,
+} from '../../core/instance/series-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import { FolderTree } from './folder-tree.ts';
 
@@ -17,6 +23,20 @@ const MOST_KEPT = 50_000;
 export function* seriesFiles(database: DatabaseSync, series: readonly string[]): Iterable<readonly SeriesFile[]> {
   const reader = new SeriesFileReader(database);
   for (let at = 0; at < series.length; at += TOGETHER) yield* reader.filesOf(series.slice(at, at + TOGETHER));
+}
+
+/** The files of every archive, folder by folder. */
+export function* everyFile(database: DatabaseSync): Iterable<readonly SeriesFile[]> {
+  const archives = database.prepare('SELECT id, name FROM archive ORDER BY id').all();
+  for (const { id, name } of archives as unknown as { id: number; name: string }[]) {
+    const tree = new FolderTree(database, id, false);
+    const archive = typedPath(name);
+    const rows = database.prepare('SELECT id, parent, bits, record FROM folder WHERE archive = ? AND instances > 0');
+    for (const row of rows.iterate(id) as Iterable<PartRow & { record: Uint8Array }>) {
+      const folder = tree.pathOf(row.bits === 0 ? row.id : row.parent);
+      yield* recordBatches({ archive, folder }, decodeFolderRecord(row.record));
+    }
+  }
 }
 
 /** Where the header of a series is, of the archive that speaks; undefined where the series is not in the index. */

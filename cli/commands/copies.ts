@@ -1,5 +1,6 @@
 // `ditag copies`: instances that lie in several files, and how far these are the same.
 import { shownPath } from '../../core/instance/byte-path.ts';
+import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import { COPY_KINDS, type CopyKind, findCopies } from '../../core/stages/find-copies.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -11,9 +12,11 @@ export interface CopiesOptions {
   readonly quiet?: boolean;
 }
 
-const COLUMNS = ['SeriesInstanceUID', 'SOPInstanceUID', 'kind', 'archive', 'path', 'size', 'other_path', 'other_size'];
+const FILE_COLUMNS = ['SeriesInstanceUID', 'archive', 'path', 'size'];
+const COLUMNS = ['SOPInstanceUID', 'kind', ...FILE_COLUMNS, ...FILE_COLUMNS.map((name) => `other_${name}`)];
 const TEXTS: Readonly<Record<CopyKind, string>> = {
   same: 'have the size and the header of the first',
+  'other-series': 'belong to another series',
   'other-size': 'have another size',
   'other-header': 'have another header',
   'not-compared': 'have the same size; their headers could not be compared from here',
@@ -30,17 +33,15 @@ export async function copies(
   const output = file === undefined ? streamOutput(stdout) : fileOutput(file);
   try {
     const files = await workspace.instanceFiles();
-    const onProgress = (series: number, all: number) =>
+    const onProgress = (read: number, all: number) =>
       progress.update(() => {
-        const text = `${grouped(series)} series`;
-        return { step: 'comparing', done: all === 0 ? 1 : series / all, text, unit: 'series', amount: series };
+        const text = `${grouped(read)} files of the index`;
+        return { step: 'comparing', done: all === 0 ? 1 : read / all, text, unit: 'files', amount: read };
       });
     await output.write(csvLine(COLUMNS));
     for await (const { kind, first, file: other } of findCopies(index, { files, onProgress, signal })) {
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      const of = [first.SeriesInstanceUID, first.SOPInstanceUID, kind, shownPath(first.archive)];
-      const places = [first, other].flatMap(({ path, size }) => [shownPath(path), String(size)]);
-      await output.write(csvLine([...of, ...places]));
+      await output.write(csvLine([first.SOPInstanceUID, kind, ...shown(first), ...shown(other)]));
     }
     await output.finish();
   } catch (error) {
@@ -59,4 +60,8 @@ export async function copies(
       `${grouped(all)} files hold an instance that another file holds too${all === 0 ? '' : `: ${told.join(', ')}`}.\n`,
     );
   return signal.aborted ? 130 : 0;
+}
+
+function shown({ SeriesInstanceUID, archive, path, size }: SeriesFile): string[] {
+  return [SeriesInstanceUID, shownPath(archive), shownPath(path), String(size)];
 }

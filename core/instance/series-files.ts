@@ -44,6 +44,12 @@ export function seriesFile(
   };
 }
 
+/** The files of a record, series by series. */
+export function* recordBatches(place: RecordPlace, record: FolderRecord): Iterable<readonly SeriesFile[]> {
+  for (const entries of filesBySeries(record, new Set(record.series)).values())
+    yield entries.map((entry) => seriesFile(place, record, entry));
+}
+
 /** The batches of one series; its files come in any order, and are brought into that of their paths. */
 export function* fileBatches(files: SeriesFile[]): Iterable<readonly SeriesFile[]> {
   files.sort((a, b) => comparePaths(a.path, b.path));

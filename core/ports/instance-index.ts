@@ -136,6 +136,11 @@ export interface InstanceIndex {
    */
   instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]>;
   /**
+   * Every file that holds an instance, of every archive, those of series for which another archive speaks included; in no
+   * order. A batch holds files of one series and folder.
+   */
+  everyFile(): AsyncIterable<readonly SeriesFile[]>;
+  /**
    * The full header of a series, in the order of keys: that of the file which speaks for it, as texts (core/dicom/kept-text.ts).
    * Undefined where the series is not in the index.
    */

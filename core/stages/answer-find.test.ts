@@ -76,6 +76,7 @@ class MemoryIndex implements InstanceIndex {
   headerOf = () => assert.fail();
   statistics = () => assert.fail();
   skippedFiles = () => assert.fail();
+  everyFile = () => assert.fail();
   close = () => Promise.resolve();
 }
 

@@ -1,77 +1,49 @@
-// Instances that lie in several files of a series: how far these are the same. An archive that was copied into itself has
-// many, and so has one whose files were changed beside the originals.
+// Instances that lie in several files: how far these are the same. An archive that was copied into itself or into another
+// has many, and so has one whose files were changed beside the originals.
 import { HeaderReader } from '../dicom/header-reader.ts';
 import { headerElements } from '../dicom/header-values.ts';
 import { comparedTags } from '../instance/compared-tags.ts';
 import type { InstanceFile, InstanceFiles } from '../ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
-import { makeQuery } from '../query/query.ts';
+import { type RepeatedInstancesOptions, repeatedInstances } from './repeated-instances.ts';
 
 /**
- * `other-size` and `other-header` are different files under one name; `same` has the same size and header (pixels are not
- * compared); `not-compared` has the same size, and its header could not be read from here.
+ * `other-series`, `other-size` and `other-header` are different files under one name; `same` has the same size and header
+ * (pixels are not compared); `not-compared` has the same size, and its header could not be read from here.
  */
-export const COPY_KINDS = ['same', 'other-size', 'other-header', 'not-compared'] as const;
+export const COPY_KINDS = ['same', 'other-series', 'other-size', 'other-header', 'not-compared'] as const;
 export type CopyKind = (typeof COPY_KINDS)[number];
 
-/** A file with an instance that another file, the first in the order of paths, has too. */
+/** A file with an instance that another file, the first in the order of archives and paths, has too. */
 export interface Copy {
   readonly kind: CopyKind;
   readonly first: SeriesFile;
   readonly file: SeriesFile;
 }
 
-export interface FindCopiesOptions {
+export interface FindCopiesOptions extends RepeatedInstancesOptions {
   /** How files are read; undefined: they cannot be from here, and only sizes are compared. */
   readonly files: InstanceFiles | undefined;
-  /** Series that were looked at, of how many. */
-  readonly onProgress: (series: number, all: number) => void;
-  readonly signal: AbortSignal;
 }
 
-/** Series asked for together. */
-const TOGETHER = 500;
+/** Instances whose files are compared at once: most of the time is spent waiting for a mount. */
+const TOGETHER = 8;
 
-/** Looks at the files of every series. Of a series in several archives only the one that speaks is looked at. */
+/** Compares the files of every instance that lies in several, in any series and archive. */
 export async function* findCopies(
-  index: InstanceIndex,
-  { files, onProgress, signal }: FindCopiesOptions,
+  index: Pick<InstanceIndex, 'everyFile' | 'statistics'>,
+  { files, ...options }: FindCopiesOptions,
 ): AsyncIterable<Copy> {
-  const query = await makeQuery({ columns: 'SeriesInstanceUID' });
-  const all = await index.count(query);
-  const headers = new HeaderComparer(files);
-  let done = 0;
-  for await (const { more } of index.search(query)) {
-    const uids = (more ?? []).map(([uid]) => uid!);
-    for (let at = 0; at < uids.length; at += TOGETHER) {
-      if (signal.aborted) return;
-      for await (const copies of copiesOf(index, uids.slice(at, at + TOGETHER)))
-        for (const { first, file } of copies) {
-          if (signal.aborted) return;
-          const kind = first.size !== file.size ? 'other-size' : await headers.compare(first, file);
-          yield { kind, first, file };
-        }
-      done += Math.min(TOGETHER, uids.length - at);
-      onProgress(done, all);
-    }
+  const comparers = Array.from({ length: TOGETHER }, () => new HeaderComparer(files));
+  const begun: Promise<readonly Copy[]>[] = [];
+  let n = 0;
+  for await (const [first, ...others] of repeatedInstances(index, options)) {
+    const comparer = comparers[n++ % TOGETHER]!;
+    if (begun.length === TOGETHER) yield* await begun.shift()!;
+    if (options.signal.aborted) return;
+    begun.push(comparer.copies(first!, others));
   }
-}
-
-/** Pairs of files of the same instance, series by series. */
-async function* copiesOf(index: InstanceIndex, series: readonly string[]) {
-  let current = '';
-  let firsts = new Map<string, SeriesFile>();
-  for await (const files of index.instancesOf(series)) {
-    const pairs: { first: SeriesFile; file: SeriesFile }[] = [];
-    for (const file of files) {
-      // A large series comes in several batches.
-      if (file.SeriesInstanceUID !== current) [current, firsts] = [file.SeriesInstanceUID, new Map()];
-      const first = firsts.get(file.SOPInstanceUID);
-      if (first === undefined) firsts.set(file.SOPInstanceUID, file);
-      else pairs.push({ first, file });
-    }
-    if (pairs.length > 0) yield pairs;
-  }
+  for (const copies of begun) yield* await copies;
 }
 
 class HeaderComparer {
@@ -83,9 +55,16 @@ class HeaderComparer {
     this.files = files;
   }
 
-  async compare(first: SeriesFile, file: SeriesFile): Promise<CopyKind> {
+  async copies(first: SeriesFile, others: readonly SeriesFile[]): Promise<readonly Copy[]> {
+    const copies: Copy[] = [];
+    for (const file of others) copies.push({ kind: await this.compare(first, file), first, file });
+    return copies;
+  }
+
+  private async compare(first: SeriesFile, file: SeriesFile): Promise<CopyKind> {
+    if (first.SeriesInstanceUID !== file.SeriesInstanceUID) return 'other-series';
+    if (first.size !== file.size) return 'other-size';
     if (this.files === undefined) return 'not-compared';
-    // Copies of one file come one after the other.
     if (this.last?.file !== first) this.last = { file: first, header: await this.header(first) };
     const [one, other] = [this.last.header, await this.header(file)];
     if (one === undefined || other === undefined) return 'not-compared';

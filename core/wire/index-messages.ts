@@ -39,6 +39,7 @@ export const OpenMessage = Type.Union([
     after: Type.Optional(Type.String()),
   }),
   Type.Object({ open: Type.Literal('skipped') }),
+  Type.Object({ open: Type.Literal('every-file') }),
   Type.Object({ open: Type.Literal('files'), series: Type.Array(Type.String()) }),
 ]);
 export type OpenMessage = Static<typeof OpenMessage>;

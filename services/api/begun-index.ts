@@ -71,8 +71,16 @@ export class BegunIndex implements InstanceIndex {
   }
 
   async *instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]> {
+    yield* this.batches(this.index.instancesOf(series));
+  }
+
+  async *everyFile(): AsyncIterable<readonly SeriesFile[]> {
+    yield* this.batches(this.index.everyFile());
+  }
+
+  private async *batches(found: AsyncIterable<readonly SeriesFile[]>): AsyncIterable<readonly SeriesFile[]> {
     let batches = 0;
-    for await (const batch of this.index.instancesOf(series)) {
+    for await (const batch of found) {
       batches++;
       yield batch;
     }

@@ -28,25 +28,39 @@ test('files with the same instance are told, and how far they are the same', asy
   });
   fs.copyFileSync(path.join(archive, 'a/0001.dcm'), path.join(archive, 'a/copy.dcm'));
   fs.copyFileSync(path.join(archive, 'a/0001.dcm'), path.join(archive, 'b/copy.dcm'));
-  assert.equal((await runDitag(['index', '--archive', archive, '--quiet'], { home })).code, 0);
+  // Another archive: a file of a series that the first speaks for, and one that says it is of another series.
+  const other = path.join(home, 'other');
+  makeArchive(other, {
+    'x.dcm': { StudyInstanceUID: '1.2.7.9', SeriesInstanceUID: '1.2.7', SOPInstanceUID: '1.2.2.2' },
+  });
+  fs.copyFileSync(path.join(archive, 'b/0001.dcm'), path.join(other, 'y.dcm'));
+  for (const one of [archive, other, path.join(archive, 'a')])
+    assert.equal((await runDitag(['index', '--archive', one, '--append', '--quiet'], { home })).code, 0);
   const { code, stdout, stderr } = await runDitag(['copies'], { home });
   assert.equal(code, 0, stderr);
   const [head, ...rows] = stdout.trimEnd().split('\n');
-  assert.equal(head, 'SeriesInstanceUID,SOPInstanceUID,kind,archive,path,size,other_path,other_size');
+  assert.equal(
+    head,
+    'SOPInstanceUID,kind,SeriesInstanceUID,archive,path,size,other_SeriesInstanceUID,other_archive,other_path,other_size',
+  );
   const told = rows
     .map((row) => row.split(','))
-    .map(([, uid, kind, , one, , other]) => [uid, kind, one, other].join(' '));
+    .map(([uid, kind, , inOne, one, , , inOther, file]) =>
+      [uid, kind, ...[inOne, inOther].map((name) => path.basename(name!)), one, file].join(' '),
+    );
   assert.deepEqual(told.sort(), [
-    '1.2.1.1 same a/0001.dcm a/copy.dcm',
-    '1.2.1.1 same a/0001.dcm b/copy.dcm',
-    '1.2.1.2 other-header a/0002.dcm a/changed.dcm',
-    '1.2.1.3 other-size a/0003.dcm a/longer.dcm',
+    '1.2.1.1 same archive archive a/0001.dcm a/copy.dcm',
+    '1.2.1.1 same archive archive a/0001.dcm b/copy.dcm',
+    '1.2.1.2 other-header archive archive a/0002.dcm a/changed.dcm',
+    '1.2.1.3 other-size archive archive a/0003.dcm a/longer.dcm',
+    '1.2.2.1 same archive other b/0001.dcm y.dcm',
+    '1.2.2.2 other-series archive other b/0002.dcm x.dcm',
   ]);
   assert.match(
     stderr,
-    /^4 files hold an instance .*: 2 have the size and the header of the first, 1 have another size, 1 have another header\.$/m,
+    /^6 files hold an instance .*: 3 have the size and the header of the first, 1 belong to another series, 1 have another size, 1 have another header\.$/m,
   );
   fs.rmSync(path.join(archive, 'a/copy.dcm'));
   const gone = (await runDitag(['copies', '--quiet'], { home })).stdout;
-  assert.match(gone, /1\.2\.1\.1,not-compared,.*a\/copy\.dcm/);
+  assert.match(gone, /^1\.2\.1\.1,not-compared,.*a\/copy\.dcm/m);
 });

@@ -1,4 +1,4 @@
-// The contract of InstanceIndex.instancesOf: which files it gives of which series, and in which order.
+// The contract of InstanceIndex.instancesOf and everyFile: which files they give, and in which order.
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import type { InstanceIndex, SeriesFile } from '../../core/ports/instance-index.ts';
@@ -85,17 +85,21 @@ function byComponents(a: string, b: string): number {
   return x!.length - y!.length;
 }
 
-/** What the files of a series are after some scans. */
-function filesAfter(scans: readonly Scan[], uid: string): SeriesFile[] {
-  for (const [archive, chunks] of archivesAfter(scans)) {
-    const found = chunks.flatMap(({ folder, files }) =>
+/** What the files of a series are after some scans, by archive. */
+function filesByArchive(scans: readonly Scan[], isWanted: (uid: string) => boolean): SeriesFile[][] {
+  return [...archivesAfter(scans)].map(([archive, chunks]) =>
+    chunks.flatMap(({ folder, files }) =>
       files
-        .filter((each) => uid !== '' && each.SeriesInstanceUID === uid)
+        .filter((each) => each.SeriesInstanceUID !== '' && isWanted(each.SeriesInstanceUID))
         .map(({ name, ...of }) => ({ ...of, archive, path: folder === '' ? name : `${folder}/${name}` })),
-    );
-    if (found.length > 0) return found.sort((a, b) => byComponents(a.path, b.path));
-  }
-  return [];
+    ),
+  );
+}
+
+/** Those of the archive that speaks. */
+function filesAfter(scans: readonly Scan[], uid: string): SeriesFile[] {
+  const found = filesByArchive(scans, (one) => one === uid).find((files) => files.length > 0) ?? [];
+  return found.sort((a, b) => byComponents(a.path, b.path));
 }
 
 const CROWD = Array.from({ length: 1050 }, (_, i) => `crowd.${(i * 389) % 1050}`);
@@ -143,6 +147,21 @@ async function holds(index: InstanceIndex, scans: readonly Scan[]): Promise<void
   assert.equal(batches.length, fewest, 'one batch a series, but for huge ones');
 }
 
+/** Every file of every archive, none twice. */
+async function holdsEveryFile(index: InstanceIndex, scans: readonly Scan[]): Promise<void> {
+  const found: SeriesFile[] = [];
+  for await (const batch of index.everyFile()) {
+    assert.equal(new Set(batch.map((one) => one.SeriesInstanceUID)).size, 1);
+    for (const one of batch) found.push(one);
+  }
+  const inOrder = (files: SeriesFile[]) =>
+    files.map((one) => JSON.stringify(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)))).sort();
+  const [have, expected] = [inOrder(found), inOrder(filesByArchive(scans, () => true).flat())];
+  const differs = have.findIndex((one, n) => one !== expected[n]);
+  assert.equal(have[differs], expected[differs]);
+  assert.equal(have.length, expected.length);
+}
+
 /** Makes an index of scans and hands it to a check. */
 export type Contract = (
   title: string,
@@ -165,6 +184,10 @@ export function seriesFilesContract(contract: Contract): void {
   });
 
   contract('files of series after the archive has changed', [FIRST, SECOND, CHANGED], holds);
+
+  contract('every file of two archives', [FIRST, SECOND], holdsEveryFile);
+
+  contract('every file after an archive has changed', [FIRST, SECOND, CHANGED], holdsEveryFile);
 
   contract('files of series when the first archive has left', [FIRST, { ...SECOND, append: false }], holds);
 }

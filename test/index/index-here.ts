@@ -142,8 +142,10 @@ export async function indexAnswers(index: InstanceIndex, nameOf = (archive: stri
   for await (const file of index.skippedFiles()) skipped.push(`${nameOf(file.archive)}: ${file.path}: ${file.reason}`);
   const rows = await indexRows(index, {});
   const instances = await filesOfSeries(index, nameOf);
-  if (instances.length !== statistics.instances)
-    throw new Error(`${statistics.instances} instances counted, ${instances.length} there`);
+  let files = 0;
+  for await (const batch of index.everyFile()) files += batch.length;
+  for (const found of [instances.length, files])
+    if (found !== statistics.instances) throw new Error(`${statistics.instances} instances counted, ${found} there`);
   return {
     // One text: pages may be cut elsewhere.
     lines: rows.filter((row) => row.length === 1).join(''),
