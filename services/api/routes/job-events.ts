@@ -16,8 +16,13 @@ const MOST_PATIENCE = 60_000;
 /** Streams at a time. */
 const MOST_STREAMS = 100;
 
-/** Gives what ends all streams. @param state what is told */
-export function addJobEvents(server: FastifyInstance, jobs: Jobs, state: () => Promise<object>): () => void {
+/** Gives what ends all streams. @param state what is told @param patience with one who takes nothing (milliseconds) */
+export function addJobEvents(
+  server: FastifyInstance,
+  jobs: Pick<Jobs, 'watch'>,
+  state: () => Promise<object>,
+  patience = MOST_PATIENCE,
+): () => void {
   const streams = new Set<AbortController>();
   const schema = {
     summary: 'The same as /jobs, told again with every change, as server-sent events',
@@ -58,7 +63,7 @@ export function addJobEvents(server: FastifyInstance, jobs: Jobs, state: () => P
       await pause(TOGETHER, over);
       const now = Date.now();
       const isSlow = raw.writableNeedDrain;
-      if (over.aborted || (isSlow && now - said > MOST_PATIENCE)) break;
+      if (over.aborted || (isSlow && now - said > patience)) break;
       if (now - checked > CHECK_EVERY) {
         if (!(await request.isStillKnown())) break;
         checked = now;
