@@ -150,6 +150,7 @@ export function commands(run: Run): Command {
       .option('--tls-cert <file>', 'the certificate to show, with those that signed it')
       .option('--tls-key <file>', 'its key')
       .option('--plain-http', 'beyond this machine without TLS: a proxy in front has it')
+      .option('--proxy <addresses>', 'proxies in front: their X-Forwarded-For is believed, and tokens are asked for')
       .option('--output <dir>', 'folder for downloads that are started over HTTP (default: none can be)'),
     async (options, context) => (await import('./commands/serve.ts')).serve(options, context),
   );

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
+import { Proxies } from '../../services/api/app.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
 import { CommandOperations } from '../operations.ts';
@@ -14,6 +15,7 @@ export interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly plainHttp?: boolean;
+  readonly proxy?: string;
   readonly output?: string;
 }
 
@@ -32,10 +34,20 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     port: wholeNumber('--port', options.port, 0, 65_535) ?? PORT,
     tls: tlsOf(options),
     isPlain: options.plainHttp === true,
+    proxies: proxiesOf(options.proxy),
     onReady: (url) => stderr.write(`Serving at ${url} until Ctrl-C; ${url}/openapi.json says what can be asked.\n`),
     signal,
   });
   return 0;
+}
+
+function proxiesOf(value: string | undefined): Proxies | undefined {
+  try {
+    return value === undefined ? undefined : Proxies.of(value);
+  } catch (error) {
+    const allowed = 'give IP addresses or networks like 10.1.0.0/16, with commas between them';
+    throw ditagError('bad-option', { option: '--proxy', value: value ?? '', allowed }, error);
+  }
 }
 
 function tlsOf({ tlsCert, tlsKey }: ServeOptions) {

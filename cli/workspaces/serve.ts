@@ -3,16 +3,15 @@ import { readText } from '../../adapters/filesystem/read-text.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { ditagError } from '../../core/errors/errors.ts';
-import { buildApi, isLoopback } from '../../services/api/app.ts';
+import { buildApi, isOnlyLocal } from '../../services/api/app.ts';
 import type { ServeOptions, Workspace } from './workspace.ts';
 
 /** Serves until the signal aborts. Throws what opening the index throws, `not-private`, `cannot-read`, `cannot-listen`. */
 export async function serveIndex(
   workspace: Workspace,
-  { host, port, tls, isPlain, operations, onReady, signal }: ServeOptions,
+  { host, port, tls, isPlain, proxies, operations, onReady, signal }: ServeOptions,
 ): Promise<void> {
-  const isLocal = isLoopback(host);
-  if (!isLocal && tls === undefined && !isPlain) throw ditagError('not-private', { host });
+  const isLocal = isOnlyLocal({ host, isEncrypted: tls !== undefined, isPlain, proxies });
   const open = () => workspace.openIndex(undefined);
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
@@ -21,7 +20,7 @@ export async function serveIndex(
   const previews = files && new ThreadedPreviews(files);
   const access = await workspace.access();
   try {
-    const server = await buildApi({ open, access, operations, previews, isLocal, tls: certificate });
+    const server = await buildApi({ open, access, operations, previews, isLocal, proxies, tls: certificate });
     addHealth(server, {
       isReady: async () => {
         await (await open()).close();

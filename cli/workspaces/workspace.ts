@@ -11,7 +11,7 @@ import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import type { Operations } from '../../services/api/app.ts';
+import type { Operations, Proxies } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 
@@ -85,6 +85,8 @@ export interface ServeOptions {
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly isPlain: boolean;
+  /** With a proxy in front callers need tokens on loopback, too: all of them come from this machine then. */
+  readonly proxies: Proxies | undefined;
   /** What can be started over it. */
   readonly operations: Operations;
   /** Called when it answers. */

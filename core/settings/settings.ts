@@ -83,6 +83,12 @@ export const ApiVariables = Type.Object({
   DITAG_HTTP_PLAIN: Type.Optional(
     Type.String({ pattern: '^yes$', description: 'yes: without TLS also beyond this machine, since a proxy has it' }),
   ),
+  DITAG_HTTP_PROXY: Type.Optional(
+    Type.String({
+      description:
+        'addresses and networks of the proxies in front, with commas: their X-Forwarded-For is believed, and tokens are asked for on loopback, too',
+    }),
+  ),
   DITAG_ARCHIVES: Type.Optional(
     Type.String({
       pattern: '^[^=]+=.+',

@@ -15,6 +15,7 @@ import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
 import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere } from './problems.ts';
+import type { Proxies } from './reach.ts';
 import { addArchives } from './routes/archives.ts';
 import { addCounts } from './routes/counts.ts';
 import { addJobs } from './routes/jobs.ts';
@@ -26,9 +27,9 @@ import { addSeries } from './routes/series.ts';
 import { addTrail } from './routes/trail.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
-export { isLoopback } from './callers.ts';
 export type * from './operations.ts';
 export { CANCELLED } from './operations.ts';
+export { isOnlyLocal, Proxies } from './reach.ts';
 
 /** Bytes of a request's body. */
 const LONGEST_BODY = 1024 * 1024;
@@ -44,6 +45,8 @@ export interface ApiOptions {
   readonly previews?: Previews | undefined;
   /** Answer only those who call it by a name of this machine itself, and ask them for no token. */
   readonly isLocal: boolean;
+  /** Whose word on a caller's address is believed. */
+  readonly proxies?: Proxies | undefined;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
@@ -55,10 +58,12 @@ export async function buildApi({
   operations,
   previews,
   isLocal,
+  proxies,
   tls,
 }: ApiOptions): Promise<FastifyInstance> {
   const server = Fastify({
     logger: false,
+    trustProxy: (address) => proxies?.holds(address) ?? false,
     bodyLimit: LONGEST_BODY,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     ...TIMEOUTS,
@@ -67,7 +72,7 @@ export async function buildApi({
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...(tls === undefined ? { http: SERVER_TIMEOUTS } : { https: { ...tls, ...SERVER_TIMEOUTS } }),
   }) as unknown as FastifyInstance;
-  boundConnections(server.server);
+  boundConnections(server.server, proxies);
   boundEnd(server);
   server.setErrorHandler<FastifyError>((error, _, reply) => answerProblem(error, reply));
   server.setNotFoundHandler((_, reply) => answerProblem(new NothingThere(), reply));

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuditEntry, isValid, LONGEST_DETAIL, mayDo, type Role, tokenDigest } from '../../core/access/access.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import { HttpProblem } from './problems.ts';
+import { isLoopback } from './reach.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -33,11 +34,6 @@ const LOCAL: Caller = { name: 'local', role: 'admin' };
 const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready']);
 /** Values of a list that stand in the trail. */
 const MOST_VALUES = 20;
-
-/** Of the machine itself: `localhost`, 127.0.0.0/8 and ::1. */
-export function isLoopback(host: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/.test(host);
-}
 
 /** Has every request's caller known, allowed and written down: before it is answered, and how it ended. */
 export function admitCallers(

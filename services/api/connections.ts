@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
 import { HttpProblem } from './problems.ts';
+import type { Proxies } from './reach.ts';
 
 /** Connections of one address, and of all. A browser has six. */
 const MOST_OF_ONE = 64;
@@ -20,12 +21,16 @@ export const LONGEST_STILLNESS = 600_000;
 /** Answers that are under way when the server is to end may go on for so long (milliseconds). */
 const GRACE = 5_000;
 
-/** Ends connections that are too many; what they sent is not looked at. */
-export function boundConnections(server: Server): void {
+/**
+ * Ends connections that are too many; what they sent is not looked at. A proxy has those of all its callers: only the
+ * whole is bounded.
+ */
+export function boundConnections(server: Server, proxies: Proxies | undefined): void {
   const open = new Map<string, number>();
   server.maxConnections = MOST;
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
+    if (proxies?.holds(address) === true) return;
     const count = (open.get(address) ?? 0) + 1;
     if (count > MOST_OF_ONE) {
       socket.destroy();

@@ -32,8 +32,9 @@ import {
   natsSettings,
   readSettings,
 } from '../../core/settings/settings.ts';
-import { buildApi, isLoopback } from './app.ts';
+import { buildApi } from './app.ts';
 import { BegunIndex } from './begun-index.ts';
+import { isOnlyLocal, Proxies } from './reach.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
@@ -57,15 +58,16 @@ await runService('api', async ({ logger, waitFor }) => {
     if (!(error instanceof DitagError)) logger.warn({ reason: (error as Error).name }, 'a request failed');
   });
   const host = set.DITAG_HTTP_HOST ?? '127.0.0.1';
-  const isLocal = isLoopback(host);
   const tls = tlsOf(set);
-  if (!isLocal && tls === undefined && set.DITAG_HTTP_PLAIN === undefined) throw ditagError('not-private', { host });
+  const proxies = proxiesOf(set.DITAG_HTTP_PROXY);
+  const isPlain = set.DITAG_HTTP_PLAIN !== undefined;
+  const isLocal = isOnlyLocal({ host, isEncrypted: tls !== undefined, isPlain, proxies });
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
   const access = await NatsAccessStore.open(cluster, { replicas });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-api-'));
   const operations = operationsOf(natsSettings(set), folder, set.DITAG_HTTP_DOWNLOADS);
   const previews = previewsOf(set.DITAG_ARCHIVES);
-  const server = await buildApi({ open: async () => index, access, operations, previews, isLocal, tls });
+  const server = await buildApi({ open: async () => index, access, operations, previews, isLocal, proxies, tls });
   addHealth(server, {
     isReady: async () => {
       await reachElasticsearch(client, address);
@@ -108,6 +110,14 @@ function previewsOf(archives: string | undefined): ThreadedPreviews | undefined 
   if (archives === undefined) return undefined;
   const roots = new Map([...archivesOf(archives)].map(([name, folder]) => [name, path.resolve(folder)]));
   return new ThreadedPreviews(FilesystemInstanceFiles.mounted(roots));
+}
+
+function proxiesOf(text: string | undefined): Proxies | undefined {
+  try {
+    return text === undefined ? undefined : Proxies.of(text);
+  } catch (error) {
+    throw ditagError('bad-settings', { wrong: `DITAG_HTTP_PROXY: ${(error as Error).message}` }, error);
+  }
 }
 
 function tlsOf({ DITAG_HTTP_TLS_CERT: cert, DITAG_HTTP_TLS_KEY: key }: Static<typeof VARIABLES>) {

@@ -263,6 +263,42 @@ test('who does not come to the end of a request is not waited for', async () => 
   assert.ok(seconds > 8 && seconds < 25, `${seconds} s`);
 });
 
+test('behind a proxy callers are told apart, and need tokens on loopback, too', async () => {
+  const served = await startServing(home, '--proxy', '127.0.0.1,10.1.0.0/16');
+  try {
+    const rows = (forwarded: string, bearer = tokens.get('read')) =>
+      fetch(`${served.url}/query`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'x-forwarded-for': forwarded,
+          ...(bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
+        },
+        body: JSON.stringify({ limit: 1 }),
+      }).then(async (answer) => {
+        await answer.text();
+        return answer.status;
+      });
+    assert.equal(await rows('192.0.2.1', ''), 401);
+    assert.equal(await rows('192.0.2.1'), 200);
+    // What the caller wrote itself stands on the left, and is not believed.
+    assert.equal(await rows('1.2.3.4, 192.0.2.2, 10.1.3.4'), 200);
+    const from = new Set(
+      (await token('trail')).stdout.split('\n').flatMap((line) => line.match(/\b192\.0\.2\.\d|1\.2\.3\.4/) ?? []),
+    );
+    assert.deepEqual([...from].sort(), ['192.0.2.1', '192.0.2.2']);
+    let status = 200;
+    for (let n = 0; n < 2_000 && status !== 429; n += 20)
+      for (const one of await Promise.all(Array.from({ length: 20 }, () => rows('192.0.2.3', 'none'))))
+        if (one === 429) status = one;
+    assert.deepEqual([status, await rows('192.0.2.1')], [429, 200]);
+  } finally {
+    served.stop();
+  }
+  const wrong = await runDitag(['serve', '--port', '0', '--proxy', 'proxy.example'], { home });
+  assert.deepEqual([wrong.code, /"proxy\.example" is not valid: give IP addresses/.test(wrong.stderr)], [2, true]);
+});
+
 test('a body that is too large is refused before it is read', async () => {
   const status = await new Promise<number>((resolve, reject) => {
     const headers = {

@@ -115,7 +115,7 @@ describe('one machine and a cluster', () => {
     const ended = new AbortController();
     const served = Promise.withResolvers<string>();
     const serving = compared.there.serve({
-      ...{ host: '127.0.0.1', port: 0, signal: ended.signal, tls: undefined, isPlain: false },
+      ...{ host: '127.0.0.1', port: 0, signal: ended.signal, tls: undefined, isPlain: false, proxies: undefined },
       operations: { close: async () => {} } as Operations,
       onReady: served.resolve,
     });
