@@ -8,7 +8,8 @@ import { repeatedInstances } from './repeated-instances.ts';
 function indexOf(files: readonly SeriesFile[]): Pick<InstanceIndex, 'everyFile' | 'statistics'> & { reads: number } {
   return {
     reads: 0,
-    statistics: async () => ({ instances: files.length }) as Awaited<ReturnType<InstanceIndex['statistics']>>,
+    statistics: async () =>
+      ({ archives: [{ instances: files.length }] }) as unknown as Awaited<ReturnType<InstanceIndex['statistics']>>,
     async *everyFile() {
       this.reads++;
       for (const file of files) yield [file];

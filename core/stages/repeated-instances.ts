@@ -24,7 +24,8 @@ export async function* repeatedInstances(
   index: Pick<InstanceIndex, 'everyFile' | 'statistics'>,
   { onProgress, signal, mostNumbers = 32_000_000, mostFiles = 300_000 }: RepeatedInstancesOptions,
 ): AsyncIterable<readonly SeriesFile[]> {
-  const { instances } = await index.statistics();
+  const { archives } = await index.statistics();
+  const instances = archives.reduce((sum, archive) => sum + archive.instances, 0);
   const parts = Math.max(1, Math.ceil(instances / mostNumbers));
   let read = 0;
   let left = parts * instances;

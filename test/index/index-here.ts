@@ -144,8 +144,13 @@ export async function indexAnswers(index: InstanceIndex, nameOf = (archive: stri
   const instances = await filesOfSeries(index, nameOf);
   let files = 0;
   for await (const batch of index.everyFile()) files += batch.length;
-  for (const found of [instances.length, files])
-    if (found !== statistics.instances) throw new Error(`${statistics.instances} instances counted, ${found} there`);
+  // Of a series in several archives one speaks; every file is of all of them.
+  const ofArchives = statistics.archives.reduce((sum, archive) => sum + archive.instances, 0);
+  for (const [told, found] of [
+    [statistics.instances, instances.length],
+    [ofArchives, files],
+  ])
+    if (found !== told) throw new Error(`${told} instances counted, ${found} there`);
   return {
     // One text: pages may be cut elsewhere.
     lines: rows.filter((row) => row.length === 1).join(''),
