@@ -10,7 +10,9 @@ import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import type { Place } from './instance-store-names.ts';
 import { syncFolderNow } from './store-folders.ts';
-import { openZip } from './zip-files.ts';
+import { zipSubject } from './subject-zip.ts';
+import type { ExpectedFile } from './verify-download.ts';
+import { openZip, ZipFailed } from './zip-files.ts';
 
 export const MANIFEST = 'manifest.csv';
 /** Where what is on its way to a download is. */
@@ -94,6 +96,20 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   async freeSpace(): Promise<number> {
     const { bavail, bsize } = await fs.promises.statfs(this.folder);
     return bavail * bsize;
+  }
+
+  /**
+   * Makes the zip of a subject that is whole, and removes its folder (subject-zip.ts). @param expected what it has to hold.
+   * Throws `zip-failed`.
+   */
+  async zip(subject: string, expected: Iterable<ExpectedFile>, signal: AbortSignal): Promise<void> {
+    this.zips.delete(subject);
+    try {
+      await zipSubject(this.folder, subject, expected, { signal });
+    } catch (error) {
+      if (!(error instanceof ZipFailed)) throw error;
+      throw ditagError('zip-failed', { path: `${subject}.zip`, reason: error.message.replace(/\.$/, '') }, error);
+    }
   }
 
   /** Replaces the manifest when the new one is whole and synced. Throws `cannot-write`. */

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
 import { zipSubject } from './subject-zip.ts';
 import { type ExpectedFile, listFiles, verifyFiles } from './verify-download.ts';
@@ -189,6 +190,21 @@ test('after a crash between the renaming and the removal the folder goes and the
   assert.ok(before.equals(fs.readFileSync(zipOf(folder))));
   await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
   assert.ok(before.equals(fs.readFileSync(zipOf(folder))));
+});
+
+test('two who zip the same subject at once, as where one was taken for dead: what has the name is whole', async (t) => {
+  for (let round = 0; round < 10; round++) {
+    const folder = download(t);
+    const ended = await Promise.allSettled(
+      [1, 2].map((n) => sleep(n * round * 0.2).then(() => zipSubject(folder, SUBJECT, expected(), { signal: NEVER }))),
+    );
+    // One that fails is tried again.
+    for (const one of ended)
+      if (one.status === 'rejected') assert.ok(one.reason instanceof ZipFailed, String(one.reason));
+    await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });
+    assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
+    assert.deepEqual(await problemsOf(folder), []);
+  }
 });
 
 test('what came after the zip is added to it', async (t) => {

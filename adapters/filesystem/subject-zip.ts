@@ -1,6 +1,7 @@
 // The zip of one subject of a download, in place of the subject's folder, which goes only when all that it holds is in the
 // zip and has been read back from it. How a zip is written and read: write-zip.ts, zip-files.ts.
 import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import type fs from 'node:fs';
 import { lstat, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import type { Entry } from 'yauzl';
@@ -55,14 +56,15 @@ export async function zipSubject(
     throw new ZipFailed(`${JSON.stringify(subject)} cannot be the name of a folder and a zip.`);
   const { signal } = options;
   const zipPath = `${folder}/${subject}.zip`;
-  const part = `${zipPath}.part`;
+  // A name of its own: in a cluster another one may be at it that was taken for dead, and would rename this one's half.
+  const part = `${zipPath}.${randomBytes(8).toString('hex')}.part`;
   try {
-    await rm(part, { force: true });
     const wanted: Contents = new Map();
     for (const { path, size, sha256 } of expected) wanted.set(path, { size, sha256: sha256.toLowerCase() });
     const found = await findFiles(folder, subject);
     if (found.files.length === 0) await assertListed(zipPath, wanted, signal);
     else {
+      await removeParts(folder, subject);
       await zipFiles({ found, wanted, zipPath, part }, options);
       // Also where the process died after the renaming: only now is the name sure to stay.
       syncFolderNow(folder);
@@ -73,6 +75,14 @@ export async function zipSubject(
     signal.throwIfAborted();
     if (!isCallFailure(error)) throw error;
     throw new ZipFailed(`The zip of ${subject} cannot be made: ${failureCode(error)}.`, { cause: error });
+  }
+}
+
+/** What others have left, or are at: those find that it is gone, and fail. */
+async function removeParts(folder: string, subject: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const middle = name.startsWith(`${subject}.zip.`) ? name.slice(subject.length + 5) : '';
+    if (middle === 'part' || /^[0-9a-f]{16}\.part$/.test(middle)) await rm(`${folder}/${name}`, { force: true });
   }
 }
 

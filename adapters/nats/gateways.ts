@@ -32,6 +32,11 @@ export class NatsGateways implements Gateways {
     return (await this.ask({ ask: 'work' })).some(({ downloads }) => downloads === true);
   }
 
+  async freeSpace(): Promise<number | undefined> {
+    const told = (await this.ask({ ask: 'work' })).map(({ freeSpace }) => freeSpace).filter((one) => one !== undefined);
+    return told.length === 0 ? undefined : Math.min(...told);
+  }
+
   async cancel(send: string): Promise<number> {
     const answers = await this.ask({ ask: 'cancel', send });
     return answers.reduce((sum, { underWay }) => sum + underWay, 0);
@@ -59,13 +64,14 @@ export class NatsGatewaySource implements GatewaySource {
     this.connection = connection;
   }
 
-  serve({ archives, canDownload: downloads, called, cancelled }: GatewayAnswers): void {
+  serve({ archives, canDownload: downloads, freeSpace, called, cancelled }: GatewayAnswers): void {
     const answer = (data: Uint8Array): Uint8Array => {
       try {
         const request = decodeGatewayRequest(data);
         if (request.ask === 'work' && request.queue !== undefined) called(request.queue);
         const underWay = request.ask === 'cancel' ? cancelled(request.send) : 0;
-        return encodeFrame({ archives, downloads, underWay });
+        const free = freeSpace();
+        return encodeFrame({ archives, downloads, underWay, ...(free === undefined ? {} : { freeSpace: free }) });
       } catch (error) {
         return encodeFailure(error);
       }

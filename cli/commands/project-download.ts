@@ -10,7 +10,7 @@ import type { ProgressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import { readSeriesInput } from '../series-input.ts';
 import { type ProjectPacsOptions, portNumber } from '../workspaces/pacs.ts';
-import type { Project, ProjectDownloadOutcome, Receiving } from '../workspaces/project.ts';
+import type { Project, ProjectDownloadOutcome, Receiving, ZipOptions } from '../workspaces/project.ts';
 
 export interface ProjectDownloadOptions extends Pick<ProjectPacsOptions, 'myAet' | 'myaet'> {
   readonly projectName?: string;
@@ -63,13 +63,13 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       stderr.write(`${grouped(unknown)} of the listed series are not in the project: they are left out.\n`);
     if (known > 0) await pacs.reach(peerSettings);
     const { signal } = context;
+    const peer = pacs.peer(peerSettings);
     const progress = await context.progress(quiet);
     let outcome: ProjectDownloadOutcome;
     try {
       outcome = await project.download({
         ...settings,
-        ...{ peer: pacs.peer(peerSettings), receiving, output: options.output ?? '.', series, signal },
-        isZipped: options.zipProject === true,
+        ...{ peer, receiving, output: options.output ?? '.', series, signal },
         onFolder: (folder, isContinued) => {
           if (!quiet) stderr.write(`${isContinued ? 'Continued in' : 'Into'} ${folder}\n`);
         },
@@ -89,39 +89,47 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
     } finally {
       progress.stop();
     }
+    if (options.zipProject === true && !signal.aborted) {
+      const { folder } = outcome;
+      await zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
+    }
     return await ended(project, outcome, { ...options, quiet, unknown }, context);
   } finally {
     await project.close();
   }
 }
 
+async function zip(
+  project: Project,
+  options: Omit<ZipOptions, 'onSubject'>,
+  progress: ProgressReporter,
+): Promise<void> {
+  const onSubject = (done: number, all: number) =>
+    progress.update(() => {
+      return {
+        step: 'zipping',
+        done: done / all,
+        text: `${done} of ${all} subjects`,
+        unit: 'subjects',
+        amount: done,
+      };
+    });
+  try {
+    await project.zip({ ...options, onSubject });
+  } finally {
+    progress.stop();
+  }
+}
+
 async function ended(
   project: Project,
   outcome: ProjectDownloadOutcome,
-  { quiet, zipProject, input, unknown }: { quiet: boolean; zipProject?: boolean; input?: string; unknown: number },
+  { quiet, input, unknown }: { quiet: boolean; input?: string; unknown: number },
   context: CommandContext,
 ): Promise<ExitCode> {
   const { stderr, signal } = context;
   const { folder, manifest, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } =
     outcome;
-  if (zipProject === true && !signal.aborted) {
-    const progress = await context.progress(quiet);
-    const onSubject = (done: number, all: number) =>
-      progress.update(() => {
-        return {
-          step: 'zipping',
-          done: done / all,
-          text: `${done} of ${all} subjects`,
-          unit: 'subjects',
-          amount: done,
-        };
-      });
-    try {
-      await project.zip({ folder, onSubject, signal });
-    } finally {
-      progress.stop();
-    }
-  }
   // With a list, only what it names is asked for.
   const doubts = input === undefined ? await doubtsOf(project) : [];
   if (!quiet)

@@ -9,18 +9,16 @@ import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
-import { zipSubject } from '../../adapters/filesystem/subject-zip.ts';
-import { ZipFailed } from '../../adapters/filesystem/zip-files.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
-import { type StillToCome, shortage } from '../../core/projects/download-space.ts';
-import { expectedCount, isWhollyKnown } from '../../core/projects/expected.ts';
+import { shortageText } from '../../core/projects/download-space.ts';
+import { isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
-import { receivedCount } from '../../core/stages/download-counts.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
+import { wholeSubjects } from '../../core/stages/whole-subjects.ts';
 import { expandHome } from '../configuration/configuration.ts';
 import type { ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from './project.ts';
 
@@ -50,7 +48,8 @@ export async function downloadHere(
   const { series: all } = await store.totals();
   let prepared = 0;
   const open = await plan.prepare(isWanted, () => options.onPrepared(++prepared, wanted?.size ?? all), signal);
-  await checkSpace(plan.counts, files, options.onWarning);
+  const short = shortageText(plan.counts, (await files.freeSpace()) - SPACE_LEFT);
+  if (short !== undefined) options.onWarning(short);
   const { local, remote } = await localAddress(peer);
   const aside = (identity: Parameters<typeof placeByUids>[0]) => `${NOT_ASKED_FOR}/${placeByUids(identity)}`;
   const instances = openDownloadStore(folder, async (identity) => (await plan.place(identity)) ?? aside(identity));
@@ -131,45 +130,17 @@ function makeFolder(folder: string): void {
   }
 }
 
-async function checkSpace(
-  counts: StillToCome,
-  files: FilesystemDownloadFiles,
-  onWarning: (text: string) => void,
-): Promise<void> {
-  const usable = (await files.freeSpace()) - SPACE_LEFT;
-  const short = shortage(counts, usable);
-  if (short === undefined) return;
-  const gigabytes = (value: number) => `${Math.max(0, value / 1e9).toFixed(1)} GB`;
-  onWarning(
-    `About ${gigabytes(short.needed)} are still to come (${Math.round(short.each / 1000)} kB an instance), and ${gigabytes(usable)} may be used. The download stops when they are.`,
-  );
-}
-
 /** Throws `zip-failed`. */
 export async function zipHere({ store }: OfProject, { folder, onSubject, signal }: ZipOptions): Promise<void> {
   const download = await store.download(folder);
-  const plan = await DownloadPlan.open({ store, download, files: new FilesystemDownloadFiles(folder) });
-  const subjects = new Map<string, { readonly series: string[]; isWhole: boolean }>();
-  for await (const series of store.series()) {
-    const received = await download.receivedOf(series.SeriesInstanceUID);
-    const place = received[0]?.path ?? plan.folderOf(series.SeriesInstanceUID)!;
-    const name = place.split('/', 1)[0]!;
-    const subject = subjects.get(name) ?? { series: [], isWhole: true };
-    subject.series.push(series.SeriesInstanceUID);
-    if ((await receivedCount(series, received, store)) < expectedCount(series)) subject.isWhole = false;
-    subjects.set(name, subject);
-  }
-  const whole = [...subjects].filter(([, { isWhole }]) => isWhole);
-  for (const [i, [name, { series }]] of whole.entries()) {
-    onSubject(i, whole.length);
+  const files = new FilesystemDownloadFiles(folder);
+  const whole = await wholeSubjects(store, download);
+  let done = 0;
+  for (const [subject, series] of whole) {
+    onSubject(done++, whole.size);
     const expected = [];
     for (const uid of series) expected.push(...(await download.receivedOf(uid)));
-    try {
-      await zipSubject(folder, name, expected, { signal });
-    } catch (error) {
-      if (!(error instanceof ZipFailed)) throw error;
-      throw ditagError('zip-failed', { path: `${name}.zip`, reason: error.message.replace(/\.$/, '') }, error);
-    }
+    await files.zip(subject, expected, signal);
   }
-  onSubject(whole.length, whole.length);
+  onSubject(whole.size, whole.size);
 }

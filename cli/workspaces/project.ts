@@ -34,8 +34,6 @@ export interface ProjectDownloadOptions {
   /** Milliseconds. */
   readonly patience: number;
   readonly window: TimeWindow | undefined;
-  /** Whether subjects are to become zips afterwards. */
-  readonly isZipped: boolean;
   readonly onFolder: (folder: string, isContinued: boolean) => void;
   /** Series that were compared with what is on disk. */
   readonly onPrepared: (series: number, all: number) => void;
@@ -61,7 +59,11 @@ export interface ProjectDownloadOutcome extends DownloadOutcome {
 }
 
 export interface ZipOptions {
+  /** As the download's outcome has it. */
   readonly folder: string;
+  /** As the download had them: gateways take the work from the PACS's queue. */
+  readonly peer: Peer;
+  readonly threads: number;
   readonly onSubject: (done: number, all: number) => void;
   readonly signal: AbortSignal;
 }

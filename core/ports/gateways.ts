@@ -5,6 +5,8 @@ export interface Gateways {
   call(queue?: string): Promise<ReadonlySet<string> | undefined>;
   /** Whether one of them has a place for downloads. */
   canDownload(): Promise<boolean>;
+  /** Bytes that are free where downloads are kept, the least that one of them tells; undefined where none does. */
+  freeSpace(): Promise<number | undefined>;
   /** Has them end the items of a send that they are at, each after the instance that is under way. How many they still are at. */
   cancel(send: string): Promise<number>;
 }
@@ -13,6 +15,8 @@ export interface Gateways {
 export interface GatewayAnswers {
   readonly archives: readonly string[];
   readonly canDownload: boolean;
+  /** Of the place for downloads, as it was a moment ago; undefined where there is none, or it cannot be told. */
+  freeSpace(): number | undefined;
   called(queue: string): void;
   /** How many items of the send are still under way. */
   cancelled(send: string): number;

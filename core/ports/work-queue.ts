@@ -51,6 +51,8 @@ export interface RetrieveItem {
   readonly until?: number;
   /** Of the manifest: only some of the project's series were asked for. */
   readonly isPart?: boolean;
+  /** Instead: a zip is to be made of this subject, which has the series. */
+  readonly zip?: string;
 }
 
 export type WorkItem = StoreItem | FindItem | RetrieveItem;

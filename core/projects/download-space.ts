@@ -11,6 +11,14 @@ export interface StillToCome {
   readonly bytes: number;
 }
 
+/** A sentence for whoever begins a download that will not find room; undefined where it will. */
+export function shortageText(counts: StillToCome, usable: number): string | undefined {
+  const short = shortage(counts, usable);
+  if (short === undefined) return undefined;
+  const gigabytes = (value: number) => `${Math.max(0, value / 1e9).toFixed(1)} GB`;
+  return `About ${gigabytes(short.needed)} are still to come (${Math.round(short.each / 1000)} kB an instance), and ${gigabytes(usable)} may be used. The download stops when they are.`;
+}
+
 /** Bytes that are still to come, and of one instance; undefined where they fit into what may be used. */
 export function shortage(
   { expected, received, bytes }: StillToCome,

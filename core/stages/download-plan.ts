@@ -4,8 +4,9 @@ import { joinPath } from '../instance/byte-path.ts';
 import type { DownloadFiles } from '../ports/download-files.ts';
 import type { StoredInstance } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { downloadFolders, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
+import { NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
 import { type ExpectedInstance, type ExpectedSeries, expectedCount } from '../projects/expected.ts';
+import { projectFolders } from './whole-subjects.ts';
 
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
 const MOST_REMEMBERED = 64;
@@ -69,12 +70,7 @@ export class DownloadPlan {
 
   /** Reads which series there are, and gives each its folder. */
   static async open(ports: PlanPorts): Promise<DownloadPlan> {
-    const named = [];
-    for await (const { StudyInstanceUID, SeriesInstanceUID, attributes } of ports.store.series()) {
-      const { PatientID = '', PatientName = '', SeriesDescription = '' } = attributes;
-      named.push({ StudyInstanceUID, SeriesInstanceUID, PatientID, PatientName, SeriesDescription });
-    }
-    return new DownloadPlan(ports, downloadFolders(named));
+    return new DownloadPlan(ports, await projectFolders(ports.store));
   }
 
   /** The folder of a series of the project, relative to that of the download. */

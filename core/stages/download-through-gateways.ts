@@ -3,10 +3,12 @@
 import { ditagError } from '../errors/errors.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
+import { shortageText } from '../projects/download-space.ts';
 import { type ExpectedSeries, expectedCount } from '../projects/expected.ts';
 import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window.ts';
 import { receivedCount } from './download-counts.ts';
 import type { PlannedSeries } from './download-plan.ts';
+import { SPACE_LEFT } from './download-project.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
 import { pause } from './pause.ts';
 
@@ -37,6 +39,8 @@ export interface GatewayDownloadOptions {
     readonly bytes: number;
     readonly opensIn: number;
   }) => void;
+  /** That there is not enough room, as far as can be told. */
+  readonly onWarning: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -83,6 +87,7 @@ class GatewayDownload {
     for await (const one of store.series()) if (isWanted(one.SeriesInstanceUID)) series.push(one);
     this.expected = series.reduce((sum, one) => sum + expectedCount(one), 0);
     if (!(await gateways.canDownload())) throw ditagError('no-gateway', {});
+    await this.checkSpace(series);
     this.name = await queue.open(item.pacs, associations);
     let manifest = false;
     try {
@@ -105,6 +110,21 @@ class GatewayDownload {
     }
     const { bytes, notAskedFor } = await download.sums();
     return { expected: this.expected, received, bytes, notAskedFor, manifest, open };
+  }
+
+  private async checkSpace(series: readonly ExpectedSeries[]): Promise<void> {
+    const { gateways, download } = this.ports;
+    const free = await gateways.freeSpace();
+    if (free === undefined) return;
+    const counts = { expected: this.expected, received: 0, bytes: 0 };
+    for (const { SeriesInstanceUID } of series) {
+      for (const { size } of await download.receivedOf(SeriesInstanceUID)) {
+        counts.received++;
+        counts.bytes += size;
+      }
+    }
+    const short = shortageText(counts, free - SPACE_LEFT);
+    if (short !== undefined) this.options.onWarning(short);
   }
 
   /** All of them are looked at by gateways, whatever is noted: what counts is on disk. Outside of the hours nothing is. */

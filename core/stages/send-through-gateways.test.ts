@@ -90,6 +90,7 @@ class Played {
       gateways: {
         call: async () => this.archives,
         canDownload: async () => false,
+        freeSpace: async () => undefined,
         cancel: async (send) => {
           if (this.underWay === 0) this.calls.push(`cancel ${send}`);
           return this.underWay;

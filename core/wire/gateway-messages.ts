@@ -43,6 +43,7 @@ export const RetrieveItemMessage = Type.Object({
   acceptFrom: Type.Optional(Type.Array(Type.String())),
   until: Type.Optional(count),
   isPart: Type.Optional(Type.Boolean()),
+  zip: Type.Optional(Type.String()),
 });
 
 /** What became of files, each named by its place in the item: no path and no UID travels back. */
@@ -75,6 +76,8 @@ export const GatewayAnswer = Type.Object({
   archives: Type.Array(Type.String()),
   /** It has a place for downloads. */
   downloads: Type.Optional(Type.Boolean()),
+  /** Bytes that are free there. */
+  freeSpace: Type.Optional(count),
   underWay: count,
 });
 export type GatewayAnswer = Static<typeof GatewayAnswer>;

@@ -8,6 +8,7 @@ import type { DownloadStore, ProjectStore } from '../../core/ports/project-store
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import type { ExpectedSeries } from '../../core/projects/expected.ts';
+import type { ReceivedInstance } from '../../core/projects/received.ts';
 import { isBelow } from '../../core/projects/relative-path.ts';
 import type { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
@@ -18,7 +19,10 @@ import type { GatewayWorkLog } from './gateway-work.ts';
 export interface DownloadWorkPorts {
   readonly projectOf: (name: string) => ProjectStore;
   /** The folder of a download, which is made if need be. */
-  readonly filesOf: (folder: string) => DownloadFiles & { writeManifest(lines: AsyncIterable<string>): Promise<void> };
+  readonly filesOf: (folder: string) => DownloadFiles & {
+    writeManifest(lines: AsyncIterable<string>): Promise<void>;
+    zip(subject: string, expected: Iterable<ReceivedInstance>, signal: AbortSignal): Promise<void>;
+  };
   readonly pacsOf: (pacs: PacsAddress, method: RetrieveItem['method'], patience: number) => Pacs;
   /** Addresses of a host; none where it has none. */
   readonly addressesOf: (host: string) => Promise<readonly string[]>;
@@ -93,6 +97,7 @@ export class DownloadWork {
   /** False where it broke off. Throws what the project and the disk throw. */
   async carryOut(item: RetrieveItem, signal: AbortSignal): Promise<boolean> {
     const opened = await this.opened(item);
+    if (item.zip !== undefined) return this.zip(item.zip, item.series, opened, signal);
     if (item.series.length === 0) return this.finish(item, opened);
     const { pacs, series } = item;
     const lost = this.lost.get(keyOfPacs(pacs));
@@ -152,6 +157,26 @@ export class DownloadWork {
   private async finish({ isPart }: RetrieveItem, { store, download, files }: OpenDownload): Promise<boolean> {
     const asked = isPart === true ? await askedFor(store, download) : undefined;
     await files.writeManifest(manifestLines(store, download, (uid) => asked?.has(uid) ?? true));
+    return true;
+  }
+
+  /** Why there is no zip is told by the reason of the subject's first series, of which nothing is missing. */
+  private async zip(
+    subject: string,
+    series: readonly string[],
+    { download, files }: OpenDownload,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const expected = [];
+    for (const uid of series) expected.push(...(await download.receivedOf(uid)));
+    let reason = '';
+    try {
+      await files.zip(subject, expected, signal);
+    } catch (error) {
+      if (!(error instanceof DitagError) || error.code !== 'zip-failed' || signal.aborted) throw error;
+      reason = error.message;
+    }
+    await download.setReason(series[0]!, reason);
     return true;
   }
 

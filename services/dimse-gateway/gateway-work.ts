@@ -14,6 +14,8 @@ export interface GatewayWorkPorts extends SendWorkPorts {
   readonly find: (item: FindItem, signal: AbortSignal) => Promise<boolean>;
   /** Has the PACS send series; undefined where there is no place for them. False where it broke off. */
   readonly retrieve?: ((item: RetrieveItem, signal: AbortSignal) => Promise<boolean>) | undefined;
+  /** Bytes that were free a moment ago in the place for them. */
+  readonly freeSpace?: (() => number | undefined) | undefined;
 }
 
 /** What is told: ids, AE titles, addresses, counts and outcomes; never UIDs or paths. */
@@ -73,6 +75,7 @@ export class GatewayWork {
     commands.serve({
       archives: this.options.archives,
       canDownload: this.ports.retrieve !== undefined,
+      freeSpace: () => this.ports.freeSpace?.(),
       called: (name) => this.takeFrom(name),
       cancelled: (send) => this.cancel(send),
     });

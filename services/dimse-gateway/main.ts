@@ -156,8 +156,21 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     port === undefined
       ? undefined
       : await DimseListener.open(arrivals, { host, port: Number(port), tls: serverTls(tls) });
+  const files = new FilesystemDownloadFiles(root);
+  let free: number | undefined;
+  // Who asks does not wait for a mount that hangs.
+  const look = () =>
+    files
+      .freeSpace()
+      .then((bytes) => (free = bytes))
+      .catch(() => (free = undefined));
+  await look();
   return {
     retrieve: (item: RetrieveItem, signal: AbortSignal) => downloads!.carryOut(item, signal),
+    freeSpace: () => {
+      void look();
+      return free;
+    },
     close: async () => {
       await listener?.close();
       await arrivals.settled();

@@ -202,6 +202,21 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
           }),
       );
       assert.deepEqual(dataSets, new Set(CONTENT.uids({})));
+      // The same folder is continued: nothing is asked for again, and each subject becomes a zip.
+      const sent = pacs.sent.length;
+      const link = path.join(whole, fs.readdirSync(whole).find((one) => one.startsWith('N'))!, 'link');
+      fs.symlinkSync(home, link);
+      const zip = () => cluster('download', ...of('study'), ...name, ...patience, '--zip-project');
+      const refused = await zip();
+      assert.equal(refused.code, 1, refused.stderr);
+      assert.match(refused.stderr, /could not be made: .*link.* does not go into a zip\. The folder is kept\./);
+      fs.unlinkSync(link);
+      const zipped = await zip();
+      assert.deepEqual([zipped.code, pacs.sent.length], [0, sent], zipped.stderr);
+      const left = fs.readdirSync(whole).filter((one) => !one.endsWith('.zip'));
+      assert.deepEqual(left, ['manifest.csv']);
+      const inZips = await here('verify', '--folder', whole);
+      assert.deepEqual([inZips.code, inZips.stdout], [0, ''], inZips.stderr);
       await begun[1]!.stop();
       gateways.splice(gateways.indexOf(begun[1]!), 1);
     });

@@ -2,6 +2,7 @@
 // the command.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import type { Peer } from '../../../adapters/dimse/connection.ts';
 import type { Cluster } from '../../../adapters/nats/connection.ts';
 import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { lockProject } from '../../../adapters/nats/project-lock.ts';
@@ -9,9 +10,11 @@ import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
 import type { ProjectJob } from '../../../core/jobs/project-job.ts';
+import type { PacsAddress } from '../../../core/ports/work-queue.ts';
 import { isWhollyKnown } from '../../../core/projects/expected.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
+import { zipThroughGateways } from '../../../core/stages/zip-through-gateways.ts';
 import { replaceFile } from '../../configuration/private-file.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
 import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
@@ -74,7 +77,6 @@ export class ClusterProject implements Project {
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
     const { store, cluster, name: project } = this;
-    const { host, port, calledAETitle, callingAETitle, tls } = peer;
     await findThroughGateways(
       targets,
       {
@@ -86,7 +88,7 @@ export class ClusterProject implements Project {
       {
         send: this.id,
         project,
-        pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
+        pacs: pacsOf(peer),
         associations: threads,
         onAnswer,
         signal,
@@ -110,11 +112,6 @@ export class ClusterProject implements Project {
     gateways: NatsGateways,
   ): Promise<ProjectDownloadOutcome> {
     const { cluster, store, name: project } = this;
-    const { host, port, calledAETitle, callingAETitle, tls } = peer;
-    if (options.isZipped) {
-      const allowed = 'gateways make no zips: give --output a path from the root on, to download to this machine';
-      throw ditagError('bad-option', { option: '--zip-project', value: '', allowed });
-    }
     const within = path.posix.normalize(output).replace(/(?<=.)\/$/, '');
     if (within === '..' || within.startsWith('../')) {
       const allowed = 'name a folder below the one in which gateways keep downloads';
@@ -130,7 +127,7 @@ export class ClusterProject implements Project {
       {
         item: {
           ...{ send: this.id, project, folder, method: receiving.method, rounds, patience },
-          pacs: { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined },
+          pacs: pacsOf(peer),
           ...(receiving.method === 'move' ? { acceptFrom: receiving.acceptFrom } : {}),
           isPart: series !== undefined,
         },
@@ -138,6 +135,7 @@ export class ClusterProject implements Project {
         associations: threads,
         window,
         onProgress: (at) => options.onProgress({ ...at, doing: undefined, allowed: threads }),
+        onWarning: options.onWarning,
         signal: options.signal,
       },
     );
@@ -146,8 +144,25 @@ export class ClusterProject implements Project {
     return { ...outcome, stopped: undefined, folder, notStored: new Map(), refusedCallers: [] };
   }
 
-  zip(options: ZipOptions): Promise<void> {
-    return zipHere(this, options);
+  async zip(options: ZipOptions): Promise<void> {
+    const { folder, peer, threads: associations, onSubject, signal } = options;
+    if (path.isAbsolute(folder)) return zipHere(this, options);
+    const { cluster, store, name: project } = this;
+    await zipThroughGateways(
+      {
+        queue: new NatsWorkQueue(cluster),
+        gateways: new NatsGateways(cluster.connection),
+        store,
+        download: await store.download(folder),
+      },
+      {
+        // Nothing is asked of the PACS: it is its queue that gateways take from.
+        item: { send: `${this.id}-zip`, project, folder, pacs: pacsOf(peer), method: 'get', rounds: 1, patience: 0 },
+        associations,
+        onSubject,
+        signal,
+      },
+    );
   }
 
   writeReport(text: string): void {
@@ -157,4 +172,8 @@ export class ClusterProject implements Project {
   close(): Promise<void> {
     return this.cluster.close();
   }
+}
+
+function pacsOf({ host, port, calledAETitle, callingAETitle, tls }: Peer): PacsAddress {
+  return { host, port, calledAETitle, callingAETitle, isTls: tls !== undefined };
 }

@@ -1,0 +1,37 @@
+// Which subjects of a project are wholly on disk, as far as is noted: those get a zip.
+import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
+import { downloadFolders, type SeriesFolders } from '../projects/download-folders.ts';
+import { expectedCount } from '../projects/expected.ts';
+import { receivedCount } from './download-counts.ts';
+
+/** The folder of every series of a project, the same in every run. */
+export async function projectFolders(store: Pick<ProjectStore, 'series'>): Promise<SeriesFolders> {
+  const named = [];
+  for await (const { StudyInstanceUID, SeriesInstanceUID, attributes } of store.series()) {
+    const { PatientID = '', PatientName = '', SeriesDescription = '' } = attributes;
+    named.push({ StudyInstanceUID, SeriesInstanceUID, PatientID, PatientName, SeriesDescription });
+  }
+  return downloadFolders(named);
+}
+
+/** SeriesInstanceUIDs of each subject of which all series of the project are whole, by the name of its folder. */
+export async function wholeSubjects(
+  store: Pick<ProjectStore, 'series' | 'instancesOf'>,
+  download: Pick<DownloadStore, 'receivedOf'>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const folders = await projectFolders(store);
+  const subjects = new Map<string, string[]>();
+  const notWhole = new Set<string>();
+  for await (const series of store.series()) {
+    const { SeriesInstanceUID: uid } = series;
+    const received = await download.receivedOf(uid);
+    // Where it has begun it stays, also where it would be put elsewhere by now.
+    const subject = received[0]?.path.split('/', 1)[0] ?? folders.get(uid)!.subject;
+    const own = subjects.get(subject);
+    if (own === undefined) subjects.set(subject, [uid]);
+    else own.push(uid);
+    if ((await receivedCount(series, received, store)) < expectedCount(series)) notWhole.add(subject);
+  }
+  for (const subject of notWhole) subjects.delete(subject);
+  return subjects;
+}
