@@ -1,9 +1,9 @@
 // Keeps two from working on one project at the same time: a message that says who does what, and says so again as long as
-// it goes on. One of which nothing was heard for a while has died.
+// it goes on. One of which nothing was heard for a while has died. One that finds its message replaced has to end.
 import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { ProjectJob } from '../../core/jobs/project-job.ts';
+import type { ProjectJob, ProjectLock } from '../../core/jobs/project-job.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import { decodeProjectJob } from '../../core/wire/project-messages.ts';
 import { isTaken } from './conflicts.ts';
@@ -18,7 +18,7 @@ const DEAD_AFTER = 10_000;
 const LOOK_EVERY = 250;
 
 /** Takes the lock; disposing gives it back. Throws `already-running`. */
-export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJob): Promise<AsyncDisposable> {
+export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJob): Promise<ProjectLock> {
   const name = job.project;
   const subject = projectLockSubject(name);
   const owner = encodeFrame(job);
@@ -35,35 +35,62 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
     isHeld = now !== undefined && now.data.length > 0;
     last = now?.seq ?? 0;
   }
-  const say = async (data: Uint8Array) => {
+  /** What stands there instead: undefined where it was said. */
+  const say = async (data: Uint8Array): Promise<Uint8Array | undefined> => {
     try {
       const { seq } = await jetstream.publish(subject, data, { expect: { lastSubjectSequence: last } });
       last = seq;
+      return undefined;
     } catch (error) {
+      if (!isTaken(error)) throw error;
+      const now = await look();
       // It may have been written, and only the answer was lost.
-      const now = isTaken(error) ? await look() : undefined;
-      if (now === undefined || !Buffer.from(now.data).equals(owner)) throw error;
+      if (now === undefined || !Buffer.from(now.data).equals(owner)) return now?.data ?? NOTHING;
       last = now.seq;
+      return undefined;
     }
   };
-  try {
-    await say(owner);
-  } catch (error) {
-    if (isTaken(error)) throw running();
-    throw error;
-  }
+  if ((await say(owner)) !== undefined) throw running();
+  const lost = new AbortController();
+  const sayAgain = async () => {
+    const instead = lost.signal.aborted ? undefined : await say(owner);
+    if (instead === undefined) return;
+    const code = instead.length === 0 ? 'project-cancelled' : 'project-taken';
+    lost.abort(ditagError(code, { project: name }));
+  };
   let saying = Promise.resolve();
   const timer = setInterval(() => {
     // Where the server is away for a moment the next one says it.
-    saying = saying.then(() => say(owner)).catch(() => {});
+    saying = saying.then(sayAgain).catch(() => {});
   }, SAID_EVERY);
   return {
+    lost: lost.signal,
+    confirm: async () => {
+      await (saying = saying.then(sayAgain).catch(() => {}));
+      lost.signal.throwIfAborted();
+    },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await saying;
-      await say(NOTHING).catch(() => {});
+      if (!lost.signal.aborted) await say(NOTHING).catch(() => {});
     },
   };
+}
+
+/** Has whoever does it find that it is to end. False where it is not being done. */
+export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, project }: ProjectJob): Promise<boolean> {
+  const subject = projectLockSubject(project);
+  for (;;) {
+    const found = await manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
+    if (found === null || found.data.length === 0 || decodeProjectJob(found.data).id !== id) return false;
+    try {
+      await jetstream.publish(subject, NOTHING, { expect: { lastSubjectSequence: found.seq } });
+      return true;
+    } catch (error) {
+      // It said that it goes on.
+      if (!isTaken(error)) throw error;
+    }
+  }
 }
 
 const NOTHING = new Uint8Array(0);

@@ -1,6 +1,6 @@
 // `ditag project download`: has the PACS send what the project expects, until each instance is on disk or is known to be
 // unobtainable.
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
@@ -53,7 +53,8 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
   const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
   const project = await workspace.project(name, { isNew: false });
   try {
-    await using _ = await project.lock('download');
+    await using lock = await project.lock('download');
+    const within = { ...context, signal: AbortSignal.any([context.signal, lock.lost]) };
     const { accessions, series: known } = await project.store.totals();
     if (accessions === 0) throw ditagError('not-indexed-project', { project: name });
     const { pacs: ofProject } = await project.settings();
@@ -62,7 +63,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
     if (unknown > 0)
       stderr.write(`${grouped(unknown)} of the listed series are not in the project: they are left out.\n`);
     if (known > 0) await pacs.reach(peerSettings);
-    const { signal } = context;
+    const { signal } = within;
     const peer = pacs.peer(peerSettings);
     const progress = await context.progress(quiet);
     let outcome: ProjectDownloadOutcome;
@@ -93,7 +94,9 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       const { folder } = outcome;
       await zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
     }
-    return await ended(project, outcome, { ...options, quiet, unknown }, context);
+    const code = await ended(project, outcome, { ...options, quiet, unknown }, within);
+    if (code !== 0) await lock.confirm();
+    return code;
   } finally {
     await project.close();
   }
@@ -142,6 +145,8 @@ async function ended(
     stderr.write(`${grouped(count)} instances came and were not stored: ${NOT_STORED[reason]}.\n`);
   for (const caller of refusedCallers)
     stderr.write(`${caller} wanted to send and was refused: --accept-from would let it.\n`);
+  // The project was taken from this command, which tells so.
+  if (signal.reason instanceof DitagError) return 1;
   if (signal.aborted) {
     stderr.write('Interrupted. Run the same command again: it goes on where it was.\n');
     return 130;

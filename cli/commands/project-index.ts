@@ -1,7 +1,7 @@
 // `ditag project index`: asks the PACS for the accession numbers of a list, and makes the project's index of the answers.
 import fs from 'node:fs';
 import path from 'node:path';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { type AccessionOutcome, isWhollyKnown, type Target } from '../../core/projects/expected.ts';
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -35,7 +35,8 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
   }
   const project = await workspace.project(name, { isNew: true });
   try {
-    await using _ = await project.lock('index');
+    await using lock = await project.lock('index');
+    const within = { ...context, signal: AbortSignal.any([context.signal, lock.lost]) };
     const known = await project.settings();
     const settings = pacs.projectSettings(options, known.pacs);
     const listFile = options.targetList === undefined ? known.targetList : path.resolve(expandHome(options.targetList));
@@ -56,8 +57,9 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
       project,
       targets,
       { peer: pacs.peer(settings), threads, quiet: options.quiet === true },
-      context,
+      within,
     );
+    if (settled !== 0) await lock.confirm();
     return settled === 0 && list.refused.length > 0 ? 1 : settled;
   } finally {
     await project.close();
@@ -104,6 +106,8 @@ async function find(
   for (const [outcome, text] of OTHERS) if (outcomes[outcome] > 0) told.push(`${grouped(outcomes[outcome])} ${text}`);
   const found = `${grouped(studies)} studies, ${grouped(series)} series, ${grouped(instances)} instances`;
   if (!quiet) stderr.write(`${told.join(', ')}: ${found}.\n`);
+  // The project was taken from this command, which tells so.
+  if (signal.reason instanceof DitagError) return 1;
   if (signal.aborted) {
     stderr.write('Interrupted. Run the same command again: it asks only for what is open.\n');
     return 130;

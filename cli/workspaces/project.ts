@@ -1,6 +1,6 @@
 // What the commands of a project work on, whichever mode they run in.
 import type { Peer } from '../../adapters/dimse/connection.ts';
-import type { ProjectJob } from '../../core/jobs/project-job.ts';
+import type { ProjectJob, ProjectLock } from '../../core/jobs/project-job.ts';
 import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
@@ -74,7 +74,7 @@ export interface Project {
   settings(): Promise<ProjectSettings>;
   change(changes: ProjectChanges): Promise<void>;
   /** Keeps others from changing the project until it is disposed of. Throws `already-running`. */
-  lock(what: ProjectJob['what']): Promise<AsyncDisposable>;
+  lock(what: ProjectJob['what']): Promise<ProjectLock>;
   /** Asks the PACS. Throws what `findAccessions` throws. */
   find(options: FindOptions): Promise<void>;
   /** Makes the project's index of what is known. */

@@ -141,6 +141,18 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'project-cancelled': {
+    message:
+      'What was done for the project {project} was ended by `ditag jobs cancel`. What has come is kept; the same command goes on with it.',
+    exitCode: 1,
+    retry: 'later',
+  },
+  'project-taken': {
+    message:
+      'Another `ditag` is at work on the project {project} now, since nothing was heard of this one for a while. What has come is kept; wait for the other one to end.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'unknown-project': {
     message: 'There is no project "{project}" in {folder}{known}.',
     exitCode: 2,

@@ -8,3 +8,11 @@ export interface ProjectJob {
   /** ISO 8601. */
   readonly startedAt: string;
 }
+
+/** Keeps others from changing a project. */
+export interface ProjectLock extends AsyncDisposable {
+  /** Aborts where another one has it now, or has ended this one, with the DitagError that says so. */
+  readonly lost: AbortSignal;
+  /** Looks now whether that is so, and throws it: it may be found out some seconds late. */
+  confirm(): Promise<void>;
+}

@@ -19,6 +19,11 @@ export interface GatewayZipOptions {
   readonly signal: AbortSignal;
 }
 
+/** The `send` of the items that make the zips of a download, by that of the download. */
+export function zipsOf(send: string): string {
+  return `${send}-zip`;
+}
+
 /** Throws `no-gateway`, and `zip-failed` when all others are made. */
 export async function zipThroughGateways(
   ports: GatewayZipPorts,

@@ -241,6 +241,7 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     assert.deepEqual([cancelled.code, cancelled.stderr.startsWith('Cancelled')], [0, true], cancelled.stderr);
     const broken = await downloading;
     assert.match(broken.stderr, /Not complete: \d+ of 270 instances/);
+    assert.match(broken.stderr, /project study was ended by `ditag jobs cancel`/);
     assert.equal(broken.code, 1);
     assert.equal((await jobs('list')).stdout, '');
     assert.equal((await jobs('cancel', 'nothing')).code, 2);

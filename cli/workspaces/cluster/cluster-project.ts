@@ -9,12 +9,12 @@ import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
-import type { ProjectJob } from '../../../core/jobs/project-job.ts';
+import type { ProjectJob, ProjectLock } from '../../../core/jobs/project-job.ts';
 import type { PacsAddress } from '../../../core/ports/work-queue.ts';
 import { isWhollyKnown } from '../../../core/projects/expected.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
-import { zipThroughGateways } from '../../../core/stages/zip-through-gateways.ts';
+import { zipsOf, zipThroughGateways } from '../../../core/stages/zip-through-gateways.ts';
 import { replaceFile } from '../../configuration/private-file.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
 import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
@@ -70,7 +70,7 @@ export class ClusterProject implements Project {
     return this.store.change(changes);
   }
 
-  lock(what: ProjectJob['what']): Promise<AsyncDisposable> {
+  lock(what: ProjectJob['what']): Promise<ProjectLock> {
     const { id, name: project } = this;
     return lockProject(this.cluster, { id, project, what, startedAt: new Date().toISOString() });
   }
@@ -157,7 +157,7 @@ export class ClusterProject implements Project {
       },
       {
         // Nothing is asked of the PACS: it is its queue that gateways take from.
-        item: { send: `${this.id}-zip`, project, folder, pacs: pacsOf(peer), method: 'get', rounds: 1, patience: 0 },
+        item: { send: zipsOf(this.id), project, folder, pacs: pacsOf(peer), method: 'get', rounds: 1, patience: 0 },
         associations,
         onSubject,
         signal,

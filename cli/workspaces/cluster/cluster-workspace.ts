@@ -9,7 +9,7 @@ import { NatsFailedMessages } from '../../../adapters/nats/failed-messages.ts';
 import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../../adapters/nats/index-client.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
-import { projectJobs } from '../../../adapters/nats/project-lock.ts';
+import { cancelProjectJob, projectJobs } from '../../../adapters/nats/project-lock.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
 import { NatsRecordLog } from '../../../adapters/nats/record-log.ts';
 import { NatsScanCommands, newScan } from '../../../adapters/nats/scan-commands.ts';
@@ -24,6 +24,7 @@ import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { sendThroughGateways } from '../../../core/stages/send-through-gateways.ts';
+import { zipsOf } from '../../../core/stages/zip-through-gateways.ts';
 import { expandHome } from '../../configuration/configuration.ts';
 import type { Project } from '../project.ts';
 import type { VerifyOptions, VerifyOutcome } from '../verify.ts';
@@ -280,12 +281,18 @@ function failureOf({ failure, id }: ScanState): DitagError {
   return new DitagError(failure.code in ERRORS ? (failure.code as ErrorCode) : 'cluster-failed', failure.message);
 }
 
-/** Takes back what gateways have not begun, and has them end what is under way. */
+/** Has the command end; takes back what gateways have not begun, and has them end what is under way. */
 async function cancelProject(cluster: Cluster, id: string): Promise<boolean> {
   const queue = new NatsWorkQueue(cluster);
-  if ((await queue.left(id)) === 0) return false;
-  await queue.drop(id);
-  await new NatsGateways(cluster.connection).cancel(id);
+  const job = (await projectJobs(cluster)).find((one) => one.id === id);
+  const isHeld = job !== undefined && (await cancelProjectJob(cluster, job));
+  const sends = [id, zipsOf(id)];
+  const left = await Promise.all(sends.map((send) => queue.left(send)));
+  if (!isHeld && left.every((items) => items === 0)) return false;
+  for (const send of sends) {
+    await queue.drop(send);
+    await new NatsGateways(cluster.connection).cancel(send);
+  }
   return true;
 }
 

@@ -2,6 +2,7 @@
 import { DimsePacs } from '../../../adapters/dimse/dimse-pacs.ts';
 import { lockIndex } from '../../../adapters/sqlite/index-lock.ts';
 import { SqliteProjectStore } from '../../../adapters/sqlite/project-store.ts';
+import type { ProjectLock } from '../../../core/jobs/project-job.ts';
 import { findAccessions } from '../../../core/stages/find-accessions.ts';
 import type { Configuration } from '../../configuration/configuration.ts';
 import { replaceFile } from '../../configuration/private-file.ts';
@@ -43,9 +44,14 @@ export class LocalProject implements Project {
     return this.file.change(changes);
   }
 
-  async lock(): Promise<AsyncDisposable> {
+  async lock(): Promise<ProjectLock> {
     const lock = lockIndex(this.file.beside(STATE));
-    return { [Symbol.asyncDispose]: async () => lock[Symbol.dispose]() };
+    // The system keeps it as long as this process lives.
+    return {
+      lost: new AbortController().signal,
+      confirm: async () => {},
+      [Symbol.asyncDispose]: async () => lock[Symbol.dispose](),
+    };
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
