@@ -1,6 +1,8 @@
 // The connection to the cluster's NATS server, from settings to an open connection. Credentials come from files: never
 // from an address, which ends up in logs, and never from a command line.
+
 import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   JetStreamApiError,
   type JetStreamClient,
@@ -38,6 +40,15 @@ export interface Cluster {
 /** Told each time that a server is not there yet. */
 type OnWait = (reason: string) => void;
 
+/** Subjects of JetStream's API (not of its messages). */
+const API = '$JS.API.';
+/** How long a server may be away before what is asked of it fails, and before its JetStream answers (milliseconds). */
+const AWAY = 60_000;
+const STARTS_WITHIN = 5_000;
+const LOOK_EVERY = 200;
+/** Tries of a message that may be stored twice without harm: it has an id, or only the last one counts. */
+export const STORED_AGAIN = { retries: 10 } as const;
+
 /** A server that is not there is tried again after this (milliseconds). */
 const TRY_AGAIN = 1_000;
 
@@ -48,6 +59,7 @@ const TRY_AGAIN = 1_000;
 export async function openCluster(settings: NatsSettings, name: string, onWait?: OnWait): Promise<Cluster> {
   const servers = settings.url.split(',').map((address) => withoutSecret(address.trim()));
   const connection = await connected(servers, settings, name, onWait);
+  askAgain(connection);
   return {
     connection,
     jetstream: jetstream(connection),
@@ -55,6 +67,29 @@ export async function openCluster(settings: NatsSettings, name: string, onWait?:
     close: async () => {
       if (!connection.isClosed()) await connection.close();
     },
+  };
+}
+
+/**
+ * What was asked of JetStream's API when the server went is lost: it is asked again, as long as the client tries to come
+ * back. All of it can be: it reads, or makes, changes and removes what has a name.
+ */
+function askAgain(connection: NatsConnection): void {
+  const request = connection.request.bind(connection);
+  connection.request = async (subject, payload, options) => {
+    if (!subject.startsWith(API)) return request(subject, payload, options);
+    const began = performance.now();
+    for (;;) {
+      try {
+        return await request(subject, payload, options);
+      } catch (error) {
+        // A server that is starting answers before JetStream does; one without JetStream never does.
+        const isUnserved = error instanceof RequestError && error.isNoResponders();
+        const patience = isUnserved ? STARTS_WITHIN : error instanceof TimeoutError ? AWAY : 0;
+        if (connection.isClosed() || performance.now() - began > patience) throw error;
+        if (isUnserved) await sleep(LOOK_EVERY);
+      }
+    }
   };
 }
 
@@ -91,7 +126,7 @@ async function connected(
         throw ditagError('cluster-unreachable', { url: servers.join(','), reason, hint }, error);
       }
       onWait(reason);
-      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN));
+      await sleep(TRY_AGAIN);
     }
   }
 }

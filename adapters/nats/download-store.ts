@@ -11,7 +11,7 @@ import {
   decodeReceived,
   type ReceivedMessage,
 } from '../../core/wire/project-messages.ts';
-import type { Cluster } from './connection.ts';
+import { type Cluster, STORED_AGAIN } from './connection.ts';
 import { fitting } from './message-size.ts';
 import { storedMessages } from './stored-messages.ts';
 import { PROJECTS } from './streams.ts';
@@ -49,7 +49,7 @@ export class NatsDownloadStore implements DownloadStore {
 
   async addNotAskedFor(SeriesInstanceUID: string, received: ReceivedInstance): Promise<void> {
     const subject = notAskedForSubject(this.name, this.folder, received.path);
-    await this.cluster.jetstream.publish(subject, encodeFrame({ SeriesInstanceUID, ...received }));
+    await this.cluster.jetstream.publish(subject, encodeFrame({ SeriesInstanceUID, ...received }), STORED_AGAIN);
   }
 
   remove(SeriesInstanceUID: string, SOPInstanceUID: string): Promise<void> {
@@ -83,7 +83,7 @@ export class NatsDownloadStore implements DownloadStore {
     const found = await this.cluster.manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
     const { completedAt: _, ...before } = decodeDownload(found!.data);
     const message: DownloadMessage = isComplete ? { ...before, completedAt: new Date().toISOString() } : before;
-    await this.cluster.jetstream.publish(subject, encodeFrame(message));
+    await this.cluster.jetstream.publish(subject, encodeFrame(message), STORED_AGAIN);
   }
 
   /** Of the whole download. */
@@ -166,6 +166,6 @@ export class NatsDownloadStore implements DownloadStore {
   private async tell(message: ReceivedMessage): Promise<void> {
     const subject = receivedSubject(this.name, this.folder, message.SeriesInstanceUID, randomUUID());
     const data = fitting(this.cluster, encodeFrame(message), 'what came of a series');
-    await this.cluster.jetstream.publish(subject, data);
+    await this.cluster.jetstream.publish(subject, data, STORED_AGAIN);
   }
 }

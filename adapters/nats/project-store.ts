@@ -1,5 +1,6 @@
 // The port ProjectStore over a stream with the last state of each accession number, each series' list and each download:
 // the same for everyone who looks.
+import { Buffer } from 'node:buffer';
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { DownloadState, ProjectStore, ProjectTotals } from '../../core/ports/project-store.ts';
 import {
@@ -26,7 +27,7 @@ import {
   type TargetMessage,
 } from '../../core/wire/project-messages.ts';
 import { isTaken } from './conflicts.ts';
-import type { Cluster } from './connection.ts';
+import { type Cluster, STORED_AGAIN } from './connection.ts';
 import { NatsDownloadStore } from './download-store.ts';
 import { fitting } from './message-size.ts';
 import { storedMessages } from './stored-messages.ts';
@@ -93,7 +94,7 @@ export class NatsProjectStore implements ProjectStore {
     const series = studies.flatMap((study) => study.series);
     await inBatches(series, async (one) => {
       const data = fitting(this.cluster, encodeFrame(listedOf(one)), 'the list of a series');
-      await this.cluster.jetstream.publish(listedSubject(this.name, one.SeriesInstanceUID), data);
+      await this.cluster.jetstream.publish(listedSubject(this.name, one.SeriesInstanceUID), data, STORED_AGAIN);
     });
     const subject = targetSubject(this.name, accession);
     for (;;) {
@@ -218,11 +219,14 @@ export class NatsProjectStore implements ProjectStore {
   /** False where somebody else has written there. */
   private async write(subject: string, data: Uint8Array, expected: number): Promise<boolean> {
     try {
-      await this.cluster.jetstream.publish(subject, data, { expect: { lastSubjectSequence: expected } });
+      const expect = { lastSubjectSequence: expected };
+      await this.cluster.jetstream.publish(subject, data, { expect, ...STORED_AGAIN });
       return true;
     } catch (error) {
-      if (isTaken(error)) return false;
-      throw error;
+      if (!isTaken(error)) throw error;
+      // It may have been written, and only the answer was lost.
+      const now = await this.last(subject);
+      return now !== undefined && Buffer.from(now.data).equals(data);
     }
   }
 }

@@ -3,7 +3,7 @@
 import { AckPolicy, type Consumer, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
 import type { PacsAddress, TakenItem, WorkItem, WorkQueue } from '../../core/ports/work-queue.ts';
 import { decodeItem, encodeItem } from '../../core/wire/gateway-messages.ts';
-import type { Cluster } from './connection.ts';
+import { type Cluster, STORED_AGAIN } from './connection.ts';
 import { decodeOrPutAside } from './decode-or-put-aside.ts';
 import { fitting } from './message-size.ts';
 import { STORE_ACK_WAIT, STORES } from './streams.ts';
@@ -51,7 +51,10 @@ export class NatsWorkQueue implements WorkQueue {
   async add(item: WorkItem): Promise<void> {
     const data = fitting(this.cluster, encodeItem(item), 'an item of work');
     const msgID = `${item.send}.${item.item}`;
-    await this.cluster.jetstream.publish(storeSubject(pacsToken(item.pacs), item.send), data, { msgID });
+    await this.cluster.jetstream.publish(storeSubject(pacsToken(item.pacs), item.send), data, {
+      msgID,
+      ...STORED_AGAIN,
+    });
   }
 
   async busy(): Promise<readonly string[]> {

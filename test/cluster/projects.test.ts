@@ -3,100 +3,23 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { dataSetStart } from '../../core/dimse/file-meta.ts';
-import { type RunningService, startService } from '../../scripts/parts/cluster.ts';
-import { startNatsServer } from '../../scripts/parts/nats-server.ts';
-import { freePort, partOrSkip } from '../../scripts/parts/parts.ts';
-import { type Ended, runDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { freePort } from '../../scripts/parts/parts.ts';
+import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { filesOf, until } from '../gateway-here.ts';
-import { pacsContent } from '../projects/pacs-content.ts';
-import { type ScriptedPacs, startScriptedPacs } from '../projects/scripted-pacs.ts';
-
-const ACCESSIONS = 90;
-const THREADS = 3;
-
-const CONTENT = pacsContent(
-  Array.from({ length: ACCESSIONS }, (_, n) => ({
-    StudyInstanceUID: `1.2.5.${n}`,
-    AccessionNumber: `ACC${n % (ACCESSIONS - 2)}`,
-    PatientID: `P${n % 40}`,
-    PatientName: `Doé^N${n % 40}`,
-    StudyDate: '20240102',
-    series: [
-      { SeriesInstanceUID: `1.2.5.${n}.1`, SeriesDescription: 'T1', Modality: 'MR', instances: 2, pixels: 64 },
-      { SeriesInstanceUID: `1.2.5.${n}.2`, SeriesDescription: `T2 ${n % 3}`, Modality: 'MR', instances: 1, pixels: 64 },
-    ],
-  })),
-);
+import { CONTENT, ProjectCluster, THREADS } from './project-cluster.ts';
 
 describe('projects of a cluster', { timeout: 120_000 }, () => {
-  const home = temporaryFolder({ after });
-  const list = path.join(home, 'list.txt');
-  let url = '';
-  const destinations = new Map<string, { readonly host: string; readonly port: number }>();
-  let pacs: ScriptedPacs;
-  const gateways: RunningService[] = [];
-  const ending: (() => unknown)[] = [];
-  /** What is begun in a hook ends with the suite. */
-  const ends = { after: (fn: () => unknown) => void ending.unshift(fn) };
-  let started: Promise<void> | undefined;
-
-  const start = async () => {
-    const nats = await startNatsServer({ stateFolder: path.join(home, 'nats') });
-    ends.after(() => nats.stop());
-    url = nats.url;
-    for (let n = 0; n < 2; n++) await startGateway();
-  };
-
-  /** @param variables of its place for downloads */
-  async function startGateway(variables: Record<string, string> = {}): Promise<RunningService> {
-    const port = await freePort();
-    const gateway = await startService('dimse-gateway', path.join(home, `gateway-${port}.log`), {
-      DITAG_NATS_URL: url,
-      DITAG_ARCHIVES: `none=${home}`,
-      DITAG_HTTP_PORT: String(port),
-      ...variables,
-    });
-    gateways.push(gateway);
-    return gateway;
-  }
-
-  before(async () => {
-    pacs = await startScriptedPacs(ends, { content: CONTENT, destinations, faults: { slow: 2 } });
-    fs.writeFileSync(list, Array.from({ length: ACCESSIONS }, (_, n) => `ACC${n}\n`).join(''));
-    started = start();
-    started.catch(() => {});
-  });
-  after(async () => {
-    await Promise.all(gateways.map((gateway) => gateway.stop()));
-    for (const end of ending) await end();
-  });
-
-  const hasParts = async (t: TestContext) =>
-    (await partOrSkip(t, async () => {
-      await started;
-      return true;
-    })) === true;
-  const cluster = (...args: string[]): Promise<Ended> => runDitag(['--nats', url, 'project', ...args], { home });
-  const here = (...args: string[]): Promise<Ended> => runDitag(['--local', 'project', ...args], { home });
+  const it = new ProjectCluster({ before, after });
+  const { home, list, destinations, gateways, cluster, here, jobs, at } = it;
   const of = (name: string) => ['--project-name', name];
-  const at = () => [
-    '--pacs',
-    '127.0.0.1',
-    '--port',
-    String(pacs.port),
-    '--aetitle',
-    'PACS',
-    '--threads',
-    String(THREADS),
-  ];
 
   test('are looked up by gateways within the limit of the PACS, and one that dies loses nothing', async (t) => {
-    if (!(await hasParts(t))) return;
+    if (!(await it.hasParts(t))) return;
     const asking = cluster('index', ...of('study'), ...at(), '--target-list', list);
     await until(
-      () => pacs.requests.length,
+      () => it.pacs.requests.length,
       (asked) => asked >= 60,
       'queries',
     );
@@ -104,16 +27,16 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     const asked = await asking;
     assert.match(asked.stderr, /88 of 90 accession numbers found, 2 not found: 90 studies, 180 series, 270 instances/);
     assert.equal(asked.code, 0, asked.stderr);
-    assert.ok(pacs.peakAssociations <= THREADS, `${pacs.peakAssociations} associations`);
-    await startGateway();
+    assert.ok(it.pacs.peakAssociations <= THREADS, `${it.pacs.peakAssociations} associations`);
+    await it.startGateway();
     // What is known is not asked for again.
-    const { length } = pacs.requests;
+    const { length } = it.pacs.requests;
     assert.equal((await cluster('index', ...of('study'), ...at(), '--target-list', list)).code, 0);
-    assert.equal(pacs.requests.length, length);
+    assert.equal(it.pacs.requests.length, length);
   });
 
   test('answer as a project on one machine does', async (t) => {
-    if (!(await hasParts(t))) return;
+    if (!(await it.hasParts(t))) return;
     const asked = await here('index', ...of('study'), ...at(), '--target-list', list);
     assert.equal(asked.code, 0, asked.stderr);
     for (const question of [
@@ -131,24 +54,24 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
   });
 
   test('are downloaded with a state that the cluster keeps', async (t) => {
-    if (!(await hasParts(t))) return;
+    if (!(await it.hasParts(t))) return;
     const port = await freePort();
     destinations.set('DITAG', { host: '127.0.0.1', port });
     const output = path.join(home, 'out');
     const download = () => cluster('download', ...of('study'), '--output', output, '--scp-port', String(port));
     // The second has to find out that the first lives.
-    pacs.faults.slow = 60;
+    it.pacs.faults.slow = 60;
     const [first, second] = await Promise.all([download(), download()]);
-    pacs.faults.slow = 0;
+    it.pacs.faults.slow = 0;
     // Whoever comes second is told so, and nothing came twice.
     assert.deepEqual([first.code, second.code].sort(), [0, 2], first.stderr + second.stderr);
-    assert.equal(pacs.sent.length, 270);
+    assert.equal(it.pacs.sent.length, 270);
     const again = await download();
-    assert.deepEqual([again.code, pacs.sent.length], [0, 270], again.stderr);
+    assert.deepEqual([again.code, it.pacs.sent.length], [0, 270], again.stderr);
     const verified = await cluster('verify', ...of('study'));
     assert.deepEqual([verified.code, verified.stdout], [0, '']);
     // Anyone sees it, wherever they are.
-    const report = await runDitag(['--nats', url, 'project', 'report', ...of('study')], {
+    const report = await runDitag(['--nats', it.url, 'project', 'report', ...of('study')], {
       home: temporaryFolder({ after }),
     });
     assert.match(report.stdout, /270 expected instances, 270 received, none missing/);
@@ -156,7 +79,7 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
 
   for (const method of ['move', 'get'])
     test(`are downloaded by gateways, C-${method.toUpperCase()}, also where one dies`, async (t) => {
-      if (!(await hasParts(t))) return;
+      if (!(await it.hasParts(t))) return;
       // They have no place for it, and would only pass items on.
       await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
       const mount = path.join(home, `downloads-${method}`);
@@ -164,29 +87,29 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
         [1, 2].map(async (n) => {
           const port = await freePort();
           destinations.set(`GATEWAY${n}`, { host: '127.0.0.1', port });
-          return startGateway({
+          return it.startGateway({
             DITAG_GATEWAY_DOWNLOADS: mount,
             DITAG_GATEWAY_DOWNLOAD_PORT: String(port),
             DITAG_GATEWAY_DOWNLOAD_AETITLE: `GATEWAY${n}`,
           });
         }),
       );
-      const before = pacs.sent.length;
+      const before = it.pacs.sent.length;
       const name = ['--output', `of-${method}`, '--method', method, '--threads', String(THREADS)];
       const patience = ['--patience', '2', '--rounds', '2'];
       const downloading = cluster('download', ...of('study'), ...name, ...patience);
       await until(
-        () => pacs.sent.length - before,
+        () => it.pacs.sent.length - before,
         (sent) => sent >= 40,
         'instances',
       );
       await begun[0]!.kill();
-      gateways.splice(gateways.indexOf(begun[0]!), 1);
+      it.forget(begun[0]!);
       const downloaded = await downloading;
       assert.equal(downloaded.code, 0, downloaded.stderr);
       assert.match(downloaded.stderr, /Complete: all 270 instances are on disk/);
       // What was on its way when it died comes again, and nothing else.
-      const { length } = pacs.sent;
+      const { length } = it.pacs.sent;
       assert.ok(length - before < 270 + 60, `${length - before} instances were sent`);
       const [folder] = fs.readdirSync(path.join(mount, `of-${method}`));
       const whole = path.join(mount, `of-${method}`, folder!);
@@ -203,7 +126,7 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
       );
       assert.deepEqual(dataSets, new Set(CONTENT.uids({})));
       // The same folder is continued: nothing is asked for again, and each subject becomes a zip.
-      const sent = pacs.sent.length;
+      const sent = it.pacs.sent.length;
       const link = path.join(whole, fs.readdirSync(whole).find((one) => one.startsWith('N'))!, 'link');
       fs.symlinkSync(home, link);
       const zip = () => cluster('download', ...of('study'), ...name, ...patience, '--zip-project');
@@ -212,26 +135,25 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
       assert.match(refused.stderr, /could not be made: .*link.* does not go into a zip\. The folder is kept\./);
       fs.unlinkSync(link);
       const zipped = await zip();
-      assert.deepEqual([zipped.code, pacs.sent.length], [0, sent], zipped.stderr);
+      assert.deepEqual([zipped.code, it.pacs.sent.length], [0, sent], zipped.stderr);
       const left = fs.readdirSync(whole).filter((one) => !one.endsWith('.zip'));
       assert.deepEqual(left, ['manifest.csv']);
       const inZips = await here('verify', '--folder', whole);
       assert.deepEqual([inZips.code, inZips.stdout], [0, ''], inZips.stderr);
       await begun[1]!.stop();
-      gateways.splice(gateways.indexOf(begun[1]!), 1);
+      it.forget(begun[1]!);
     });
 
   test('are listed as jobs, and what gateways do can be ended', async (t) => {
-    if (!(await hasParts(t))) return;
-    const only = await startGateway({ DITAG_GATEWAY_DOWNLOADS: path.join(home, 'downloads-jobs') });
-    const jobs = (...args: string[]) => runDitag(['--nats', url, 'jobs', ...args], { home });
+    if (!(await it.hasParts(t))) return;
+    const only = await it.startGateway({ DITAG_GATEWAY_DOWNLOADS: path.join(home, 'downloads-jobs') });
     const download = () =>
       cluster('download', ...of('study'), '--output', 'jobs', '--method', 'get', '--patience', '2', '--rounds', '1');
-    const before = pacs.sent.length;
-    pacs.faults.slow = 40;
+    const before = it.pacs.sent.length;
+    it.pacs.faults.slow = 40;
     const downloading = download();
     await until(
-      () => pacs.sent.length - before,
+      () => it.pacs.sent.length - before,
       (sent) => sent >= 20,
       'instances',
     );
@@ -245,7 +167,7 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     assert.equal(broken.code, 1);
     assert.equal((await jobs('list')).stdout, '');
     assert.equal((await jobs('cancel', 'nothing')).code, 2);
-    pacs.faults.slow = 0;
+    it.pacs.faults.slow = 0;
     const again = await download();
     assert.equal(again.code, 0, again.stderr);
     // The same gateway, another download of the same series: each has its own.
@@ -262,6 +184,6 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     const outside = await cluster('download', ...of('study'), '--output', '../x', '--method', 'get');
     assert.deepEqual([outside.code, outside.stderr.includes('name a folder below')], [2, true], outside.stderr);
     await only.stop();
-    gateways.splice(gateways.indexOf(only), 1);
+    it.forget(only);
   });
 });

@@ -1,0 +1,57 @@
+// One at a time works on a project, and one that has lost it learns so, on a real server.
+import assert from 'node:assert/strict';
+import { after, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProjectJob } from '../../core/jobs/project-job.ts';
+import { encodeFrame } from '../../core/wire/frame.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
+import { natsHere } from '../../test/contracts/nats-here.ts';
+import type { Cluster } from './connection.ts';
+import { cancelProjectJob, lockProject, projectJobs } from './project-lock.ts';
+import { ensureStreams } from './streams.ts';
+import { projectLockSubject } from './subjects.ts';
+
+const nats = natsHere({ after });
+const onNats = (title: string, check: (cluster: Cluster) => Promise<void>) =>
+  void test(title, { timeout: 60_000 }, async (t: TestContext) => {
+    const cluster = await partOrSkip(t, () => nats.fresh());
+    if (cluster === undefined) return;
+    await ensureStreams(cluster.manager);
+    await check(cluster);
+  });
+
+const job = (id: string): ProjectJob => ({ id, project: 'study', what: 'download', startedAt: '2026-01-01T00:00:00Z' });
+const untilLost = async (lost: AbortSignal) => {
+  for (let tries = 0; tries < 100 && !lost.aborted; tries++) await sleep(50);
+  return (lost.reason as { code?: string }).code;
+};
+
+onNats('who comes second is refused as long as the first says that it lives', async (cluster) => {
+  {
+    await using first = await lockProject(cluster, job('first'));
+    await assert.rejects(lockProject(cluster, job('second')), { code: 'already-running' });
+    assert.deepEqual(await projectJobs(cluster), [job('first')]);
+    await first.confirm();
+  }
+  assert.deepEqual(await projectJobs(cluster), []);
+  await using second = await lockProject(cluster, job('second'));
+  assert.equal(second.lost.aborted, false);
+});
+
+onNats('one that was cancelled learns so, and another may begin', async (cluster) => {
+  await using first = await lockProject(cluster, job('first'));
+  assert.equal(await cancelProjectJob(cluster, job('another')), false);
+  assert.equal(await cancelProjectJob(cluster, job('first')), true);
+  assert.equal(await cancelProjectJob(cluster, job('first')), false);
+  await assert.rejects(first.confirm(), { code: 'project-cancelled' });
+  await using second = await lockProject(cluster, job('second'));
+  assert.deepEqual([await untilLost(first.lost), second.lost.aborted], ['project-cancelled', false]);
+});
+
+onNats('one that was taken for dead learns that another has it, and leaves it that', async (cluster) => {
+  const first = await lockProject(cluster, job('first'));
+  await cluster.jetstream.publish(projectLockSubject('study'), encodeFrame(job('second')));
+  assert.equal(await untilLost(first.lost), 'project-taken');
+  await first[Symbol.asyncDispose]();
+  assert.deepEqual(await projectJobs(cluster), [job('second')]);
+});

@@ -1,0 +1,117 @@
+// What happens to projects of a cluster when a command is killed, NATS goes away or somebody ends a command: nothing that is
+// known is asked for again, nothing that is on disk comes again, and the end is the same.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { freePort } from '../../scripts/parts/parts.ts';
+import { until } from '../gateway-here.ts';
+import { CONTENT, ProjectCluster, THREADS } from './project-cluster.ts';
+
+const ALL = CONTENT.uids({}).length;
+/** Instances and queries that may have been under way when something died. */
+const UNDER_WAY = 60;
+
+describe('projects of a cluster of which parts die', { timeout: 180_000 }, () => {
+  const it = new ProjectCluster({ before, after });
+  const { home, cluster, here, jobs } = it;
+  const of = (name: string) => ['--project-name', name];
+  const indexed = (name: string) => ['index', ...of(name), ...it.at(), '--target-list', it.list];
+  const asked = (more: number) => {
+    const { length } = it.pacs.requests;
+    return until(
+      () => it.pacs.requests.length - length,
+      (count) => count >= more,
+      'queries',
+    );
+  };
+  const sent = (more: number) => {
+    const { length } = it.pacs.sent;
+    return until(
+      () => it.pacs.sent.length - length,
+      (count) => count >= more,
+      'instances',
+    );
+  };
+
+  /** One that is known whole. */
+  async function known(name: string): Promise<void> {
+    const { code, stderr } = await cluster(...indexed(name));
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /90 studies, 180 series, 270 instances/);
+  }
+
+  const parts = (title: string, check: (t: TestContext) => Promise<void>) =>
+    void test(title, async (t) => {
+      if (await it.hasParts(t)) await check(t);
+    });
+
+  parts('a command that is killed while gateways ask leaves what it knows', async () => {
+    const { child, ended } = it.begin(...indexed('killed'));
+    await asked(60);
+    child.kill('SIGKILL');
+    await ended;
+    await known('killed');
+    // Four queries an accession number: half of them were known, or asked for by gateways in the meantime.
+    const { length } = it.pacs.requests;
+    await known('killed');
+    assert.equal(it.pacs.requests.length, length);
+  });
+
+  parts('NATS is killed while gateways ask', async () => {
+    const asking = cluster(...indexed('nats'));
+    await asked(60);
+    await it.restartNats();
+    const { code, stderr } = await asking;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /88 of 90 accession numbers found, 2 not found: 90 studies, 180 series, 270 instances/);
+  });
+
+  parts('a command and NATS are killed while gateways download', async () => {
+    // They have no place for it.
+    await Promise.all(it.gateways.splice(0).map((gateway) => gateway.stop()));
+    const mount = path.join(home, 'downloads');
+    for (let n = 0; n < 2; n++) await it.startGateway({ DITAG_GATEWAY_DOWNLOADS: mount });
+    const before = it.pacs.sent.length;
+    it.pacs.faults.slow = 20;
+    const options = ['--output', 'out', '--method', 'get', '--threads', String(THREADS), '--patience', '5'];
+    const line = ['download', ...of('nats'), ...options];
+    const { child, ended } = it.begin(...line);
+    await sent(40);
+    child.kill('SIGKILL');
+    await ended;
+    const again = cluster(...line);
+    await sent(40);
+    await it.restartNats();
+    const { code, stderr } = await again;
+    it.pacs.faults.slow = 0;
+    // Whatever a series was missing when NATS was away a later run gets.
+    const last = code === 0 ? { code, stderr } : await cluster(...line);
+    assert.equal(last.code, 0, stderr + last.stderr);
+    const came = it.pacs.sent.length - before;
+    assert.ok(came < ALL + 2 * UNDER_WAY, `${came} instances were sent`);
+    const folder = path.join(mount, 'out', fs.readdirSync(path.join(mount, 'out'))[0]!);
+    const verified = await here('verify', '--folder', folder);
+    assert.deepEqual([verified.code, verified.stdout], [0, ''], verified.stderr);
+  });
+
+  parts('a download to the machine of the command is ended by ditag jobs', async () => {
+    const port = await freePort();
+    it.destinations.set('DITAG', { host: '127.0.0.1', port });
+    const line = ['download', ...of('nats'), '--output', path.join(home, 'here'), '--scp-port', String(port)];
+    it.pacs.faults.slow = 40;
+    const downloading = cluster(...line);
+    await sent(20);
+    const [job] = (await jobs('list')).stdout.split('\n');
+    assert.match(job!, /^[0-9a-f-]{13} {2}downloading {2}.* project nats$/);
+    const cancelled = await jobs('cancel', job!.slice(0, 13));
+    assert.equal(cancelled.code, 0, cancelled.stderr);
+    const { code, stderr } = await downloading;
+    it.pacs.faults.slow = 0;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /Not complete: \d+ of 270 instances/);
+    assert.match(stderr, /project nats was ended by `ditag jobs cancel`/);
+    const again = await cluster(...line);
+    assert.equal(again.code, 0, again.stderr);
+  });
+});
