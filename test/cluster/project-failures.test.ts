@@ -99,7 +99,8 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
     const port = await freePort();
     it.destinations.set('DITAG', { host: '127.0.0.1', port });
     const line = ['download', ...of('nats'), '--output', path.join(home, 'here'), '--scp-port', String(port)];
-    it.pacs.faults.slow = 40;
+    // It is to last longer than it takes a command to notice.
+    it.pacs.faults.slow = 200;
     const downloading = cluster(...line);
     await sent(20);
     const [job] = (await jobs('list')).stdout.split('\n');
