@@ -1,7 +1,7 @@
 // The ports Gateways and GatewaySource: a request that every gateway answers.
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError } from '@nats-io/transport-node';
-import type { GatewayAnswers, GatewaySource, Gateways } from '../../core/ports/gateways.ts';
+import type { GatewayAnswers, GatewaySource, Gateways, SeriesProgress } from '../../core/ports/gateways.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import {
   decodeGatewayAnswer,
@@ -37,6 +37,10 @@ export class NatsGateways implements Gateways {
     return told.length === 0 ? undefined : Math.min(...told);
   }
 
+  async doing(send: string): Promise<readonly SeriesProgress[]> {
+    return (await this.ask({ ask: 'doing', send })).flatMap(({ doing }) => doing ?? []);
+  }
+
   async cancel(send: string): Promise<number> {
     const answers = await this.ask({ ask: 'cancel', send });
     return answers.reduce((sum, { underWay }) => sum + underWay, 0);
@@ -64,14 +68,21 @@ export class NatsGatewaySource implements GatewaySource {
     this.connection = connection;
   }
 
-  serve({ archives, canDownload: downloads, freeSpace, called, cancelled }: GatewayAnswers): void {
+  serve({ archives, canDownload: downloads, freeSpace, doing, called, cancelled }: GatewayAnswers): void {
     const answer = (data: Uint8Array): Uint8Array => {
       try {
         const request = decodeGatewayRequest(data);
         if (request.ask === 'work' && request.queue !== undefined) called(request.queue);
         const underWay = request.ask === 'cancel' ? cancelled(request.send) : 0;
         const free = freeSpace();
-        return encodeFrame({ archives, downloads, underWay, ...(free === undefined ? {} : { freeSpace: free }) });
+        const more = request.ask === 'doing' ? { doing: [...doing(request.send)] } : {};
+        return encodeFrame({
+          archives,
+          downloads,
+          underWay,
+          ...(free === undefined ? {} : { freeSpace: free }),
+          ...more,
+        });
       } catch (error) {
         return encodeFailure(error);
       }

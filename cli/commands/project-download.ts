@@ -207,7 +207,6 @@ function showProgress(progress: ProgressReporter, at: DownloadProgress): void {
 /** What each association is doing, or what is waited for. */
 function doingText({ doing, allowed, opensIn }: DownloadProgress): string {
   if (opensIn > 0) return `waits ${Math.ceil(opensIn / 60_000)} min for its hours`;
-  if (doing === undefined) return `up to ${allowed} associations at work`;
   const each = doing.map(({ received, expected }) => `${grouped(received)}/${grouped(expected)}`).join(' ');
   return `${doing.length} of ${allowed} associations at work${each === '' ? '' : ` (${each})`}`;
 }

@@ -1,5 +1,11 @@
 // The gateways of a cluster, as a command speaks to all of them that run.
 
+/** Instances of a series that are there. */
+export interface SeriesProgress {
+  readonly received: number;
+  readonly expected: number;
+}
+
 export interface Gateways {
   /** Has them look for work in a queue, if one is named. The archives that they see; undefined where none runs. */
   call(queue?: string): Promise<ReadonlySet<string> | undefined>;
@@ -7,6 +13,8 @@ export interface Gateways {
   canDownload(): Promise<boolean>;
   /** Bytes that are free where downloads are kept, the least that one of them tells; undefined where none does. */
   freeSpace(): Promise<number | undefined>;
+  /** What the associations of a download are at. */
+  doing(send: string): Promise<readonly SeriesProgress[]>;
   /** Has them end the items of a send that they are at, each after the instance that is under way. How many they still are at. */
   cancel(send: string): Promise<number>;
 }
@@ -17,6 +25,7 @@ export interface GatewayAnswers {
   readonly canDownload: boolean;
   /** Of the place for downloads, as it was a moment ago; undefined where there is none, or it cannot be told. */
   freeSpace(): number | undefined;
+  doing(send: string): readonly SeriesProgress[];
   called(queue: string): void;
   /** How many items of the send are still under way. */
   cancelled(send: string): number;

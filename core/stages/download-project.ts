@@ -5,6 +5,7 @@ import type { Identifier } from '../dimse/identifier.ts';
 import { isTemporary, isWarning } from '../dimse/reasons.ts';
 import { DitagError, ditagError, type ErrorCode } from '../errors/errors.ts';
 import type { DownloadFiles } from '../ports/download-files.ts';
+import type { SeriesProgress } from '../ports/gateways.ts';
 import type { Pacs, PacsRetrievals } from '../ports/pacs.ts';
 import type { DownloadStore } from '../ports/project-store.ts';
 import { Pace } from '../projects/pace.ts';
@@ -53,8 +54,8 @@ export interface DownloadProgress {
   readonly expected: number;
   readonly received: number;
   readonly bytes: number;
-  /** What each association is doing: of its series, how many instances there are (undefined: others know). */
-  readonly doing: readonly { readonly received: number; readonly expected: number }[] | undefined;
+  /** What each association is doing: of its series, how many instances there are. */
+  readonly doing: readonly SeriesProgress[];
   /** Associations that may work. */
   readonly allowed: number;
   /** Milliseconds until the hours in which the PACS may be asked; 0 within them. */
@@ -194,6 +195,7 @@ class Download {
     const before = active.left;
     const { rounds: roundsBefore } = item;
     this.active.add(active);
+    this.tell();
     try {
       if (before > 0) await this.ask(item, active, connection);
       if (active.left > 0) await this.settle(active);

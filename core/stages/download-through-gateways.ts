@@ -1,6 +1,7 @@
 // The stage that has the gateways of a cluster download a project: it puts series into the queue of the PACS, some at a
 // time, and in the end the manifest; what came is told as the project knows it.
 import { ditagError } from '../errors/errors.ts';
+import type { SeriesProgress } from '../ports/gateways.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
 import { shortageText } from '../projects/download-space.ts';
@@ -37,6 +38,7 @@ export interface GatewayDownloadOptions {
     readonly expected: number;
     readonly received: number;
     readonly bytes: number;
+    readonly doing: readonly SeriesProgress[];
     readonly opensIn: number;
   }) => void;
   /** That there is not enough room, as far as can be told. */
@@ -149,7 +151,7 @@ class GatewayDownload {
   private async waitUntilOpen(window: TimeWindow): Promise<void> {
     const { signal, onProgress } = this.options;
     for (let opensIn: number; !signal.aborted && (opensIn = untilOpen(window, new Date())) > 0; ) {
-      onProgress({ expected: this.expected, received: this.counted, bytes: 0, opensIn });
+      onProgress({ expected: this.expected, received: this.counted, bytes: 0, doing: [], opensIn });
       await pause(LOOK_EVERY, signal);
     }
   }
@@ -189,11 +191,13 @@ class GatewayDownload {
   private async look(): Promise<boolean> {
     if (performance.now() - this.countedAt < COUNT_EVERY) return false;
     this.countedAt = performance.now();
-    const { received, bytes } = await this.ports.download.sums();
+    const { download, gateways } = this.ports;
+    const [{ received, bytes }, doing] = await Promise.all([download.sums(), gateways.doing(this.options.item.send)]);
     this.options.onProgress({
       expected: this.expected,
       received: Math.min(received, this.expected),
       bytes,
+      doing,
       opensIn: 0,
     });
     const isMore = received > this.counted;

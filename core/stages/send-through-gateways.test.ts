@@ -91,6 +91,7 @@ class Played {
         call: async () => this.archives,
         canDownload: async () => false,
         freeSpace: async () => undefined,
+        doing: async () => [],
         cancel: async (send) => {
           if (this.underWay === 0) this.calls.push(`cancel ${send}`);
           return this.underWay;

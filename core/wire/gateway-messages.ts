@@ -68,6 +68,7 @@ export const ResultPageMessage = Type.Object({
 export const GatewayRequest = Type.Union([
   Type.Object({ ask: Type.Literal('work'), queue: Type.Optional(Type.String()) }),
   Type.Object({ ask: Type.Literal('cancel'), send: Type.String() }),
+  Type.Object({ ask: Type.Literal('doing'), send: Type.String() }),
 ]);
 export type GatewayRequest = Static<typeof GatewayRequest>;
 
@@ -78,6 +79,8 @@ export const GatewayAnswer = Type.Object({
   downloads: Type.Optional(Type.Boolean()),
   /** Bytes that are free there. */
   freeSpace: Type.Optional(count),
+  /** Of a download: instances of the series that each of its associations is at. */
+  doing: Type.Optional(Type.Array(Type.Object({ received: count, expected: count }))),
   underWay: count,
 });
 export type GatewayAnswer = Static<typeof GatewayAnswer>;

@@ -2,6 +2,7 @@
 // may work at one download, each for other series; what each of them has done is in the project.
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
+import type { SeriesProgress } from '../../core/ports/gateways.ts';
 import type { StoredInstance } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { DownloadStore, ProjectStore } from '../../core/ports/project-store.ts';
@@ -13,7 +14,7 @@ import { isBelow } from '../../core/projects/relative-path.ts';
 import type { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
-import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
+import { type DownloadProgress, downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
 import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface DownloadWorkPorts {
@@ -50,6 +51,8 @@ interface Running {
   readonly opened: OpenDownload;
   readonly series: ReadonlySet<string>;
   readonly senders: readonly string[];
+  readonly send: string;
+  doing: readonly SeriesProgress[];
 }
 
 /** Downloads that are remembered: each reads what the project has. */
@@ -94,6 +97,11 @@ export class DownloadWork {
     for (const [plan, folder] of plans) plan.stored({ ...stored, path: stored.path.slice(folder.length + 1) });
   }
 
+  /** What the associations of a download are at. */
+  doing(send: string): readonly SeriesProgress[] {
+    return [...this.running].flatMap((running) => (running.send === send ? running.doing : []));
+  }
+
   /** False where it broke off. Throws what the project and the disk throw. */
   async carryOut(item: RetrieveItem, signal: AbortSignal): Promise<boolean> {
     const opened = await this.opened(item);
@@ -107,7 +115,7 @@ export class DownloadWork {
     }
     const addresses = await this.ports.addressesOf(pacs.host);
     const senders = [pacs.calledAETitle, ...addresses, ...(item.acceptFrom ?? [])];
-    const running: Running = { opened, series: new Set(series), senders };
+    const running: Running = { opened, series: new Set(series), senders, send: item.send, doing: [] };
     this.running.add(running);
     this.admit();
     try {
@@ -118,7 +126,8 @@ export class DownloadWork {
     }
   }
 
-  private async retrieve(item: RetrieveItem, { opened, series }: Running, signal: AbortSignal): Promise<boolean> {
+  private async retrieve(item: RetrieveItem, running: Running, signal: AbortSignal): Promise<boolean> {
+    const { opened, series } = running;
     const { arrivals, log, pacsOf } = this.ports;
     const { plan, download, files } = opened;
     const { send, item: number, pacs, method, rounds, patience, until } = item;
@@ -130,10 +139,11 @@ export class DownloadWork {
       () => {},
       signal,
     );
+    const onProgress = ({ doing }: DownloadProgress) => void (running.doing = doing);
     const outcome = await downloadSeries(
       open,
       { plan, pacs: pacsOf(pacs, method, patience), arrivals, download, files },
-      { threads: 1, rounds, patience, window: undefined, reserve: SPACE_LEFT, onProgress: () => {}, signal: ending },
+      { threads: 1, rounds, patience, window: undefined, reserve: SPACE_LEFT, onProgress, signal: ending },
     );
     // What came late is still on its way to the disk.
     if (outcome.open.length > 0 || arrivals.underWay > 0) await arrivals.settled();

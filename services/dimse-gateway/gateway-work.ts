@@ -2,7 +2,7 @@
 // them back where that breaks off. What is done with them: send-work.ts, find-work.ts, download-work.ts. All gateways of a
 // cluster are alike.
 import { DitagError, ERRORS } from '../../core/errors/errors.ts';
-import type { GatewaySource } from '../../core/ports/gateways.ts';
+import type { GatewaySource, SeriesProgress } from '../../core/ports/gateways.ts';
 import type { FindItem, RetrieveItem, StoreItem, TakenItem, WorkQueue } from '../../core/ports/work-queue.ts';
 import { pause } from '../../core/stages/pause.ts';
 import { SendWork, type SendWorkOptions, type SendWorkPorts } from './send-work.ts';
@@ -16,6 +16,8 @@ export interface GatewayWorkPorts extends SendWorkPorts {
   readonly retrieve?: ((item: RetrieveItem, signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Bytes that were free a moment ago in the place for them. */
   readonly freeSpace?: (() => number | undefined) | undefined;
+  /** What is being retrieved of a download. */
+  readonly doing?: ((send: string) => readonly SeriesProgress[]) | undefined;
 }
 
 /** What is told: ids, AE titles, addresses, counts and outcomes; never UIDs or paths. */
@@ -76,6 +78,7 @@ export class GatewayWork {
       archives: this.options.archives,
       canDownload: this.ports.retrieve !== undefined,
       freeSpace: () => this.ports.freeSpace?.(),
+      doing: (send) => this.ports.doing?.(send) ?? [],
       called: (name) => this.takeFrom(name),
       cancelled: (send) => this.cancel(send),
     });

@@ -82,6 +82,8 @@ await runService('dimse-gateway', async ({ logger }) => {
       peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
       find: (item, signal) => findForItem(item, { pacsOf, projectOf, log: logger }, signal),
       retrieve: downloads?.retrieve,
+      freeSpace: downloads?.freeSpace,
+      doing: downloads?.doing,
       isMounted: (archive) => isMounted(roots.get(archive)!),
       log: logger,
     },
@@ -167,6 +169,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
   await look();
   return {
     retrieve: (item: RetrieveItem, signal: AbortSignal) => downloads!.carryOut(item, signal),
+    doing: (send: string) => downloads!.doing(send),
     freeSpace: () => {
       void look();
       return free;

@@ -134,7 +134,7 @@ export class ClusterProject implements Project {
         isWanted,
         associations: threads,
         window,
-        onProgress: (at) => options.onProgress({ ...at, doing: undefined, allowed: threads }),
+        onProgress: (at) => options.onProgress({ ...at, allowed: threads }),
         onWarning: options.onWarning,
         signal: options.signal,
       },
