@@ -1,7 +1,7 @@
 // The ports Gateways and GatewaySource: a request that every gateway answers.
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError } from '@nats-io/transport-node';
-import type { GatewayAnswers, GatewaySource, Gateways, SeriesProgress } from '../../core/ports/gateways.ts';
+import type { GatewayAnswers, GatewayDoing, GatewaySource, Gateways } from '../../core/ports/gateways.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import {
   decodeGatewayAnswer,
@@ -37,8 +37,8 @@ export class NatsGateways implements Gateways {
     return told.length === 0 ? undefined : Math.min(...told);
   }
 
-  async doing(send: string): Promise<readonly SeriesProgress[]> {
-    return (await this.ask({ ask: 'doing', send })).flatMap(({ doing }) => doing ?? []);
+  async doing(send: string): Promise<readonly GatewayDoing[]> {
+    return (await this.ask({ ask: 'doing', send })).map(({ doing }) => doing).filter((doing) => doing !== undefined);
   }
 
   async cancel(send: string): Promise<number> {
@@ -75,7 +75,7 @@ export class NatsGatewaySource implements GatewaySource {
         if (request.ask === 'work' && request.queue !== undefined) called(request.queue);
         const underWay = request.ask === 'cancel' ? cancelled(request.send) : 0;
         const free = freeSpace();
-        const more = request.ask === 'doing' ? { doing: [...doing(request.send)] } : {};
+        const more = request.ask === 'doing' ? { doing: doing(request.send) } : {};
         return encodeFrame({
           archives,
           downloads,

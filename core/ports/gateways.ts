@@ -1,9 +1,19 @@
 // The gateways of a cluster, as a command speaks to all of them that run.
+import type { StoreFailure } from './instance-store.ts';
 
 /** Instances of a series that are there. */
 export interface SeriesProgress {
   readonly received: number;
   readonly expected: number;
+}
+
+export interface GatewayDoing {
+  /** Of each association. */
+  readonly series: readonly SeriesProgress[];
+  /** Since it last had nothing to do, as `AE at address`. */
+  readonly refusedCallers: readonly string[];
+  /** Instances that came since then and were not stored, by the reason. */
+  readonly notStored: readonly { readonly reason: StoreFailure; readonly instances: number }[];
 }
 
 export interface Gateways {
@@ -13,8 +23,8 @@ export interface Gateways {
   canDownload(): Promise<boolean>;
   /** Bytes that are free where downloads are kept, the least that one of them tells; undefined where none does. */
   freeSpace(): Promise<number | undefined>;
-  /** What the associations of a download are at. */
-  doing(send: string): Promise<readonly SeriesProgress[]>;
+  /** What each of them is at of a download, and what has come to it. */
+  doing(send: string): Promise<readonly GatewayDoing[]>;
   /** Has them end the items of a send that they are at, each after the instance that is under way. How many they still are at. */
   cancel(send: string): Promise<number>;
 }
@@ -25,7 +35,7 @@ export interface GatewayAnswers {
   readonly canDownload: boolean;
   /** Of the place for downloads, as it was a moment ago; undefined where there is none, or it cannot be told. */
   freeSpace(): number | undefined;
-  doing(send: string): readonly SeriesProgress[];
+  doing(send: string): GatewayDoing;
   called(queue: string): void;
   /** How many items of the send are still under way. */
   cancelled(send: string): number;

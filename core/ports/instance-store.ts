@@ -48,7 +48,8 @@ export interface StoredInstance {
 }
 
 /** Why an instance was not stored; each is a C-STORE status (PS3.4 table B.2-1): A900, A700, and 0110 of PS3.7 annex C. */
-export type StoreFailure = 'identity' | 'no-space' | 'failed';
+export const STORE_FAILURES = ['identity', 'no-space', 'failed'] as const;
+export type StoreFailure = (typeof STORE_FAILURES)[number];
 
 export class StoreError extends Error {
   readonly reason: StoreFailure;

@@ -2,6 +2,7 @@
 // time, and in the end the manifest; what came is told as the project knows it.
 import { ditagError } from '../errors/errors.ts';
 import type { SeriesProgress } from '../ports/gateways.ts';
+import type { StoreFailure } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
 import { shortageText } from '../projects/download-space.ts';
@@ -53,6 +54,9 @@ export interface GatewayDownloadOutcome {
   readonly notAskedFor: number;
   readonly manifest: boolean;
   readonly open: readonly (readonly [series: PlannedSeries, reason: string])[];
+  /** Instances that came and could not be stored, as far as gateways that still run know. */
+  readonly notStored: ReadonlyMap<StoreFailure, number>;
+  readonly refusedCallers: readonly string[];
 }
 
 /** Throws `no-gateway`. Where `signal` aborts, gateways end what is under way. */
@@ -71,6 +75,8 @@ class GatewayDownload {
   private expected = 0;
   private items = 0;
   private countedAt = 0;
+  private readonly refusedCallers = new Set<string>();
+  private readonly notStored = new Map<StoreFailure, number>();
   private counted = 0;
 
   constructor(ports: GatewayDownloadPorts, options: GatewayDownloadOptions) {
@@ -94,6 +100,7 @@ class GatewayDownload {
     let manifest = false;
     try {
       await this.retrieve(series);
+      await this.count();
     } finally {
       await queue.drop(item.send).catch(() => {});
       await gateways.cancel(item.send).catch(() => {});
@@ -111,7 +118,8 @@ class GatewayDownload {
       open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
     }
     const { bytes, notAskedFor } = await download.sums();
-    return { expected: this.expected, received, bytes, notAskedFor, manifest, open };
+    const { expected, notStored, refusedCallers } = this;
+    return { expected, received, bytes, notAskedFor, manifest, open, notStored, refusedCallers: [...refusedCallers] };
   }
 
   private async checkSpace(series: readonly ExpectedSeries[]): Promise<void> {
@@ -190,9 +198,20 @@ class GatewayDownload {
 
   private async look(): Promise<boolean> {
     if (performance.now() - this.countedAt < COUNT_EVERY) return false;
+    return this.count();
+  }
+
+  private async count(): Promise<boolean> {
     this.countedAt = performance.now();
     const { download, gateways } = this.ports;
-    const [{ received, bytes }, doing] = await Promise.all([download.sums(), gateways.doing(this.options.item.send)]);
+    const [{ received, bytes }, each] = await Promise.all([download.sums(), gateways.doing(this.options.item.send)]);
+    const doing = each.flatMap(({ series }) => series);
+    this.notStored.clear();
+    for (const { refusedCallers, notStored } of each) {
+      for (const caller of refusedCallers) this.refusedCallers.add(caller);
+      for (const { reason, instances } of notStored)
+        this.notStored.set(reason, (this.notStored.get(reason) ?? 0) + instances);
+    }
     this.options.onProgress({
       expected: this.expected,
       received: Math.min(received, this.expected),

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { SEND_OUTCOMES } from '../instance/send-outcome.ts';
+import { STORE_FAILURES } from '../ports/instance-store.ts';
 import type { ResultPage } from '../ports/store-results.ts';
 import type { FindItem, RetrieveItem, WorkItem } from '../ports/work-queue.ts';
 import { encodeFrame } from './frame.ts';
@@ -79,8 +80,14 @@ export const GatewayAnswer = Type.Object({
   downloads: Type.Optional(Type.Boolean()),
   /** Bytes that are free there. */
   freeSpace: Type.Optional(count),
-  /** Of a download: instances of the series that each of its associations is at. */
-  doing: Type.Optional(Type.Array(Type.Object({ received: count, expected: count }))),
+  /** Of a download: instances of the series that each of its associations is at; who was refused, and what was not stored. */
+  doing: Type.Optional(
+    Type.Object({
+      series: Type.Array(Type.Object({ received: count, expected: count })),
+      refusedCallers: Type.Array(Type.String()),
+      notStored: Type.Array(Type.Object({ reason: Type.Enum(STORE_FAILURES), instances: count })),
+    }),
+  ),
   underWay: count,
 });
 export type GatewayAnswer = Static<typeof GatewayAnswer>;

@@ -2,7 +2,7 @@
 // may work at one download, each for other series; what each of them has done is in the project.
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
-import type { SeriesProgress } from '../../core/ports/gateways.ts';
+import type { GatewayDoing, SeriesProgress } from '../../core/ports/gateways.ts';
 import type { StoredInstance } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { DownloadStore, ProjectStore } from '../../core/ports/project-store.ts';
@@ -27,7 +27,7 @@ export interface DownloadWorkPorts {
   readonly pacsOf: (pacs: PacsAddress, method: RetrieveItem['method'], patience: number) => Pacs;
   /** Addresses of a host; none where it has none. */
   readonly addressesOf: (host: string) => Promise<readonly string[]>;
-  readonly arrivals: Pick<Arrivals, 'underWay' | 'settled'>;
+  readonly arrivals: Pick<Arrivals, 'underWay' | 'settled' | 'refusedCallers' | 'notStored'>;
   /** AE titles and addresses that may send now; kept by this. */
   readonly senders: Set<string>;
   /** Where what was not asked for is put, by itself. */
@@ -97,9 +97,14 @@ export class DownloadWork {
     for (const [plan, folder] of plans) plan.stored({ ...stored, path: stored.path.slice(folder.length + 1) });
   }
 
-  /** What the associations of a download are at. */
-  doing(send: string): readonly SeriesProgress[] {
-    return [...this.running].flatMap((running) => (running.send === send ? running.doing : []));
+  /** What the associations of a download are at, and what of that cannot be seen in the project. */
+  doing(send: string): GatewayDoing {
+    const { refusedCallers, notStored } = this.ports.arrivals;
+    return {
+      series: [...this.running].flatMap((running) => (running.send === send ? running.doing : [])),
+      refusedCallers: [...refusedCallers],
+      notStored: Array.from(notStored, ([reason, instances]) => ({ reason, instances })),
+    };
   }
 
   /** False where it broke off. Throws what the project and the disk throw. */
@@ -116,6 +121,10 @@ export class DownloadWork {
     const addresses = await this.ports.addressesOf(pacs.host);
     const senders = [pacs.calledAETitle, ...addresses, ...(item.acceptFrom ?? [])];
     const running: Running = { opened, series: new Set(series), senders, send: item.send, doing: [] };
+    if (this.running.size === 0) {
+      this.ports.arrivals.refusedCallers.clear();
+      this.ports.arrivals.notStored.clear();
+    }
     this.running.add(running);
     this.admit();
     try {

@@ -2,7 +2,7 @@
 // them back where that breaks off. What is done with them: send-work.ts, find-work.ts, download-work.ts. All gateways of a
 // cluster are alike.
 import { DitagError, ERRORS } from '../../core/errors/errors.ts';
-import type { GatewaySource, SeriesProgress } from '../../core/ports/gateways.ts';
+import type { GatewayDoing, GatewaySource } from '../../core/ports/gateways.ts';
 import type { FindItem, RetrieveItem, StoreItem, TakenItem, WorkQueue } from '../../core/ports/work-queue.ts';
 import { pause } from '../../core/stages/pause.ts';
 import { SendWork, type SendWorkOptions, type SendWorkPorts } from './send-work.ts';
@@ -17,7 +17,7 @@ export interface GatewayWorkPorts extends SendWorkPorts {
   /** Bytes that were free a moment ago in the place for them. */
   readonly freeSpace?: (() => number | undefined) | undefined;
   /** What is being retrieved of a download. */
-  readonly doing?: ((send: string) => readonly SeriesProgress[]) | undefined;
+  readonly doing?: ((send: string) => GatewayDoing) | undefined;
 }
 
 /** What is told: ids, AE titles, addresses, counts and outcomes; never UIDs or paths. */
@@ -78,7 +78,7 @@ export class GatewayWork {
       archives: this.options.archives,
       canDownload: this.ports.retrieve !== undefined,
       freeSpace: () => this.ports.freeSpace?.(),
-      doing: (send) => this.ports.doing?.(send) ?? [],
+      doing: (send) => this.ports.doing?.(send) ?? { series: [], refusedCallers: [], notStored: [] },
       called: (name) => this.takeFrom(name),
       cancelled: (send) => this.cancel(send),
     });

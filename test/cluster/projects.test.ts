@@ -1,13 +1,15 @@
 // Projects of a cluster: gateways ask the PACS, the state is the same for everyone who looks, and what is answered is what a
 // project on one machine answers. NATS and the gateways are real; the PACS is scripted.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { dataSetStart } from '../../core/dimse/file-meta.ts';
 import { freePort } from '../../scripts/parts/parts.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
-import { filesOf, until } from '../gateway-here.ts';
+import { associateRequest, filesOf, until } from '../gateway-here.ts';
 import { CONTENT, ProjectCluster, THREADS } from './project-cluster.ts';
 
 describe('projects of a cluster', { timeout: 120_000 }, () => {
@@ -103,10 +105,13 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
         (sent) => sent >= 40,
         'instances',
       );
+      if (method === 'move') await callAsStranger(destinations.get('GATEWAY2')!.port);
       await begun[0]!.kill();
       it.forget(begun[0]!);
       const downloaded = await downloading;
       assert.equal(downloaded.code, 0, downloaded.stderr);
+      const refused = /PEER at 127\.0\.0\.2 wanted to send and was refused/.test(downloaded.stderr);
+      assert.equal(refused, method === 'move', downloaded.stderr);
       assert.match(downloaded.stderr, /Complete: all 270 instances are on disk/);
       // What was on its way when it died comes again, and nothing else.
       const { length } = it.pacs.sent;
@@ -130,9 +135,9 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
       const link = path.join(whole, fs.readdirSync(whole).find((one) => one.startsWith('N'))!, 'link');
       fs.symlinkSync(home, link);
       const zip = () => cluster('download', ...of('study'), ...name, ...patience, '--zip-project');
-      const refused = await zip();
-      assert.equal(refused.code, 1, refused.stderr);
-      assert.match(refused.stderr, /could not be made: .*link.* does not go into a zip\. The folder is kept\./);
+      const failed = await zip();
+      assert.equal(failed.code, 1, failed.stderr);
+      assert.match(failed.stderr, /could not be made: .*link.* does not go into a zip\. The folder is kept\./);
       fs.unlinkSync(link);
       const zipped = await zip();
       assert.deepEqual([zipped.code, it.pacs.sent.length], [0, sent], zipped.stderr);
@@ -187,3 +192,11 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     it.forget(only);
   });
 });
+
+/** From another address than the PACS. */
+async function callAsStranger(port: number): Promise<void> {
+  const socket = net.connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
+  socket.write(associateRequest());
+  await once(socket, 'data');
+  socket.destroy();
+}

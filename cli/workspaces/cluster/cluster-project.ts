@@ -141,7 +141,7 @@ export class ClusterProject implements Project {
     );
     const isAll = series === undefined && isWhollyKnown((await store.totals()).outcomes);
     await download.setComplete(isAll && outcome.received === outcome.expected);
-    return { ...outcome, stopped: undefined, folder, notStored: new Map(), refusedCallers: [] };
+    return { ...outcome, stopped: undefined, folder };
   }
 
   async zip(options: ZipOptions): Promise<void> {
