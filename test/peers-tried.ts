@@ -34,6 +34,9 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
   ),
   dcmtk('findscu', 'SCU', 'C-FIND at every level, in both models', 'test/cli/find.test.ts'),
   dcmtk('movescu', 'SCU', 'C-MOVE', 'test/cli/retrieve.test.ts'),
+  dcmtk('movescu', 'SCU', 'C-MOVE from a gateway of a cluster', 'test/cluster/peers.test.ts'),
+  dcmtk('findscu', 'SCU', 'C-FIND of a gateway of a cluster', 'test/cluster/peers.test.ts'),
+  dcmtk('storescp', 'SCP', 'C-STORE over TLS, sent by a gateway of a cluster', 'test/cluster/peers.test.ts'),
   dcmtk('getscu', 'SCU', 'C-GET at every level, in both models', 'test/cli/retrieve.test.ts'),
   { peer: 'Orthanc', program: 'Orthanc', role: 'SCP', what: 'C-ECHO, C-STORE', test: 'test/cli/orthanc.test.ts' },
   {

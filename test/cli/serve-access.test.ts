@@ -316,6 +316,52 @@ test('a body that is too large is refused before it is read', async () => {
   assert.equal(status, 413);
 });
 
+test('no path leads out of the page, and nothing that is asked becomes a header', async () => {
+  const port = Number(new URL(beyond.url).port);
+  /** As it stands: no client here tidies it up. */
+  const raw = (target: string, more = '') =>
+    new Promise<string>((resolve, reject) => {
+      let told = '';
+      const socket = net.connect({ host: '127.0.0.1', port, localAddress: '127.0.0.4' });
+      socket.on('data', (data) => (told += String(data)));
+      socket.once('close', () => resolve(told));
+      socket.once('error', reject);
+      const authorization = `Authorization: Bearer ${tokens.get('admin')}\r\n`;
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${authorization}${more}Connection: close\r\n\r\n`);
+    });
+  const up = ['../', '..%2f', '%2e%2e/', '%2e%2e%2f', '..\\', '..%5c', '....//', '..%00/', '%252e%252e%252f'];
+  for (const one of up)
+    for (const target of [
+      `/${one.repeat(8)}etc/passwd`,
+      `/${one.repeat(2)}package.json`,
+      `/assets/${one.repeat(3)}cli/main.ts`,
+    ]) {
+      const told = await raw(target);
+      assert.match(told, /^HTTP\/1\.1 (?:400|403|404) /, `${target}: ${told.slice(0, 100)}`);
+      assert.doesNotMatch(told, /root:|"dependencies"|commander/);
+    }
+  const lines = ['%0d%0aSet-Cookie:x=1', '%0aSet-Cookie:x=1', '%E5%98%8ASet-Cookie:x=1', '%00'];
+  for (const line of lines)
+    for (const target of [
+      `/projects/a${line}/report?format=csv`,
+      `/series/1.2${line}`,
+      `/series/1.2${line}/preview.png`,
+      `/archives/skipped?archive=a${line}`,
+      `/jobs/a${line}`,
+      `/${line}`,
+    ]) {
+      const [head] = (await raw(target)).split('\r\n\r\n');
+      assert.match(head!, /^HTTP\/1\.1 (?:200|400|403|404) /, `${target}: ${head}`);
+      assert.doesNotMatch(head!, /^set-cookie/im, target);
+    }
+  // Two lengths, or a length and chunks: whoever stands between might see other requests than this server.
+  for (const more of [
+    'Content-Length: 1\r\nContent-Length: 2\r\n',
+    'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n',
+  ])
+    assert.match(await raw('/health', more), /^HTTP\/1\.1 400 /, more);
+});
+
 test('an address that asks without end is told to wait', async () => {
   let status = 200;
   for (let n = 0; n < 2_000 && status !== 429; n += 20) {

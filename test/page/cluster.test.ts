@@ -16,12 +16,14 @@ import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { makeAccessionArchive } from '../projects/accession-archive.ts';
 import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
 import { launchChromium, openPage, picture, sendAll, shows } from './chromium.ts';
+import { makeMany, manyPatients, orderAndScroll, searchAndZoom } from './exploring.ts';
 
 describe('the API of a cluster and its page', { concurrency: 1 }, () => {
   const releases: (() => void)[] = [];
   const home = temporaryFolder({ after: (release) => releases.push(release) });
   const archive = path.join(home, 'archive');
   const large = path.join(home, 'large');
+  const many = path.join(home, 'many');
   let started: Promise<{ readonly cluster: RunningCluster; readonly orthanc: RunningOrthanc }>;
   let browser: Browser | undefined;
   let series = 0;
@@ -38,6 +40,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
       const archives = new Map([
         ['made', archive],
         ['large', large],
+        ['many', many],
       ]);
       return {
         orthanc,
@@ -58,6 +61,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     const made = makeAccessionArchive(archive, 'plain', 120);
     series = new Set(made.map(({ SeriesInstanceUID }) => SeriesInstanceUID)).size;
     fs.mkdirSync(large);
+    makeMany(many);
     started = start();
     browser = await launchChromium();
     await started.then(
@@ -155,6 +159,21 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     assert.match((await ditag('token', 'trail')).stdout, /,command,,token create,/);
     assert.equal((await ditag('token', 'revoke', 'reader')).code, 0);
     assert.equal(await get({ authorization }), 401, 'at once, for every api');
+  });
+
+  test('search, include, exclude and zoom; rows ordered and scrolled to the end', async (t) => {
+    const page = await opened(t);
+    if (page === undefined) return;
+    makeArchive(many, {
+      'ct.dcm': { StudyInstanceUID: '1.8.1', SeriesInstanceUID: '1.8.1.1', Modality: 'CT', StudyDate: '20120305' },
+      'mr.dcm': { StudyInstanceUID: '1.8.2', SeriesInstanceUID: '1.8.2.1', Modality: 'MR', StudyDate: '20120305' },
+    });
+    const { code, stderr } = await ditag('index', '--archive', 'many', '--append', '--quiet');
+    assert.equal(code, 0, stderr);
+    const count = async (...args: string[]) => Number((await ditag('query', '--count', ...args)).stdout);
+    await searchAndZoom(page, (address) => opened(t, address), count);
+    const ordered = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
+    await orderAndScroll(ordered!, manyPatients);
   });
 
   test('who ends an operation that looks at an archive ends its scan', async (t) => {

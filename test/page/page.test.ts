@@ -5,15 +5,13 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
-import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { launchChromium, type OpenOptions, openPage, picture, shows } from './chromium.ts';
+import { makeMany, manyPatients, orderAndScroll, searchAndZoom } from './exploring.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..', '..');
 const SAMPLES = path.join(PROJECT, 'test', 'samples');
-/** Series of one instance, more than are loaded at once. */
-const MANY = 350;
 const home = temporaryFolder({ after });
 let url = '';
 let served: ReturnType<typeof startDitag> | undefined;
@@ -22,10 +20,7 @@ let browser: Browser | undefined;
 before(async () => {
   assert.equal((await runDitag(['index', '--archive', SAMPLES, '--quiet'], { home })).code, 0);
   const many = path.join(home, 'many');
-  for (let n = 0; n < MANY; n++) {
-    const more = { Modality: 'SM', PatientID: `P${(n * 7919) % 1000}`, StudyDate: `20${String(10 + (n % 9))}0101` };
-    makeArchive(many, plainSeries(`s${n}`, `1.9.${n}`, 1, more));
-  }
+  makeMany(many);
   assert.equal((await runDitag(['index', '--archive', many, '--append', '--quiet'], { home })).code, 0);
   served = startDitag(['serve', '--port', '0'], { home });
   for await (const data of served.child.stderr!) {
@@ -58,89 +53,12 @@ test('it shows all series, with their counts', async (t) => {
 
 test('search, include, exclude and zoom; the address has it all', async (t) => {
   const page = await opened(t);
-  if (page === undefined) return;
-  await page.getByRole('searchbox').fill('--where Modality=^(CT|MR)$');
-  await shows(page, await count('--where=Modality=^(CT|MR)$'));
-  const modality = page.getByRole('region', { name: 'Modality', exact: true });
-  await modality.getByRole('button', { name: /^MR/ }).click();
-  await shows(page, await count('--where=Modality=^MR$'));
-  await modality.getByRole('button', { name: 'without MR' }).click();
-  await shows(page, await count('--where=Modality=^CT$'));
-  const bar = page.locator('.histogram button:enabled').first();
-  const year = (await bar.textContent())!.trim();
-  await bar.click();
-  const expected = await count('--where=Modality=^CT$', `--where=StudyDate=^${year}`);
-  await shows(page, expected);
-  const again = await opened(t, new URL(page.url()).search);
-  await shows(again!, expected);
-  assert.equal(await again!.getByRole('searchbox').inputValue(), '--where Modality=^(CT|MR)$');
-  const finer = page.locator('.histogram button:enabled').first();
-  const month = (await finer.textContent())!.trim();
-  await finer.click();
-  await shows(page, await count('--where=Modality=^CT$', `--where=StudyDate=^${year}${month}`));
-  await page.getByRole('button', { name: `${year}${month}: back` }).click();
-  await shows(page, expected);
-  await page.getByRole('button', { name: `${year}: back` }).click();
-  await shows(page, await count('--where=Modality=^CT$'));
+  if (page !== undefined) await searchAndZoom(page, (address) => opened(t, address), count);
 });
-
-/** What is used of a browser's document. */
-interface PageDocument {
-  querySelector(selector: string): {
-    scrollTop: number;
-    querySelectorAll(selector: string): Iterable<{
-      getAttribute(name: string): string;
-      readonly children: Record<number, { readonly textContent: string }>;
-    }>;
-  };
-}
-
-/** All rows from the top to the end, read while it is scrolled: the texts of a column. */
-async function scrolled(page: Page, column: number): Promise<string[]> {
-  const texts = new Map<number, string>();
-  for (let top = 0; ; top += 400) {
-    const read = await page.evaluate<[number, string][], [number, number]>(
-      ([at, cell]) => {
-        const box = (globalThis as unknown as { document: PageDocument }).document.querySelector('.rows');
-        box.scrollTop = at;
-        return new Promise((resolve) =>
-          setTimeout(
-            () =>
-              resolve(
-                [...box.querySelectorAll('tr[aria-rowindex]')].slice(1).map((row) => {
-                  return [Number(row.getAttribute('aria-rowindex')), row.children[cell]!.textContent];
-                }),
-              ),
-            60,
-          ),
-        );
-      },
-      [top, column],
-    );
-    for (const [index, text] of read) texts.set(index, text);
-    const end = await page.evaluate<boolean>(
-      "(() => { const box = document.querySelector('.rows'); return box.scrollTop + box.clientHeight >= box.scrollHeight - 2 && box.querySelector('table').getAttribute('aria-rowcount') !== '-1'; })()",
-    );
-    if (end) return [...texts].sort(([a], [b]) => a - b).map(([, text]) => text);
-    assert.ok(top < 200_000);
-  }
-}
 
 test('rows are ordered by a column, either way, and scrolled to the end with nothing missing or twice', async (t) => {
   const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
-  if (page === undefined) return;
-  await shows(page, MANY);
-  const ids = Array.from({ length: MANY }, (_, n) => `P${(n * 7919) % 1000}`).sort();
-  await page.getByRole('button', { name: 'PatientID', exact: true }).click();
-  await page.locator('th[aria-sort=ascending]', { hasText: 'PatientID' }).waitFor();
-  await page.locator('tbody tr[aria-rowindex="2"]', { hasText: ids[0]! }).waitFor();
-  await page.locator('[role=status][aria-busy=false]').waitFor();
-  assert.deepEqual(await scrolled(page, 4), ids);
-  await page.getByRole('button', { name: 'PatientID ▲' }).click();
-  await page.locator('tbody tr[aria-rowindex="2"]', { hasText: ids.at(-1)! }).waitFor();
-  await page.locator('[role=status][aria-busy=false]').waitFor();
-  assert.deepEqual(await scrolled(page, 4), ids.toReversed());
-  assert.match(page.url(), /order=-PatientID/);
+  if (page !== undefined) await orderAndScroll(page, manyPatients);
 });
 
 test('columns are chosen, and a series opens with its header and its files', async (t) => {
