@@ -74,7 +74,7 @@ export class NatsGatewaySource implements GatewaySource {
         const request = decodeGatewayRequest(data);
         if (request.ask === 'work' && request.queue !== undefined) called(request.queue);
         const underWay = request.ask === 'cancel' ? cancelled(request.send) : 0;
-        const free = freeSpace();
+        const free = request.ask === 'work' ? freeSpace() : undefined;
         const more = request.ask === 'doing' ? { doing: doing(request.send) } : {};
         return encodeFrame({
           archives,

@@ -39,13 +39,18 @@ onNats('who comes second is refused as long as the first says that it lives', as
 });
 
 onNats('one that was cancelled learns so, and another may begin', async (cluster) => {
-  await using first = await lockProject(cluster, job('first'));
+  const first = await lockProject(cluster, job('first'));
   assert.equal(await cancelProjectJob(cluster, job('another')), false);
   assert.equal(await cancelProjectJob(cluster, job('first')), true);
   assert.equal(await cancelProjectJob(cluster, job('first')), false);
   await assert.rejects(first.confirm(), { code: 'project-cancelled' });
-  await using second = await lockProject(cluster, job('second'));
-  assert.deepEqual([await untilLost(first.lost), second.lost.aborted], ['project-cancelled', false]);
+  assert.deepEqual(await projectJobs(cluster), []);
+  // Until it has ended it holds the project.
+  const second = lockProject(cluster, job('second'));
+  await sleep(1_000);
+  await first[Symbol.asyncDispose]();
+  await using held = await second;
+  assert.deepEqual([await untilLost(first.lost), held.lost.aborted], ['project-cancelled', false]);
 });
 
 onNats('one that was taken for dead learns that another has it, and leaves it that', async (cluster) => {

@@ -44,19 +44,21 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
     } catch (error) {
       if (!isTaken(error)) throw error;
       const now = await look();
-      // It may have been written, and only the answer was lost.
-      if (now === undefined || !Buffer.from(now.data).equals(owner)) return now?.data ?? NOTHING;
-      last = now.seq;
-      return undefined;
+      if (now === undefined) return NOTHING;
+      const isOwn = Buffer.from(now.data).equals(owner);
+      // It may have been written, and only the answer was lost. One that is to end says in the end that it has.
+      if (isOwn || isCancelled(now.data, job)) last = now.seq;
+      return isOwn ? undefined : now.data;
     }
   };
   if ((await say(owner)) !== undefined) throw running();
   const lost = new AbortController();
+  let isHolding = true;
   const sayAgain = async () => {
     const instead = lost.signal.aborted ? undefined : await say(owner);
     if (instead === undefined) return;
-    const code = instead.length === 0 ? 'project-cancelled' : 'project-taken';
-    lost.abort(ditagError(code, { project: name }));
+    isHolding = isCancelled(instead, job);
+    lost.abort(ditagError(isHolding ? 'project-cancelled' : 'project-taken', { project: name }));
   };
   let saying = Promise.resolve();
   const timer = setInterval(() => {
@@ -72,7 +74,7 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await saying;
-      if (!lost.signal.aborted) await say(NOTHING).catch(() => {});
+      if (isHolding) await say(NOTHING).catch(() => {});
     },
   };
 }
@@ -82,9 +84,13 @@ export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, pr
   const subject = projectLockSubject(project);
   for (;;) {
     const found = await manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
-    if (found === null || found.data.length === 0 || decodeProjectJob(found.data).id !== id) return false;
+    if (found === null || found.data.length === 0) return false;
+    const job = decodeProjectJob(found.data);
+    if (job.id !== id || job.isCancelled === true) return false;
     try {
-      await jetstream.publish(subject, NOTHING, { expect: { lastSubjectSequence: found.seq } });
+      await jetstream.publish(subject, encodeFrame({ ...job, isCancelled: true }), {
+        expect: { lastSubjectSequence: found.seq },
+      });
       return true;
     } catch (error) {
       // It said that it goes on.
@@ -95,10 +101,17 @@ export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, pr
 
 const NOTHING = new Uint8Array(0);
 
+function isCancelled(data: Uint8Array, { id }: ProjectJob): boolean {
+  if (data.length === 0) return false;
+  const job = decodeProjectJob(data);
+  return job.id === id && job.isCancelled === true;
+}
+
 /** What is being done to projects, the newest first; also what a command that died has left. */
 export async function projectJobs(cluster: Cluster): Promise<ProjectJob[]> {
   const jobs: ProjectJob[] = [];
   for await (const { data } of storedMessages(cluster, PROJECTS, ALL_PROJECT_LOCKS))
     if (data.length > 0) jobs.push(decodeProjectJob(data));
-  return jobs.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  // One that is ending is done with.
+  return jobs.filter(({ isCancelled: ends }) => ends !== true).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }

@@ -1,4 +1,5 @@
 // Reads what a stream holds now, without a consumer.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamError, type StoredMsg } from '@nats-io/jetstream';
 import { ConnectionError, TimeoutError } from '@nats-io/transport-node';
 import type { Cluster } from './connection.ts';
@@ -6,6 +7,9 @@ import type { Cluster } from './connection.ts';
 /** Messages fetched at a time. */
 const BATCH = 500;
 const NOT_FOUND = 404;
+/** A server that is starting answers so before JetStream does. */
+const NOT_SERVED = 503;
+const LOOK_EVERY = 500;
 /** One that does not come within this was lost when the server went (milliseconds). */
 const STALLED = 5_000;
 /** Then it is asked for again, so often in a row. */
@@ -31,8 +35,12 @@ export async function* storedMessages(
         yield message;
       }
     } catch (error) {
-      const isLost = error instanceof TimeoutError || error instanceof ConnectionError;
-      if (isLost && !connection.isClosed() && tries < MOST_TRIES) continue;
+      const isStarting = (error as { code?: number }).code === NOT_SERVED;
+      const isLost = isStarting || error instanceof TimeoutError || error instanceof ConnectionError;
+      if (isLost && !connection.isClosed() && tries < MOST_TRIES) {
+        await sleep(LOOK_EVERY);
+        continue;
+      }
       // Where nothing (more) is found the server says so by an error.
       if (!(error instanceof JetStreamError && (error as { code?: number }).code === NOT_FOUND)) throw error;
     }

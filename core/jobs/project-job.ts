@@ -7,6 +7,8 @@ export interface ProjectJob {
   readonly what: 'index' | 'download';
   /** ISO 8601. */
   readonly startedAt: string;
+  /** Somebody wants it to end; it holds the project until it has. */
+  readonly isCancelled?: boolean;
 }
 
 /** Keeps others from changing a project. */

@@ -10,7 +10,7 @@ export interface SeriesProgress {
 export interface GatewayDoing {
   /** Of each association. */
   readonly series: readonly SeriesProgress[];
-  /** Since it last had nothing to do, as `AE at address`. */
+  /** Since it began with the download, or what was under way then, as `AE at address`. */
   readonly refusedCallers: readonly string[];
   /** Instances that came since then and were not stored, by the reason. */
   readonly notStored: readonly { readonly reason: StoreFailure; readonly instances: number }[];

@@ -127,7 +127,14 @@ class GatewayDownload {
     const free = await gateways.freeSpace();
     if (free === undefined) return;
     const counts = { expected: this.expected, received: 0, bytes: 0 };
-    for (const { SeriesInstanceUID } of series) {
+    const { item, signal } = this.options;
+    // Of all series one answer has it.
+    if (item.isPart !== true) {
+      const { received, bytes } = await download.sums();
+      Object.assign(counts, { received: Math.min(received, this.expected), bytes });
+    }
+    for (const { SeriesInstanceUID } of item.isPart === true ? series : []) {
+      if (signal.aborted) return;
       for (const { size } of await download.receivedOf(SeriesInstanceUID)) {
         counts.received++;
         counts.bytes += size;

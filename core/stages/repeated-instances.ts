@@ -54,9 +54,9 @@ export async function* repeatedInstances(
         if (number % parts === part) numbers.add(number);
       }
     }
-    const groups = [...groupsOf(numbers.sorted(), mostFiles)];
-    left += groups.length * instances;
-    for (const wanted of groups) {
+    const sorted = numbers.sorted();
+    for (const _ of groupsOf(sorted, mostFiles)) left += instances;
+    for (const wanted of groupsOf(sorted, mostFiles)) {
       if (signal.aborted) return;
       const found = new Map<string, SeriesFile[]>();
       for await (const batch of files()) {

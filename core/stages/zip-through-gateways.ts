@@ -1,5 +1,5 @@
 // The stage that has the gateways of a cluster make the zips of a download: an item for each subject that is whole.
-import { DitagError } from '../errors/errors.ts';
+import { DitagError, ditagError } from '../errors/errors.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
@@ -7,7 +7,7 @@ import { wholeSubjects } from './whole-subjects.ts';
 
 export interface GatewayZipPorts extends ItemPorts {
   readonly store: Pick<ProjectStore, 'series' | 'instancesOf'>;
-  readonly download: Pick<DownloadStore, 'receivedOf' | 'reasonOf'>;
+  readonly download: Pick<DownloadStore, 'receivedOf' | 'reasonOf' | 'setReason'>;
 }
 
 export interface GatewayZipOptions {
@@ -41,6 +41,9 @@ export async function zipThroughGateways(
   try {
     for (const [number, [zip, series]] of whole.entries()) {
       if (signal.aborted) return;
+      // Whoever makes it takes that back: what nobody says is not taken for made.
+      const reason = 'no gateway has made it';
+      await download.setReason(series[0]!, ditagError('zip-failed', { path: `${zip}.zip`, reason }).message);
       await queue.add({ ...item, item: number, series, zip });
     }
     await gateways.call(name);

@@ -83,6 +83,8 @@ export const ProjectJobMessage = Type.Object({
   project: Type.String(),
   what: Type.Union([Type.Literal('index'), Type.Literal('download')]),
   startedAt: Type.String(),
+  /** Somebody wants it to end; it holds the project until it has. */
+  isCancelled: Type.Optional(Type.Boolean()),
 });
 
 const checks = {

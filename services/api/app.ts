@@ -69,7 +69,7 @@ export async function buildApi({
     ...TIMEOUTS,
     connectionTimeout: LONGEST_STILLNESS,
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, discriminator: true } },
     ...(tls === undefined ? { http: SERVER_TIMEOUTS } : { https: { ...tls, ...SERVER_TIMEOUTS } }),
   }) as unknown as FastifyInstance;
   boundConnections(server.server, proxies);

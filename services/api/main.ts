@@ -69,8 +69,9 @@ await runService('api', async ({ logger, waitFor }) => {
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
   const access = await NatsAccessStore.open(cluster, { replicas });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-api-'));
-  const operations = operationsOf(natsSettings(set), folder, set.DITAG_HTTP_DOWNLOADS);
-  const previews = previewsOf(set.DITAG_ARCHIVES);
+  const files = filesOf(set.DITAG_ARCHIVES);
+  const operations = operationsOf(natsSettings(set), { folder, output: set.DITAG_HTTP_DOWNLOADS, files });
+  const previews = files && new ThreadedPreviews(files);
   const server = await buildApi({ open: async () => index, access, operations, previews, isLocal, proxies, tls });
   addHealth(server, {
     isReady: async () => {
@@ -103,17 +104,20 @@ await runService('api', async ({ logger, waitFor }) => {
 });
 
 /** What can be started over HTTP are the commands of a user of the cluster, with the configuration of this one. */
-function operationsOf(settings: NatsSettings, folder: string, output: string | undefined): CommandOperations {
+function operationsOf(
+  settings: NatsSettings,
+  { folder, output, files }: { folder: string; output: string | undefined; files: FilesystemInstanceFiles | undefined },
+): CommandOperations {
   const configuration = { ...readConfiguration(undefined, { environment: process.env }), cluster: settings };
-  const workspace = new ClusterWorkspace(settings, configuration.archivePath, configuration.file);
+  const workspace = new ClusterWorkspace(settings, configuration.archivePath, configuration.file, files);
   return new CommandOperations({ configuration, workspace, pacs: new Pacs(configuration), folder, output });
 }
 
 /** Where the archives are mounted here too. */
-function previewsOf(archives: string | undefined): ThreadedPreviews | undefined {
+function filesOf(archives: string | undefined): FilesystemInstanceFiles | undefined {
   if (archives === undefined) return undefined;
   const roots = new Map([...archivesOf(archives)].map(([name, folder]) => [name, path.resolve(folder)]));
-  return new ThreadedPreviews(FilesystemInstanceFiles.mounted(roots));
+  return FilesystemInstanceFiles.mounted(roots);
 }
 
 function proxiesOf(text: string | undefined): Proxies | undefined {

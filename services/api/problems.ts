@@ -21,6 +21,15 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'already-running': 409,
 };
 
+const FIELDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'bad-pattern': 'pattern',
+  'pattern-too-expensive': 'pattern',
+  'pattern-without-targets': 'pattern',
+  'bad-where': 'where',
+  'bad-place': 'after',
+  'bad-project-name': 'project',
+};
+
 /** An answer that is not of the index's making, with its status. */
 export class HttpProblem extends Error {
   readonly statusCode: number;
@@ -39,20 +48,35 @@ export class NothingThere extends HttpProblem {
 }
 
 export function answerProblem(error: FastifyError | DitagError | Error, reply: FastifyReply): FastifyReply {
-  const problem = problemOf(error);
+  const problem = problemOf(error, reply.request.body);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="ditag"');
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-function problemOf(error: FastifyError | DitagError | Error): Problem {
-  if (error instanceof DitagError) return { status: STATUS[error.code] ?? 503, title: error.message, code: error.code };
+/** The property of what was asked that an error is about: that of its kind, or the one which has the value that it names. */
+function fieldOf({ code, message }: DitagError, body: unknown): string | undefined {
+  if (STATUS[code] !== 400 || typeof body !== 'object' || body === null) return undefined;
+  const of = FIELDS[code];
+  if (of !== undefined && of in body) return of;
+  const named = /"([^"]+)"/.exec(message)?.[1];
+  if (named === undefined) return undefined;
+  return Object.entries(body).find(([, value]) => [value].flat().some((one) => String(one).includes(named)))?.[0];
+}
+
+function problemOf(error: FastifyError | DitagError | Error, body: unknown): Problem {
+  if (error instanceof DitagError) {
+    const field = fieldOf(error, body);
+    const status = STATUS[error.code] ?? 503;
+    return { status, title: error.message, code: error.code, ...(field === undefined ? {} : { field }) };
+  }
   const { statusCode, validation, code = '' } = error as FastifyError;
   // Others have a status too, which is of what they have asked themselves.
   const isOfRequest = error instanceof HttpProblem || error instanceof SyntaxError || code.startsWith('FST_');
   const status = isOfRequest ? (statusCode ?? 500) : 500;
   if (validation !== undefined) {
     const [first] = validation;
-    const name = (first?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
+    const { additionalProperty, missingProperty, tag } = (first?.params ?? {}) as Record<string, string | undefined>;
+    const name = additionalProperty ?? missingProperty ?? tag;
     const field = [...(first?.instancePath.split('/') ?? []), name].filter((part) => part).join('.');
     return { status: 400, title: error.message, ...(field === '' ? {} : { field }) };
   }

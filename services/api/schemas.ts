@@ -193,7 +193,7 @@ const ProjectName = Type.String({ minLength: 1, maxLength: 200, description: 'na
 /** An accession number: VR SH, 16 characters at most; whatever else a PACS takes is left to it. */
 const Accession = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' });
 
-export const OperationBody = Type.Union([
+const OPERATIONS = [
   Type.Object({ operation: Type.Literal('copies') }, { additionalProperties: false }),
   Type.Object(
     {
@@ -225,7 +225,15 @@ export const OperationBody = Type.Union([
     },
     { additionalProperties: false },
   ),
-]);
+] as const;
+
+/** Told apart by `operation`, so that what is wrong is told of the one that is meant. */
+export const OperationBody = Type.Unsafe<Static<(typeof OPERATIONS)[number]>>({
+  type: 'object',
+  required: ['operation'],
+  discriminator: { propertyName: 'operation' },
+  oneOf: [...OPERATIONS],
+});
 
 const JOB = {
   id: Type.String(),

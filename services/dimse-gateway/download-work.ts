@@ -71,6 +71,8 @@ export class DownloadWork {
   private readonly ports: DownloadWorkPorts;
   private readonly open = new Map<string, Promise<OpenDownload>>();
   private readonly running = new Set<Running>();
+  /** The download for which it is counted what was refused and not stored. */
+  private countedOf = '';
   private readonly lost = new Map<string, { readonly until: number; readonly reason: string }>();
 
   constructor(ports: DownloadWorkPorts) {
@@ -121,7 +123,9 @@ export class DownloadWork {
     const addresses = await this.ports.addressesOf(pacs.host);
     const senders = [pacs.calledAETitle, ...addresses, ...(item.acceptFrom ?? [])];
     const running: Running = { opened, series: new Set(series), senders, send: item.send, doing: [] };
-    if (this.running.size === 0) {
+    // Items of a download come one after the other.
+    if (this.running.size === 0 && this.countedOf !== item.send) {
+      this.countedOf = item.send;
       this.ports.arrivals.refusedCallers.clear();
       this.ports.arrivals.notStored.clear();
     }

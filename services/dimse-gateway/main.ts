@@ -160,18 +160,23 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
       : await DimseListener.open(arrivals, { host, port: Number(port), tls: serverTls(tls) });
   const files = new FilesystemDownloadFiles(root);
   let free: number | undefined;
-  // Who asks does not wait for a mount that hangs.
-  const look = () =>
-    files
+  let looking: Promise<void> | undefined;
+  // Who asks does not wait for a mount that hangs, and one call at a time waits for it.
+  const look = () => {
+    looking ??= files
       .freeSpace()
-      .then((bytes) => (free = bytes))
-      .catch(() => (free = undefined));
-  await look();
+      .then(
+        (bytes) => void (free = bytes),
+        () => void (free = undefined),
+      )
+      .finally(() => (looking = undefined));
+  };
+  look();
   return {
     retrieve: (item: RetrieveItem, signal: AbortSignal) => downloads!.carryOut(item, signal),
     doing: (send: string) => downloads!.doing(send),
     freeSpace: () => {
-      void look();
+      look();
       return free;
     },
     close: async () => {

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
-import type { JobAnswer, JobsAnswer } from '../../services/api/schemas.ts';
+import type { JobAnswer, JobsAnswer, Problem } from '../../services/api/schemas.ts';
 import { type MadeSeries, makeAccessionArchive } from '../projects/accession-archive.ts';
 import { HOST, type RunningOrthanc } from '../projects/orthanc-here.ts';
 import { runDitag, temporaryFolder } from './run-ditag.ts';
@@ -75,6 +75,15 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     assert.match((await job(other)).lines.join('\n'), /has to be one that is indexed already/);
   });
 
+  test('copies are looked for, and listed', async () => {
+    const id = await start({ operation: 'copies' });
+    const last = (await watch(id)).at(-1)!;
+    assert.deepEqual([last.status, last.hasResults], ['done', true], (await job(id)).lines.join('\n'));
+    const results = await (await served.ask('GET', `/jobs/${id}/results`)).text();
+    assert.match(results, /^SOPInstanceUID,kind,SeriesInstanceUID,archive,/);
+    assert.equal(results, (await runDitag(['copies', '--quiet'], { home })).stdout);
+  });
+
   test('series are sent, and the results say of each instance what became of it', async (t) => {
     const pacs = await partOrSkip(t, () => orthanc);
     if (pacs === undefined) return;
@@ -117,13 +126,17 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     const id = await start({ operation: 'project-index', project: '../elsewhere', accessions: ['A1'] });
     assert.equal((await watch(id)).at(-1)!.status, 'failed');
     assert.match((await job(id)).lines[0]!, /\.\.\/elsewhere/);
-    const refused = async (body: object) => assert.equal((await served.ask('POST', '/jobs', { body })).status, 400);
-    await refused({});
-    await refused({ operation: 'remove' });
-    await refused({ operation: 'send', series: [] });
-    await refused({ operation: 'send', series: ['1.2', '../../etc'] });
-    await refused({ operation: 'send', series: ['1.2'], destination: 'elsewhere' });
-    await refused({ operation: 'project-index', project: 'p', accessions: ['a\nb'] });
+    const refused = async (body: object, field: string) => {
+      const answer = await served.ask('POST', '/jobs', { body });
+      assert.deepEqual([answer.status, ((await answer.json()) as Problem).field], [400, field]);
+    };
+    await refused({}, 'operation');
+    await refused({ operation: 'remove' }, 'operation');
+    await refused({ operation: 'send' }, 'series');
+    await refused({ operation: 'send', series: [] }, 'series');
+    await refused({ operation: 'send', series: ['1.2', '../../etc'] }, 'series.1');
+    await refused({ operation: 'send', series: ['1.2'], destination: 'elsewhere' }, 'destination');
+    await refused({ operation: 'project-index', project: 'p', accessions: ['a\nb'] }, 'accessions.0');
     assert.equal((await served.ask('DELETE', '/jobs/none')).status, 404);
   });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Problem } from '../../services/api/schemas.ts';
 import { blocksOf, readPage } from '../docs/markdown.ts';
 import { runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
 
@@ -33,6 +34,29 @@ const ask = (where: string, body: unknown) =>
   });
 
 const printed = async (...args: string[]) => (await runDitag(['query', ...args], { home })).stdout;
+
+test('what is wrong with a question is told with the field', async () => {
+  for (const [where, body, field] of [
+    ['/query', { targets: 'Modality', pattern: '(' }, 'pattern'],
+    ['/query', { sdate: '20269901' }, 'sdate'],
+    ['/query', { edate: 'yesterday' }, 'edate'],
+    ['/query', { columns: 'Modalty' }, 'columns'],
+    ['/query', { where: ['Modality'] }, 'where'],
+    ['/query', { limit: 'all' }, 'limit'],
+    ['/query', { limits: 1 }, 'limits'],
+    ['/facets', {}, 'attributes'],
+    ['/facets', { attributes: ['Modality', 'Modalty'] }, 'attributes.1'],
+    ['/rows', { orderBy: 'PatientID', after: 'nowhere' }, 'after'],
+  ] as const) {
+    const answer = await ask(where, body);
+    const problem = (await answer.json()) as Problem;
+    assert.deepEqual(
+      [answer.status, problem.field],
+      [400, field],
+      `${where} ${JSON.stringify(body)}: ${problem.title}`,
+    );
+  }
+});
 
 test('rows are those of the command line, byte for byte, in each format', async () => {
   const asked = {

@@ -21,6 +21,7 @@ import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/er
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
 import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
+import type { InstanceFiles } from '../../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import type { NatsSettings } from '../../../core/settings/settings.ts';
 import { sendThroughGateways } from '../../../core/stages/send-through-gateways.ts';
@@ -50,9 +51,11 @@ export class ClusterWorkspace implements Workspace {
   private readonly settings: NatsSettings;
   private readonly archivePath: string | undefined;
   private readonly configFile: string;
+  private readonly files: InstanceFiles | undefined;
 
-  /** @param archivePath the configured archive, for an `index` that names none */
-  constructor(settings: NatsSettings, archivePath: string | undefined, configFile: string) {
+  /** @param archivePath the configured archive, for an `index` that names none @param files where archives are mounted here, too */
+  constructor(settings: NatsSettings, archivePath: string | undefined, configFile: string, files?: InstanceFiles) {
+    this.files = files;
     this.settings = settings;
     this.archivePath = archivePath;
     this.configFile = configFile;
@@ -93,8 +96,8 @@ export class ClusterWorkspace implements Workspace {
     await serveIndex(this, options);
   }
 
-  async instanceFiles(): Promise<undefined> {
-    return undefined;
+  async instanceFiles(): Promise<InstanceFiles | undefined> {
+    return this.files;
   }
 
   async access(): Promise<AccessStore> {

@@ -60,6 +60,9 @@ export function Actions() {
   );
 }
 
+/** Series that one pattern names: a pattern may not be longer than 10,000 characters. */
+const AT_A_TIME = 100;
+
 async function saveCsv(): Promise<void> {
   api.save(await api.csv(queryBody(explored.peek())), 'series.csv');
 }
@@ -73,13 +76,22 @@ async function send(): Promise<void> {
 
 async function makeProject(project: string): Promise<void> {
   const chosen = selected.peek();
-  const query = queryBody(explored.peek());
-  const only = [...chosen].map((uid) => uid.replaceAll('.', '\\.')).join('|');
-  const where = [...(query.where ?? []), `SeriesInstanceUID=\\A(?:${only})\\Z`];
-  const accessions = await api.values(chosen.size > 0 ? { ...query, where } : query, 'AccessionNumber');
+  const accessions =
+    chosen.size > 0 ? await accessionsOf([...chosen]) : await api.values(queryBody(explored.peek()), 'AccessionNumber');
   if (accessions.length === 0)
     throw new Error('None of these series has an AccessionNumber, by which a PACS would be asked.');
   await api.start({ operation: 'project-index', project, accessions });
   projects.value = await api.projects();
   show({ view: 'work' });
+}
+
+/** Of each accession number one. */
+async function accessionsOf(series: readonly string[]): Promise<string[]> {
+  const all = new Set<string>();
+  for (let at = 0; at < series.length; at += AT_A_TIME) {
+    const only = series.slice(at, at + AT_A_TIME).map((uid) => uid.replaceAll('.', '\\.'));
+    const where = [`SeriesInstanceUID=\\A(?:${only.join('|')})\\Z`];
+    for (const accession of await api.values({ where }, 'AccessionNumber')) all.add(accession);
+  }
+  return [...all];
 }

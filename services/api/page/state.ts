@@ -39,11 +39,11 @@ export function show(change: Partial<Explored>, isTyped = false): void {
   explored.value = shown;
 }
 
-/** Does what may go wrong, and says so. */
-export async function trying(act: () => Promise<unknown>): Promise<void> {
+/** Does what may go wrong, and says so. What is asked beside the query leaves what is said of that. */
+export async function trying(act: () => Promise<unknown>, isBeside = false): Promise<void> {
   try {
     await act();
-    wrong.value = '';
+    if (!isBeside) wrong.value = '';
   } catch (error) {
     if ((error as Error).name === 'AbortError') return;
     if (error instanceof api.Refused && error.status === 401) needsToken.value = true;
@@ -109,7 +109,7 @@ function takeJobs(told: JobsAnswer): void {
   const state = (of: JobsAnswer) => JSON.stringify(looked(of).map(({ id, status }) => [id, status]));
   const isNew = state(told) !== state(jobs.peek());
   jobs.value = told;
-  if (isNew) void trying(async () => (projects.value = await api.projects()));
+  if (isNew) void trying(async () => (projects.value = await api.projects()), true);
 }
 
 let isWatching = false;
@@ -118,7 +118,7 @@ let isWatching = false;
 async function askBeside(): Promise<void> {
   await trying(async () => {
     projects.value = await api.projects();
-  });
+  }, true);
   if (isWatching || needsToken.peek()) return;
   isWatching = true;
   void watchJobs().finally(() => (isWatching = false));
@@ -129,7 +129,7 @@ async function askArchives(): Promise<void> {
     const [told, wrongWith] = await Promise.all([api.archives(), api.health()]);
     archives.value = told.archives;
     health.value = wrongWith;
-  });
+  }, true);
 }
 
 /** Takes a token, and asks again. */
@@ -147,8 +147,13 @@ export function begin(): void {
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
+  let lastQuery = '';
   effect(() => {
     const now = explored.value;
+    const query = JSON.stringify(queryParts(now));
+    // What was chosen of another answer is not meant any more.
+    if (query !== lastQuery) selected.value = new Set();
+    lastQuery = query;
     const { view: _, series: __, ...asks } = now;
     const text = JSON.stringify(asks);
     if (text === last && !needsToken.peek() && counts.peek() !== undefined) return;
@@ -174,6 +179,11 @@ export function begin(): void {
     });
   });
   void askBeside();
+}
+
+/** What decides which series there are. */
+function queryParts({ view: _, series: __, order: ___, columns: ____, ...query }: Explored) {
+  return query;
 }
 
 export const grouped = (n: number) => n.toLocaleString('en');
