@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type {
   Facets,
   FacetsRequest,
@@ -178,7 +178,8 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
       try {
         return await this.request(subject, message);
       } catch (error) {
-        if ((error as { code?: string }).code !== 'cluster-silent' || performance.now() > end) throw error;
+        const isSilent = error instanceof DitagError && error.code === 'cluster-silent';
+        if (!isSilent || performance.now() > end) throw error;
         await sleep(ASK_AGAIN);
       }
     }

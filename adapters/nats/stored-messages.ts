@@ -1,6 +1,6 @@
 // Reads what a stream holds now, without a consumer.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JetStreamError, type StoredMsg } from '@nats-io/jetstream';
+import { type CompletionResult, JetStreamError, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { ConnectionError, TimeoutError } from '@nats-io/transport-node';
 import type { Cluster } from './connection.ts';
 
@@ -26,9 +26,7 @@ export async function* storedMessages(
   for (let tries = 1; ; tries++) {
     let got = 0;
     try {
-      const batch = await manager.direct.getBatch(stream, { seq: start, next_by_subj: filter, batch: BATCH });
-      // The client itself waits for ever for those behind the first.
-      for await (const message of unlessStalled(batch)) {
+      for await (const message of batchOf(manager, stream, start, filter)) {
         got++;
         tries = 0;
         start = message.seq + 1;
@@ -48,25 +46,37 @@ export async function* storedMessages(
   }
 }
 
-/** Throws TimeoutError where it is waited for too long. */
-async function* unlessStalled(
-  batch: AsyncIterable<StoredMsg> & { stop(error?: Error): void },
-): AsyncIterable<StoredMsg> {
-  let waitsSince: number | undefined;
-  const timer = setInterval(() => {
-    if (waitsSince !== undefined && performance.now() - waitsSince > STALLED) batch.stop(new TimeoutError());
-  }, 1_000);
+/**
+ * A batch as it comes. The client's own iterator would wait for ever for what was lost behind the first message, and keep
+ * its subscription. Throws TimeoutError where nothing comes for too long.
+ */
+async function* batchOf(manager: JetStreamManager, stream: string, seq: number, filter: string) {
+  let come: StoredMsg[] = [];
+  let ended: CompletionResult | undefined;
+  let wake = () => {};
+  const callback = (done: CompletionResult | null, message: StoredMsg) => {
+    if (done === null) come.push(message);
+    else ended = done;
+    wake();
+  };
+  const batch = await manager.direct.getBatch(stream, { seq, next_by_subj: filter, batch: BATCH, callback });
   try {
-    const messages = batch[Symbol.asyncIterator]();
     for (;;) {
-      waitsSince = performance.now();
-      const next = await messages.next();
-      waitsSince = undefined;
-      if (next.done === true) return;
-      yield next.value;
+      const taken = come;
+      come = [];
+      yield* taken;
+      if (come.length > 0) continue;
+      if (ended?.err !== undefined) throw ended.err;
+      if (ended !== undefined) return;
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new TimeoutError()), STALLED);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   } finally {
-    clearInterval(timer);
     batch.stop();
   }
 }

@@ -20,22 +20,17 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
   const { home, cluster, here, jobs } = it;
   const of = (name: string) => ['--project-name', name];
   const indexed = (name: string) => ['index', ...of(name), ...it.at(), '--target-list', it.list];
-  const asked = (more: number) => {
-    const { length } = it.pacs.requests;
-    return until(
-      () => it.pacs.requests.length - length,
+  /** Until so many more are there. */
+  const untilMore = async (list: () => readonly unknown[], more: number, what: string) => {
+    const { length } = list();
+    await until(
+      () => list().length - length,
       (count) => count >= more,
-      'queries',
+      what,
     );
   };
-  const sent = (more: number) => {
-    const { length } = it.pacs.sent;
-    return until(
-      () => it.pacs.sent.length - length,
-      (count) => count >= more,
-      'instances',
-    );
-  };
+  const asked = (more: number) => untilMore(() => it.pacs.requests, more, 'queries');
+  const sent = (more: number) => untilMore(() => it.pacs.sent, more, 'instances');
 
   /** One that is known whole. */
   async function known(name: string): Promise<void> {
