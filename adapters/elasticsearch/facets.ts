@@ -6,6 +6,7 @@ import type { DistinctValues } from './distinct-values.ts';
 import { selectSeries } from './selection.ts';
 import { allOf, type Filter, type SeriesReader } from './series-reader.ts';
 import { type Aggregate, buckets, INSTANCES, sumOf } from './statistics.ts';
+import { ABOUT_STUDIES, aboutStudies, MOST_LISTED, studiesByDay } from './studies-by-date.ts';
 
 const PAGES = { first: 10_000, others: 10_000 } as const;
 
@@ -20,6 +21,7 @@ export async function countFacets(
   values: DistinctValues,
   query: Query,
   { attributes, mostValues, dates: unit }: FacetsRequest,
+  mostListed = MOST_LISTED,
 ): Promise<Facets> {
   const filter = await wholeFilter(reader, values, query);
   const terms = (field: string) => ({ terms: { field, size: mostValues }, aggs: INSTANCES });
@@ -41,7 +43,7 @@ export async function countFacets(
     series: total,
     instances: sumOf(aggregations['instances']),
     attributes: await Promise.all(facets),
-    dates: await byDate(aggregate, DATE_UNITS[unit]),
+    ...(await byDate(reader, filter, { interval: DATE_UNITS[unit], isListed: total <= mostListed })),
   };
 }
 
@@ -63,17 +65,26 @@ async function everyValue(aggregate: Aggregate, field: string): Promise<CountedV
   return counted.sort((a, b) => b.series - a.series);
 }
 
-async function byDate(aggregate: Aggregate, interval: number): Promise<CountedValue[]> {
-  const counted: CountedValue[] = [];
-  for await (const { key, doc_count, instances } of buckets(
-    aggregate,
+async function byDate(
+  reader: SeriesReader,
+  filter: Filter,
+  { interval, isListed }: { readonly interval: number; readonly isListed: boolean },
+): Promise<Pick<Facets, 'dates' | 'areStudiesExact'>> {
+  const listed = isListed ? studiesByDay(reader, filter) : Promise.resolve(new Map<number, number>());
+  const found = buckets(
+    async (asked) => (await reader.aggregate(asked, filter)).aggregations,
     { histogram: { field: 'date', interval } },
-    INSTANCES,
-  )) {
-    const date = Number(key.value) / interval;
-    counted.push(countedValue(date === 0 ? '' : String(date), doc_count, instances));
+    isListed ? INSTANCES : { ...INSTANCES, ...ABOUT_STUDIES },
+  );
+  const [days, all] = await Promise.all([listed, Array.fromAsync(found)]);
+  const dates = new Map<number, { series: number; instances: number; studies: number; value: string }>();
+  for (const bucket of all) {
+    const date = Number(bucket.key.value) / interval;
+    const counted = countedValue(date === 0 ? '' : String(date), bucket.doc_count, bucket['instances']);
+    dates.set(date, { ...counted, studies: isListed ? 0 : aboutStudies(bucket) });
   }
-  return counted;
+  for (const [day, count] of days) dates.get(Math.floor(day / interval))!.studies += count;
+  return { dates: [...dates.values()], areStudiesExact: isListed };
 }
 
 function countedValue(value: string, series: number, instances: unknown): CountedValue {

@@ -121,7 +121,8 @@ export function goneEntry(sequence: number, archive: ArchiveIdentity, folder: st
   return { sequence, entry: { entry: 'chunk', archive, folder, chunk: WHOLE_FOLDER, record: undefined, headers: [] } };
 }
 
-function elements(values: Readonly<Record<string, string>>): HeaderElement[] {
+/** Elements of a header by their keywords. */
+export function elements(values: Readonly<Record<string, string>>): HeaderElement[] {
   return Object.entries(values).map(([keyword, text]) => ({
     key: tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0'),
     vr: 'LO',

@@ -1,11 +1,20 @@
 // Counts of the rows that a query selects, by the values of attributes and by date: each selected row is looked at once,
 // and only the columns that are counted are read.
 import type { DatabaseSync } from 'node:sqlite';
+import { attributeIndex } from '../../core/instance/attributes.ts';
 import { DATE_UNITS, type Facets, type FacetsRequest } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { CodeCounts } from './code-counts.ts';
 import { selectPages } from './search.ts';
 import type { TextsOf } from './value-texts.ts';
+
+interface DateCount {
+  series: number;
+  instances: number;
+  studies: number;
+}
+
+const emptyCount = (): DateCount => ({ series: 0, instances: 0, studies: 0 });
 
 export function countFacets(
   database: DatabaseSync,
@@ -14,29 +23,38 @@ export function countFacets(
   texts: TextsOf,
 ): Facets {
   const counts = attributes.map((attribute) => new CodeCounts(database, attribute, texts));
-  const dates = new Map<number, { series: number; instances: number }>();
+  const dates = new Map<number, DateCount>();
   const divisor = DATE_UNITS[unit];
+  const studyAttribute = attributeIndex('StudyInstanceUID');
+  /** Of each study the day at which it was last seen. */
+  const lastSeen = new Int32Array(texts(studyAttribute).count).fill(-1);
   let series = 0;
   let instances = 0;
   for (const { page, rows } of selectPages(database, query, { texts })) {
     const { columns } = page;
     for (const one of counts) one.addRows(page.codes(one.attribute), columns.instances, rows);
     // Rows come in the order of their dates: many of the same in a row.
-    let [key, date] = [Number.NaN, { series: 0, instances: 0 }];
+    const studies = page.codes(studyAttribute);
+    let [key, date] = [Number.NaN, emptyCount()];
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       const files = columns.instances[row]!;
       series++;
       instances += files;
-      const own = Math.floor(columns.dates[row]! / divisor);
+      const day = columns.dates[row]!;
+      const own = Math.floor(day / divisor);
       if (own !== key) {
         key = own;
         const known = dates.get(key);
-        if (known === undefined) dates.set(key, (date = { series: 0, instances: 0 }));
+        if (known === undefined) dates.set(key, (date = emptyCount()));
         else date = known;
       }
       date.series++;
       date.instances += files;
+      const study = studies[row]!;
+      if (study === 0 || lastSeen[study] === day) continue;
+      lastSeen[study] = day;
+      date.studies++;
     }
   }
   return {
@@ -50,5 +68,6 @@ export function countFacets(
     dates: [...dates]
       .sort(([a], [b]) => a - b)
       .map(([date, count]) => ({ value: date === 0 ? '' : String(date), ...count })),
+    areStudiesExact: true,
   };
 }

@@ -60,14 +60,24 @@ export interface FacetsRequest {
 export const DATE_UNITS = { year: 10_000, month: 100, day: 1 } as const;
 export type DateUnit = keyof typeof DATE_UNITS;
 
-/** Counts of the series that a query selects; exact. */
+/** Counts of the series that a query selects; exact, but for studies where it is said. */
 export interface Facets {
   readonly series: number;
   readonly instances: number;
   /** In the order of the request. */
   readonly attributes: readonly AttributeFacet[];
   /** Ascending; '' for series without a readable date, else `2026`, `202601` or `20260131`. */
-  readonly dates: readonly CountedValue[];
+  readonly dates: readonly CountedDate[];
+  /** False where `studies` say about how many there are: Elasticsearch lists those of some ten thousand series only. */
+  readonly areStudiesExact: boolean;
+}
+
+export interface CountedDate extends CountedValue {
+  /**
+   * Different StudyInstanceUIDs at each day, added up: a study whose series disagree in their StudyDate is counted at each, so a
+   * year is the sum of its months. A series without StudyInstanceUID is of no study.
+   */
+  readonly studies: number;
 }
 
 export interface AttributeFacet {

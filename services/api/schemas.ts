@@ -66,6 +66,10 @@ export type FacetsBody = Static<typeof FacetsBody>;
 
 const Count = Type.Integer({ minimum: 0 });
 const Counted = Type.Object({ value: Type.String(), series: Count, instances: Count });
+const CountedDate = Type.Object({
+  ...Counted.properties,
+  studies: Type.Integer({ minimum: 0, description: 'a study counts at each StudyDate that its series have' }),
+});
 const CountsByName = Type.Record(Type.String(), Count);
 
 export const FacetsAnswer = Type.Object({
@@ -78,7 +82,8 @@ export const FacetsAnswer = Type.Object({
       otherSeries: Type.Integer({ minimum: 0, description: 'series with other values' }),
     }),
   ),
-  dates: Type.Array(Counted, { description: "ascending; '' for series without a readable StudyDate" }),
+  dates: Type.Array(CountedDate, { description: "ascending; '' for series without a readable StudyDate" }),
+  areStudiesExact: Type.Boolean({ description: 'false where `studies` say about how many there are' }),
 });
 
 export type FacetsAnswer = Static<typeof FacetsAnswer>;

@@ -82,6 +82,22 @@ function referenceOf({ SeriesInstanceUID, elements }: ContractSeries): Reference
   return { SeriesInstanceUID, elements, attributes };
 }
 
+/** StudyDate as a number. */
+function dayOf(one: ContractSeries): number {
+  return dateNumber(referenceOf(one).attributes['StudyDate']!);
+}
+
+/** A study is one at each of its days. */
+function studiesIn(series: readonly ContractSeries[], date: string): number {
+  const isWithin = (day: number) => (date === '' ? day === 0 : String(day).startsWith(date));
+  const studies = new Set<string>();
+  for (const one of series) {
+    const { StudyInstanceUID } = referenceOf(one).attributes;
+    if (StudyInstanceUID !== '' && isWithin(dayOf(one))) studies.add(`${dayOf(one)} ${StudyInstanceUID}`);
+  }
+  return studies.size;
+}
+
 function countedBy(series: readonly ContractSeries[], textOf: (one: ContractSeries) => string): CountedValue[] {
   const values = Map.groupBy(series, textOf);
   return [...values].map(([value, ones]) => ({
@@ -212,10 +228,11 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
             const rest = all.slice(mostValues).reduce((sum, { series: n }) => sum + n, 0);
             return { attribute, values: all.slice(0, mostValues), otherSeries: rest };
           }),
-          dates: countedBy(selected, (one) => {
-            const date = dateNumber(referenceOf(one).attributes['StudyDate']!);
-            return date === 0 ? '' : String(date).slice(0, { year: 4, month: 6, day: 8 }[dates]);
-          }).sort((a, b) => Number(a.value) - Number(b.value)),
+          dates: countedBy(selected, (one) => String(dayOf(one)).slice(0, { year: 4, month: 6, day: 8 }[dates]))
+            .map(({ value, ...count }) => ({ value: value === '0' ? '' : value, ...count }))
+            .sort((a, b) => Number(a.value) - Number(b.value))
+            .map((one) => ({ ...one, studies: studiesIn(selected, one.value) })),
+          areStudiesExact: true,
         },
         JSON.stringify(text),
       );

@@ -170,8 +170,8 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     });
     const { code, stderr } = await ditag('index', '--archive', 'many', '--append', '--quiet');
     assert.equal(code, 0, stderr);
-    const count = async (...args: string[]) => Number((await ditag('query', '--count', ...args)).stdout);
-    await searchAndZoom(page, (address) => opened(t, address), count);
+    const query = async (...args: string[]) => (await ditag('query', ...args)).stdout;
+    await searchAndZoom(page, (address) => opened(t, address), query);
     const ordered = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
     await orderAndScroll(ordered!, manyPatients);
   });

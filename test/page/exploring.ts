@@ -20,14 +20,15 @@ export function makeMany(root: string): void {
 }
 
 /**
- * The search line, a value included and excluded, a bar of the histogram and one within it, and back; and the page opened
- * anew at its address. @param count what the command line counts with these options
+ * The search line, a value included and excluded, a bar of the histogram and one within it, and back; a year included and
+ * excluded; and the page opened anew at its address. @param query what `ditag query` prints with these options
  */
 export async function searchAndZoom(
   page: Page,
   reopen: (address: string) => Promise<Page | undefined>,
-  count: (...args: string[]) => Promise<number>,
+  query: (...args: string[]) => Promise<string>,
 ): Promise<void> {
+  const count = async (...args: string[]) => Number(await query('--count', ...args));
   await page.getByRole('searchbox').fill('--where Modality=^(CT|MR)$');
   await shows(page, await count('--where=Modality=^(CT|MR)$'));
   const modality = page.getByRole('region', { name: 'Modality', exact: true });
@@ -37,6 +38,12 @@ export async function searchAndZoom(
   await shows(page, await count('--where=Modality=^CT$'));
   const bar = page.locator('.histogram button:enabled').first();
   const year = (await bar.textContent())!.trim();
+  const rows = (await query('--where=Modality=^CT$', `--where=StudyDate=^${year}`, '--columns=StudyInstanceUID'))
+    .trimEnd()
+    .split('\n')
+    .slice(1);
+  const studies = new Set(rows.map((row) => row.split(',').at(-1))).size;
+  assert.equal(await bar.getAttribute('aria-label'), `${year}: ${studies} studies, ${rows.length} series`);
   await bar.click();
   const expected = await count('--where=Modality=^CT$', `--where=StudyDate=^${year}`);
   assert.ok(expected > 0);
@@ -52,6 +59,11 @@ export async function searchAndZoom(
   await shows(page, expected);
   await page.getByRole('button', { name: `${year}: back` }).click();
   await shows(page, await count('--where=Modality=^CT$'));
+  const years = page.getByRole('region', { name: 'Year', exact: true });
+  await years.getByRole('button', { name: `without ${year}` }).click();
+  await shows(page, await count('--where=Modality=^CT$', `--where-not=StudyDate=^${year}`));
+  await years.getByRole('button', { name: new RegExp(`^${year}`) }).click();
+  await shows(page, expected);
 }
 
 /** The rows that the page shows, of these PatientIDs, ordered by them either way and scrolled from the top to the end. */

@@ -1,17 +1,21 @@
 // The page in a real Chromium, served by the real program over an index of the samples.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { makeArchive, plainSeries } from '../index/make-archive.ts';
+import { assertAccessible } from './axe.ts';
 import { launchChromium, type OpenOptions, openPage, picture, shows } from './chromium.ts';
 import { makeMany, manyPatients, orderAndScroll, searchAndZoom } from './exploring.ts';
+import { pressAt } from './keyboard.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..', '..');
 const SAMPLES = path.join(PROJECT, 'test', 'samples');
+/** A series of 1,250 instances. */
+const BIG = '1.9.9999';
 const home = temporaryFolder({ after });
 let url = '';
 let served: ReturnType<typeof startDitag> | undefined;
@@ -21,6 +25,7 @@ before(async () => {
   assert.equal((await runDitag(['index', '--archive', SAMPLES, '--quiet'], { home })).code, 0);
   const many = path.join(home, 'many');
   makeMany(many);
+  makeArchive(many, plainSeries('big', BIG, 1250));
   assert.equal((await runDitag(['index', '--archive', many, '--append', '--quiet'], { home })).code, 0);
   served = startDitag(['serve', '--port', '0'], { home });
   for await (const data of served.child.stderr!) {
@@ -53,7 +58,9 @@ test('it shows all series, with their counts', async (t) => {
 
 test('search, include, exclude and zoom; the address has it all', async (t) => {
   const page = await opened(t);
-  if (page !== undefined) await searchAndZoom(page, (address) => opened(t, address), count);
+  if (page === undefined) return;
+  const query = async (...args: string[]) => (await runDitag(['query', ...args], { home })).stdout;
+  await searchAndZoom(page, (address) => opened(t, address), query);
 });
 
 test('rows are ordered by a column, either way, and scrolled to the end with nothing missing or twice', async (t) => {
@@ -137,7 +144,6 @@ test('the CSV is that of the command line, byte for byte', async (t) => {
 });
 
 test('axe finds nothing serious, in light and dark, on a screen and on a phone', async (t) => {
-  const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const [uid] = (await runDitag(['query', '--where=Modality=^CT$'], { home })).stdout
     .split('\n')[1]!
     .split(',')
@@ -156,30 +162,66 @@ test('axe finds nothing serious, in light and dark, on a screen and on a phone',
     if (page === undefined) return;
     await page.emulateMedia({ colorScheme });
     await page.getByText(text).first().waitFor();
-    await page.evaluate(axe);
-    const found = (await page.evaluate('axe.run()')) as { violations: { id: string; impact: string; help: string }[] };
-    const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    assert.deepEqual(
-      serious.map(({ id, help }) => `${id}: ${help}`),
-      [],
-      `${width} ${colorScheme} ${address}`,
-    );
-    const widest = await page.evaluate<number>('document.documentElement.scrollWidth');
-    assert.ok(widest <= width, `${widest} of ${width} ${address}`);
+    await assertAccessible(page, `${width} ${colorScheme} ${address}`);
   }
 });
 
-test('a value is included by the keyboard alone', async (t) => {
+test('a value, a bar, an order, a series and an export by the keyboard alone', async (t) => {
+  const page = await opened(t, '', { statuses: [404] });
+  if (page === undefined) return;
+  await shows(page, await count());
+  await page.getByRole('region', { name: 'Modality', exact: true }).waitFor();
+  await pressAt(page, /^MR /);
+  const found = await count('--where=Modality=^MR$');
+  await shows(page, found);
+  await pressAt(page, /^20\d\d: \d+ studies/);
+  await page.getByRole('button', { name: /^20\d\d: back$/ }).waitFor();
+  await pressAt(page, /^20\d\d: back$/);
+  await shows(page, found);
+  await pressAt(page, /^PatientID/);
+  await page.locator('th[aria-sort=ascending]', { hasText: 'PatientID' }).waitFor();
+  const saved = page.waitForEvent('download');
+  await pressAt(page, /^Export as CSV/);
+  const { stdout } = await runDitag(['query', '--where=Modality=^MR$'], { home });
+  assert.equal(fs.readFileSync(await (await saved).path(), 'utf8'), stdout);
+  await pressAt(page, /: open /);
+  await page.getByRole('region', { name: 'Series in detail' }).getByText('Find in the header').waitFor();
+  await pressAt(page, /^Close$/);
+  await page.getByRole('region', { name: 'Series in detail' }).waitFor({ state: 'detached' });
+});
+
+test('what is chosen stands in the address, until another query is asked', async (t) => {
   const page = await opened(t);
   if (page === undefined) return;
   await shows(page, await count());
-  for (let presses = 0; presses < 200; presses++) {
-    await page.keyboard.press('Tab');
-    const at = await page.evaluate<string>("document.activeElement?.textContent ?? ''");
-    if (/^MR\b/.test(at)) break;
-  }
-  await page.keyboard.press('Enter');
-  await shows(page, await count('--where=Modality=^MR$'));
+  for (const row of [0, 2]) await page.locator('td.check input').nth(row).check();
+  await page.locator('td.check input').nth(1).check();
+  await page.locator('td.check input').nth(1).uncheck();
+  const again = await opened(t, new URL(page.url()).search);
+  await shows(again!, await count());
+  assert.deepEqual(await Promise.all([0, 1, 2].map((row) => again!.locator('td.check input').nth(row).isChecked())), [
+    true,
+    false,
+    true,
+  ]);
+  await again!.getByRole('searchbox').fill('--where Modality=.');
+  await shows(again!, await count('--where=Modality=.'));
+  assert.doesNotMatch(again!.url(), /chosen/);
+});
+
+test('all files of a series can be seen', async (t) => {
+  const page = await opened(t, `?series=${BIG}`, { statuses: [404] });
+  if (page === undefined) return;
+  const detail = page.getByRole('region', { name: 'Series in detail' });
+  await detail.getByText('Files, the first 100 of 1,250').click();
+  await detail.getByRole('button', { name: 'Further files' }).click();
+  await detail.getByText('Files, the first 1,100 of 1,250').waitFor();
+  await detail.getByRole('button', { name: 'Further files' }).click();
+  await detail.getByText('Files', { exact: true }).waitFor();
+  const { stdout } = await runDitag(['query', '--count', `--where=SeriesInstanceUID=^${BIG}$`], { home });
+  assert.equal(stdout.trim(), '1');
+  const shown = await detail.locator('details li').allTextContents();
+  assert.equal(new Set(shown).size, 1250);
 });
 
 test('its code is small', () => {

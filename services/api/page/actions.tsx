@@ -1,8 +1,8 @@
 // Beside the table: what can be done with the series that are chosen, or with all that are found.
 import { useSignal } from '@preact/signals';
 import * as api from './api.ts';
-import { queryBody } from './explored.ts';
-import { counts, explored, grouped, projects, selected, show, trying } from './state.ts';
+import { MOST_CHOSEN_IN_ADDRESS, queryBody } from './explored.ts';
+import { choose, counts, explored, grouped, projects, show, trying } from './state.ts';
 
 /** Series that are sent at once at most, as the API takes them. */
 const MOST = 100_000;
@@ -10,9 +10,9 @@ const MOST = 100_000;
 export function Actions() {
   const name = useSignal('');
   const isNaming = useSignal(false);
-  const chosen = selected.value;
-  const count = chosen.size === 0 ? (counts.value?.series ?? 0) : chosen.size;
-  const what = chosen.size === 0 ? `all ${grouped(count)} found` : `${grouped(count)} chosen`;
+  const { chosen } = explored.value;
+  const count = chosen.length === 0 ? (counts.value?.series ?? 0) : chosen.length;
+  const what = chosen.length === 0 ? `all ${grouped(count)} found` : `${grouped(count)} chosen`;
   const { pacs, canDownload } = projects.value ?? { canDownload: false };
   return (
     <div class="actions">
@@ -29,10 +29,13 @@ export function Actions() {
           As a project…
         </button>
       )}
-      {chosen.size > 0 && (
-        <button type="button" onClick={() => (selected.value = new Set())}>
+      {chosen.length > 0 && (
+        <button type="button" onClick={() => choose()}>
           Choose none
         </button>
+      )}
+      {chosen.length > MOST_CHOSEN_IN_ADDRESS && (
+        <p class="count">More than {MOST_CHOSEN_IN_ADDRESS} chosen series do not stand in the address.</p>
       )}
       {isNaming.value && (
         <form
@@ -68,16 +71,18 @@ async function saveCsv(): Promise<void> {
 }
 
 async function send(): Promise<void> {
-  const chosen = selected.peek();
-  const series = chosen.size > 0 ? [...chosen] : await api.values(queryBody(explored.peek()), 'SeriesInstanceUID');
+  const { chosen } = explored.peek();
+  const series = chosen.length > 0 ? [...chosen] : await api.values(queryBody(explored.peek()), 'SeriesInstanceUID');
   await api.start({ operation: 'send', series });
   show({ view: 'work' });
 }
 
 async function makeProject(project: string): Promise<void> {
-  const chosen = selected.peek();
+  const { chosen } = explored.peek();
   const accessions =
-    chosen.size > 0 ? await accessionsOf([...chosen]) : await api.values(queryBody(explored.peek()), 'AccessionNumber');
+    chosen.length > 0
+      ? await accessionsOf([...chosen])
+      : await api.values(queryBody(explored.peek()), 'AccessionNumber');
   if (accessions.length === 0)
     throw new Error('None of these series has an AccessionNumber, by which a PACS would be asked.');
   await api.start({ operation: 'project-index', project, accessions });

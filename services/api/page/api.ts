@@ -14,7 +14,6 @@ import type { DateUnit } from './explored.ts';
 import type { SearchedFor } from './search-line.ts';
 
 export type Facets = FacetsAnswer;
-export type Counted = Facets['dates'][number];
 export type Row = Readonly<Record<string, string>>;
 export type Attribute = NonNullable<OrderedBody['orderBy']>;
 export type Job = JobsAnswer['jobs'][number];
@@ -92,6 +91,17 @@ export async function values(query: SearchedFor, tag: string): Promise<string[]>
 }
 
 export const series = (uid: string) => told<SeriesAnswer>(ask('GET', `series/${uid}`));
+export type SeriesFile = Pick<SeriesAnswer['files'][number], 'path' | 'size'>;
+
+/** All files of a series. */
+export async function filesOf(uid: string): Promise<SeriesFile[]> {
+  const lines = await (await ask('GET', `series/${uid}/instances`)).text();
+  return lines
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as SeriesFile);
+}
+
 export const projects = () => told<ProjectsAnswer>(ask('GET', 'projects'));
 export const health = () => told<HealthAnswer>(ask('GET', 'archives/health'));
 export const archives = () => told<{ archives: ArchiveTold[] }>(ask('GET', 'archives'));

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as api from './api.ts';
-import { detail, explored, grouped, show } from './state.ts';
+import { detail, explored, grouped, show, trying } from './state.ts';
 
 export function Detail() {
   const { series } = explored.value;
@@ -58,23 +58,48 @@ export function Detail() {
               </tbody>
             </table>
           </section>
-          <details>
-            <summary>
-              Files
-              {found.instances > found.files.length &&
-                `, the first ${found.files.length} of ${grouped(found.instances)}`}
-            </summary>
-            <ul>
-              {found.files.map(({ path, size }) => (
-                <li key={path}>
-                  {path} <span class="count">{grouped(size)} bytes</span>
-                </li>
-              ))}
-            </ul>
-          </details>
+          <Files key={series} uid={series} first={found.files} instances={found.instances} />
         </>
       )}
     </section>
+  );
+}
+
+/** Files that are added at a time: many of them make a page slow. */
+const AT_A_TIME = 1000;
+
+interface FilesShown {
+  readonly uid: string;
+  readonly first: readonly api.SeriesFile[];
+  readonly instances: number;
+}
+
+/** The first files; the others are asked for when they are wanted. */
+function Files({ uid, first, instances }: FilesShown) {
+  const all = useSignal<readonly api.SeriesFile[]>(first);
+  const shown = useSignal(first.length);
+  const more = async () => {
+    if (all.value.length < instances) all.value = await api.filesOf(uid);
+    shown.value = Math.min(shown.value + AT_A_TIME, all.value.length);
+  };
+  return (
+    <details>
+      <summary>
+        Files{shown.value < instances && `, the first ${grouped(shown.value)} of ${grouped(instances)}`}
+      </summary>
+      <ul>
+        {all.value.slice(0, shown.value).map(({ path, size }) => (
+          <li key={path}>
+            {path} <span class="count">{grouped(size)} bytes</span>
+          </li>
+        ))}
+      </ul>
+      {shown.value < instances && (
+        <button type="button" onClick={() => void trying(more, true)}>
+          Further files
+        </button>
+      )}
+    </details>
   );
 }
 

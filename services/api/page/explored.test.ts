@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { dateNumber } from '../../../core/query/dates.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import {
   dateUnit,
   EVERYTHING,
   type Explored,
   fromParams,
+  isSameQuery,
   orderedBy,
   queryBody,
   toggled,
@@ -60,6 +62,7 @@ test('what is in the address comes out of it', () => {
     order: fc.constantFrom('StudyDate', '-StudyDate', 'PatientID'),
     columns: fc.constantFrom(['Modality'], ['StudyDate', 'AccessionNumber'], EVERYTHING.columns),
     series: fc.constantFrom('', '1.2.3'),
+    chosen: fc.constantFrom([], ['1.2'], ['1.2', '1.3']),
   });
   fc.assert(
     fc.property(fc.string(), values, values, dates, besides, (line, include, exclude, zoomed, beside) => {
@@ -68,7 +71,7 @@ test('what is in the address comes out of it', () => {
     }),
   );
   assert.deepEqual(
-    fromParams(new URLSearchParams('dates=x&is.=1&other=2&view=x&order=a%20b&columns=,&series=../x')),
+    fromParams(new URLSearchParams('dates=x&is.=1&other=2&view=x&order=a%20b&columns=,&series=../x&chosen=1,x')),
     EVERYTHING,
   );
 });
@@ -101,18 +104,53 @@ test('a value is included, excluded and left alone again', () => {
   assert.deepEqual(toggled(excluded, 'exclude', 'Modality', 'MR'), EVERYTHING);
 });
 
-test('a zoom selects its dates, and counts them one step finer', async () => {
-  for (const [dates, unit, inside, outside] of [
-    ['2026', 'month', ['20260131', '2026.12.31'], ['20250131', '12026']],
-    ['202601', 'day', ['20260131', '2026.01.02'], ['20260231']],
-    ['20260131', 'day', ['20260131', '2026.01.31'], ['20260130']],
+test('a zoom selects the days of a year, a month or a day that are searched for', async () => {
+  for (const [line, dates, sdate, edate] of [
+    ['', '2026', '20260101', '20261231'],
+    ['', '202602', '20260201', '20260228'],
+    ['', '202402', '20240201', '20240229'],
+    ['', '20260131', '20260131', '20260131'],
+    ['--sdate 20260301', '2026', '20260301', '20261231'],
+    ['--sdate 20250301 --edate 20260610', '2026', '20260101', '20260610'],
+    ['--edate soon', '2026', '20260101', 'soon'],
   ] as const) {
-    const explored = { ...EVERYTHING, dates };
-    assert.equal(dateUnit(explored), unit);
-    const { pattern } = (await makeQuery(queryBody(explored))).conditions[0]!;
-    for (const date of inside) assert.ok(pattern.test(date), date);
-    for (const date of outside) assert.ok(!pattern.test(date), date);
+    const body = queryBody({ ...EVERYTHING, line, dates });
+    assert.deepEqual([body.sdate, body.edate], [sdate, edate]);
   }
-  assert.equal(dateUnit(EVERYTHING), 'year');
+  assert.deepEqual(
+    ['', '2026', '202601', '20260131'].map((dates) => dateUnit({ ...EVERYTHING, dates })),
+    [...['year', 'month', 'day', 'day']],
+  );
   assert.deepEqual(['20260131', '202601', '2026'].map(zoomedOut), ['202601', '2026', '']);
+});
+
+test('a year selects what is counted as of it', async () => {
+  const day = fc.record({
+    year: fc.constantFrom('1900', '1999', '2000', '2023', '2024'),
+    month: fc.constantFrom('00', '01', '02', '04', '12', '13'),
+    day: fc.constantFrom('00', '01', '28', '29', '30', '31', '32'),
+    dot: fc.constantFrom('', '.', '-'),
+    before: fc.constantFrom('', ' ', 'x'),
+    after: fc.constantFrom('', ' ', '0', '\\20200101', '\n'),
+  });
+  const text = fc.oneof(
+    fc.string(),
+    day.map(({ year, month, day: of, dot, before, after }) => `${before}${year}${dot}${month}${dot}${of}${after}`),
+  );
+  const years = fc.uniqueArray(fc.constantFrom<string>('', '1900', '2000', '2023', '2024'), { minLength: 1 });
+  await fc.assert(
+    fc.asyncProperty(text, years, async (date, wanted) => {
+      const { where } = queryBody({ ...EVERYTHING, include: { Year: wanted } });
+      const { pattern } = (await makeQuery({ where })).conditions[0]!;
+      const number = dateNumber(date);
+      assert.equal(pattern.test(date), wanted.includes(number === 0 ? '' : String(number).slice(0, 4)));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('what is chosen and seen does not make another query', () => {
+  const other = { ...EVERYTHING, chosen: ['1.2'], series: '1.2', view: 'work', order: '-Modality' } as const;
+  assert.ok(isSameQuery(EVERYTHING, other));
+  assert.ok(!isSameQuery(EVERYTHING, { ...EVERYTHING, dates: '2026' }));
 });

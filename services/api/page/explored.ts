@@ -16,7 +16,14 @@ export interface Explored {
   readonly columns: readonly string[];
   /** The series that is open; '' for none. */
   readonly series: string;
+  /** Series that something is to be done with; none means all that are found. */
+  readonly chosen: readonly string[];
 }
+
+/** Chosen series that the address holds: it may not be longer than some thousand characters. */
+export const MOST_CHOSEN_IN_ADDRESS = 100;
+/** Counted and chosen like an attribute: the year of StudyDate. */
+export const YEAR = 'Year';
 
 export const VIEWS = ['series', 'work', 'archives'] as const;
 export type View = (typeof VIEWS)[number];
@@ -27,11 +34,12 @@ export const COLUMNS = ['StudyDate', 'Modality', 'PatientName', 'PatientID', 'St
 
 export const EVERYTHING: Explored = {
   ...{ line: '', include: {}, exclude: {}, dates: '' },
-  ...{ view: 'series', order: 'StudyDate', columns: COLUMNS, series: '' },
+  ...{ view: 'series', order: 'StudyDate', columns: COLUMNS, series: '', chosen: [] },
 };
 
 /** For the address. */
-export function toParams({ line, include, exclude, dates, view, order, columns, series }: Explored): URLSearchParams {
+export function toParams(explored: Explored): URLSearchParams {
+  const { line, include, exclude, dates, view, order, columns, series, chosen } = explored;
   const params = new URLSearchParams();
   if (line !== '') params.set('q', line);
   for (const [attribute, values] of Object.entries(include))
@@ -43,6 +51,7 @@ export function toParams({ line, include, exclude, dates, view, order, columns, 
   if (order !== EVERYTHING.order) params.set('order', order);
   if (columns.join() !== COLUMNS.join()) params.set('columns', columns.join());
   if (series !== '') params.set('series', series);
+  if (chosen.length > 0 && chosen.length <= MOST_CHOSEN_IN_ADDRESS) params.set('chosen', chosen.join());
   return params;
 }
 
@@ -65,6 +74,9 @@ export function fromParams(params: URLSearchParams): Explored {
     order: of('order', /^-?\w+$/, EVERYTHING.order),
     columns: of('columns', /^\w+(,\w+)*$/, COLUMNS.join()).split(','),
     series: of('series', /^[0-9.]+$/, ''),
+    chosen: of('chosen', /^[0-9.]+(,[0-9.]+)*$/, '')
+      .split(',')
+      .filter((uid) => uid !== ''),
   };
 }
 
@@ -106,27 +118,69 @@ export function zoomedOut(dates: string): string {
   return dates.length === 4 ? '' : dates.slice(0, -2);
 }
 
+/** Whether two select the same series. */
+export function isSameQuery(a: Explored, b: Explored): boolean {
+  const query = ({ line, include, exclude, dates }: Explored) => JSON.stringify([line, include, exclude, dates]);
+  return query(a) === query(b);
+}
+
 /** The body for the API. Throws BadLine. */
 export function queryBody(explored: Explored): SearchedFor {
   const searched = parseSearchLine(explored.line);
   const where = [...(searched.where ?? []), ...conditions(explored.include)];
   const whereNot = [...(searched.whereNot ?? []), ...conditions(explored.exclude)];
-  if (explored.dates !== '') where.push(`StudyDate=${dayPattern(explored.dates)}`);
   return {
     ...searched,
+    ...(explored.dates === '' ? {} : zoomed(explored.dates, searched)),
     ...(where.length === 0 ? {} : { where }),
     ...(whereNot.length === 0 ? {} : { whereNot }),
   };
 }
 
 function conditions(values: Readonly<Record<string, readonly string[]>>): string[] {
-  return Object.entries(values).map(([attribute, ones]) => `${attribute}=\\A(?:${ones.map(literal).join('|')})\\Z`);
+  return Object.entries(values).map(([attribute, ones]) =>
+    attribute === YEAR ? `StudyDate=${yearsPattern(ones)}` : `${attribute}=\\A(?:${ones.map(literal).join('|')})\\Z`,
+  );
 }
 
-/** A StudyDate of this year, month or day, also in the form of ACR-NEMA (1982.01.11). */
-function dayPattern(dates: string): string {
-  const [year, month = '', day = ''] = [dates.slice(0, 4), dates.slice(4, 6), dates.slice(6)];
-  return `^\\s*${[year, month, day].filter((part) => part !== '').join('\\.?')}`;
+/** The first and last day of a year, a month or a day, within those that are searched for. */
+function zoomed(dates: string, { sdate, edate }: SearchedFor): Pick<SearchedFor, 'sdate' | 'edate'> {
+  const [year, month, day] = [dates.slice(0, 4), dates.slice(4, 6), dates.slice(6)];
+  const lastDay = () => String(new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate());
+  const first = `${year}${month || '01'}${day || '01'}`;
+  const last = month === '' ? `${year}1231` : `${year}${month}${day || lastDay()}`;
+  // What is no date is told by the API.
+  const isDate = (text: string | undefined) => text !== undefined && /^\d{8}$/.test(text);
+  return {
+    sdate: sdate !== undefined && (!isDate(sdate) || sdate > first) ? sdate : first,
+    edate: edate !== undefined && (!isDate(edate) || edate < last) ? edate : last,
+  };
+}
+
+/** Days of a year that is none of 366 days, as a pattern. */
+const days = (dot: string) =>
+  [
+    `(?:0[1-9]|1[0-2])${dot}(?:0[1-9]|1[0-9]|2[0-8])`,
+    `(?:0[13-9]|1[0-2])${dot}(?:29|30)`,
+    `(?:0[13578]|1[02])${dot}31`,
+  ].join('|');
+
+/**
+ * A StudyDate that is read as a day of one of these years, '' for one that is not read as a day of any: what the API counts
+ * as one (core/query/dates.ts), also in the form of ACR-NEMA, 1982.01.11.
+ */
+function yearsPattern(years: readonly string[]): string {
+  const anyYear = '[0-9]{4}';
+  const ofLeap = '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)';
+  const dated = (year: string, leap: string) =>
+    `\\A\\s*(?:${year}(?:${days('')})|${year}\\.(?:${days('\\.')})|${leap}(?:0229|\\.02\\.29))(?:\\Z|[\\s\\\\])`;
+  const named = years.filter((year) => year !== '');
+  const alternatives = years.includes('') ? [`(?!${dated(anyYear, ofLeap)})\\A`] : [];
+  if (named.length > 0) {
+    const oneOf = `(?:${named.map(literal).join('|')})`;
+    alternatives.push(dated(oneOf, `(?=${oneOf})${ofLeap}`));
+  }
+  return alternatives.join('|');
 }
 
 /** The text as a pattern of Python's re that means just it. */

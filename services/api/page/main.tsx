@@ -5,7 +5,7 @@ import { Actions } from './actions.tsx';
 import type * as api from './api.ts';
 import { Archives } from './archives.tsx';
 import { Detail } from './detail.tsx';
-import { toggled, VIEWS, type View, zoomedOut } from './explored.ts';
+import { toggled, VIEWS, type View, YEAR, zoomedOut } from './explored.ts';
 import {
   begin,
   counts,
@@ -13,8 +13,8 @@ import {
   grouped,
   isAsking,
   jobs,
+  loaded,
   needsToken,
-  rows,
   show,
   shownValue,
   takeToken,
@@ -45,13 +45,15 @@ function Search() {
   );
 }
 
-function Histogram({ dates }: { readonly dates: readonly api.Counted[] }) {
-  const most = Math.max(1, ...dates.map(({ series }) => series));
+function Histogram({ dates, areStudiesExact }: Pick<api.Facets, 'dates' | 'areStudiesExact'>) {
+  const most = Math.max(1, ...dates.map(({ studies }) => studies));
   const { dates: zoomed } = explored.value;
+  const told = ({ value, studies, series }: (typeof dates)[number]) =>
+    `${shownValue(value)}: ${areStudiesExact ? '' : 'about '}${grouped(studies)} studies, ${grouped(series)} series`;
   return (
-    <section aria-label="Series by StudyDate">
+    <section aria-label="Studies by StudyDate">
       <h2>
-        StudyDate{' '}
+        Studies by StudyDate{' '}
         {zoomed !== '' && (
           <button type="button" onClick={() => show({ dates: zoomedOut(zoomed) })}>
             {zoomed}: back
@@ -59,34 +61,55 @@ function Histogram({ dates }: { readonly dates: readonly api.Counted[] }) {
         )}
       </h2>
       <ol class="histogram">
-        {dates.map(({ value, series }) => (
-          <li key={value}>
-            <button
-              type="button"
-              title={`${shownValue(value)}: ${grouped(series)} series`}
-              aria-label={`${shownValue(value)}: ${grouped(series)} series`}
-              disabled={value === ''}
-              onClick={() => show({ dates: value })}
-            >
-              <svg viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">
-                <rect x="0" width="10" y={100 - (100 * series) / most} height={(100 * series) / most} />
-              </svg>
-              <span>{value === '' ? '–' : value.slice(value.length === 4 ? 0 : -2)}</span>
-            </button>
-          </li>
-        ))}
+        {dates.map((one) => {
+          const { value, studies } = one;
+          const height = (100 * studies) / most;
+          return (
+            <li key={value}>
+              <button
+                type="button"
+                title={told(one)}
+                aria-label={told(one)}
+                disabled={value === ''}
+                onClick={() => show({ dates: value })}
+              >
+                <svg viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">
+                  <rect x="0" width="10" y={100 - height} height={height} />
+                </svg>
+                <span>{value === '' ? '–' : value.slice(value.length === 4 ? 0 : -2)}</span>
+              </button>
+            </li>
+          );
+        })}
       </ol>
     </section>
   );
 }
 
-function Facet({ attribute, values, otherSeries }: api.Facets['attributes'][number]) {
+/** Years of the dates that are counted, the last first. */
+function Years({ dates }: Pick<api.Facets, 'dates'>) {
+  const years = new Map<string, number>();
+  for (const { value, series } of dates) {
+    const year = value.slice(0, 4);
+    years.set(year, (years.get(year) ?? 0) + series);
+  }
+  const values = [...years].map(([value, series]) => ({ value, series }));
+  return <Facet attribute={YEAR} values={values.reverse()} otherSeries={0} />;
+}
+
+interface FacetShown {
+  readonly attribute: string;
+  readonly values: readonly { readonly value: string; readonly series: number }[];
+  readonly otherSeries: number;
+}
+
+function Facet({ attribute, values, otherSeries }: FacetShown) {
   const { include, exclude } = explored.value;
   const isIncluded = (value: string) => include[attribute]?.includes(value) === true;
   const isExcluded = (value: string) => exclude[attribute]?.includes(value) === true;
   const gone = [...(include[attribute] ?? []), ...(exclude[attribute] ?? [])]
     .filter((value) => !values.some((one) => one.value === value))
-    .map((value) => ({ value, series: 0, instances: 0 }));
+    .map((value) => ({ value, series: 0 }));
   return (
     <section aria-label={attribute}>
       <h2>{attribute}</h2>
@@ -123,7 +146,7 @@ function Series() {
     <section aria-label="Series">
       <p role="status" aria-busy={isAsking.value}>
         {grouped(all)} series, {grouped(counts.value?.instances ?? 0)} instances
-        {all > rows.value.length && `; ${grouped(rows.value.length)} are loaded`}
+        {all > loaded.value && `; ${grouped(loaded.value)} are loaded`}
       </p>
       <Actions />
       <Table />
@@ -206,9 +229,10 @@ function Page() {
             {found?.attributes.map((one) => (
               <Facet key={one.attribute} {...one} />
             ))}
+            {found !== undefined && <Years {...found} />}
           </aside>
           <div>
-            {found !== undefined && <Histogram dates={found.dates} />}
+            {found !== undefined && <Histogram {...found} />}
             <Detail />
             <Series />
           </div>

@@ -2,10 +2,11 @@
 import { effect, signal } from '@preact/signals';
 import type { HealthAnswer, JobsAnswer, ProjectsAnswer, SeriesAnswer } from '../schemas.ts';
 import * as api from './api.ts';
-import { dateUnit, type Explored, fromParams, queryBody, toParams } from './explored.ts';
+import { dateUnit, type Explored, fromParams, isSameQuery, queryBody, toParams } from './explored.ts';
 
-/** Rows asked for at a time. */
-const ROWS = 100;
+/** Rows asked for at first, and of those that scroll on. */
+const FIRST_ROWS = 100;
+const FURTHER_ROWS = 500;
 /** Whoever types is not interrupted (milliseconds). */
 const WAIT = 200;
 /** After a stream of events has ended (milliseconds). */
@@ -13,10 +14,11 @@ const AGAIN = 3_000;
 
 export const explored = signal<Explored>(fromParams(new URLSearchParams(location.search)));
 export const counts = signal<api.Facets | undefined>(undefined);
-export const rows = signal<readonly api.Row[]>([]);
+/** Those that are known, in order: changed where `loaded` changes. */
+export const rows = signal<api.Row[]>([]);
+export const loaded = signal(0);
 /** Where the rows go on; undefined at the end. */
 export const next = signal<string | undefined>(undefined);
-export const selected = signal<ReadonlySet<string>>(new Set());
 export const wrong = signal('');
 /** How many answers there were: each begins at the top. */
 export const answered = signal(0);
@@ -32,10 +34,25 @@ let isTyping = false;
 
 export function show(change: Partial<Explored>, isTyped = false): void {
   isTyping = isTyped;
-  const shown = { ...explored.peek(), ...change };
+  const before = explored.peek();
+  const shown = { ...before, ...change };
+  // What was chosen of another answer is not meant any more.
+  const meant = isSameQuery(before, shown) ? shown : { ...shown, chosen: [] };
+  keep(meant, !isTyped);
+}
+
+/** Chooses a series, or lets it be; without one, lets all be. */
+export function choose(uid?: string): void {
+  const { chosen } = explored.peek();
+  const others = chosen.filter((one) => one !== uid);
+  const now = uid === undefined ? [] : others.length < chosen.length ? others : [...chosen, uid];
+  keep({ ...explored.peek(), chosen: now }, false);
+}
+
+function keep(shown: Explored, isStep: boolean): void {
   const address = `?${toParams(shown)}`;
-  if (isTyped) history.replaceState(null, '', address);
-  else history.pushState(null, '', address);
+  if (isStep) history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
   explored.value = shown;
 }
 
@@ -63,10 +80,14 @@ async function ask(now: Explored): Promise<void> {
   isAsking.value = true;
   await trying(async () => {
     const query = queryBody(now);
-    const [found, first] = await Promise.all([api.facets(query, dateUnit(now), own), api.rows(query, order(now), own)]);
+    const [found, first] = await Promise.all([
+      api.facets(query, dateUnit(now), own),
+      api.rows(query, { ...order(now), rows: FIRST_ROWS }, own),
+    ]);
     counts.value = found;
     rows.value = first.rows;
     next.value = first.next;
+    loaded.value = first.rows.length;
     answered.value = answered.peek() + 1;
   });
   if (!own.aborted) isAsking.value = false;
@@ -80,9 +101,11 @@ export async function more(): Promise<void> {
   const { signal: own } = asked;
   await trying(async () => {
     const now = explored.peek();
-    const found = await api.rows(queryBody(now), { ...order(now), after }, own);
-    rows.value = [...rows.peek(), ...found.rows];
+    const found = await api.rows(queryBody(now), { ...order(now), rows: FURTHER_ROWS, after }, own);
+    // Added in place: there may be a million of them.
+    rows.peek().push(...found.rows);
     next.value = found.next;
+    loaded.value = rows.peek().length;
   });
   if (!own.aborted) isMore = false;
 }
@@ -91,7 +114,7 @@ function order({ order: by, columns }: Explored) {
   const descending = by.startsWith('-');
   return {
     orderBy: (descending ? by.slice(1) : by) as api.Attribute,
-    ...{ descending, rows: ROWS, columns: columns.join(',') },
+    ...{ descending, columns: columns.join(',') },
   };
 }
 
@@ -147,14 +170,9 @@ export function begin(): void {
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
-  let lastQuery = '';
   effect(() => {
     const now = explored.value;
-    const query = JSON.stringify(queryParts(now));
-    // What was chosen of another answer is not meant any more.
-    if (query !== lastQuery) selected.value = new Set();
-    lastQuery = query;
-    const { view: _, series: __, ...asks } = now;
+    const { view: _, series: __, chosen: ___, ...asks } = now;
     const text = JSON.stringify(asks);
     if (text === last && !needsToken.peek() && counts.peek() !== undefined) return;
     last = text;
@@ -179,11 +197,6 @@ export function begin(): void {
     });
   });
   void askBeside();
-}
-
-/** What decides which series there are. */
-function queryParts({ view: _, series: __, order: ___, columns: ____, ...query }: Explored) {
-  return query;
 }
 
 export const grouped = (n: number) => n.toLocaleString('en');

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { COLUMNS, orderedBy, withColumn } from './explored.ts';
-import { answered, explored, more, next, rows, selected, show } from './state.ts';
+import { answered, choose, explored, loaded, more, next, rows, show } from './state.ts';
 
 /** Height of a row, as the style sheet has it, and rows beyond those in sight. */
 const ROW = 30;
@@ -30,8 +30,9 @@ export function Table() {
   // It is never higher than the window.
   const height = innerHeight;
   const first = Math.max(0, Math.floor(top.value / ROW) - BEYOND);
-  const last = Math.min(all.length, Math.ceil((top.value + height) / ROW) + BEYOND);
-  if (last + BEYOND > all.length && next.value !== undefined) void more();
+  const count = loaded.value;
+  const last = Math.min(count, Math.ceil((top.value + height) / ROW) + BEYOND);
+  if (last + BEYOND > count && next.value !== undefined) void more();
   return (
     <>
       <details class="choice">
@@ -55,7 +56,7 @@ export function Table() {
         ref={box}
         onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
       >
-        <table aria-rowcount={next.value === undefined ? all.length + 1 : -1}>
+        <table aria-rowcount={next.value === undefined ? count + 1 : -1}>
           <thead>
             <tr aria-rowindex={1}>
               <th scope="col" class="check">
@@ -76,7 +77,7 @@ export function Table() {
             {all.slice(first, last).map((row, at) => (
               <Line key={row['SeriesInstanceUID']} row={row} number={first + at + 2} columns={columns} />
             ))}
-            <Space rows={all.length - last} columns={columns.length + 1} />
+            <Space rows={count - last} columns={columns.length + 1} />
           </tbody>
         </table>
       </section>
@@ -111,9 +112,9 @@ function Line({
         <input
           type="checkbox"
           aria-label={`choose ${name}`}
-          checked={selected.value.has(uid)}
+          checked={explored.value.chosen.includes(uid)}
           onClick={(event) => event.stopPropagation()}
-          onChange={() => toggle(uid)}
+          onChange={() => choose(uid)}
         />
       </td>
       {columns.map((column, at) => (
@@ -134,12 +135,6 @@ function Line({
       ))}
     </tr>
   );
-}
-
-function toggle(uid: string): void {
-  const chosen = new Set(selected.peek());
-  if (!chosen.delete(uid)) chosen.add(uid);
-  selected.value = chosen;
 }
 
 function sortOf(order: string, column: string): 'ascending' | 'descending' | 'none' {
