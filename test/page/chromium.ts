@@ -63,6 +63,7 @@ export async function shows(page: Page, series: number): Promise<void> {
 
 /** Sends all series that are found to the Orthanc that is configured; sees it end, and each instance stored. */
 export async function sendAll(page: Page, series: number): Promise<void> {
+  const progress = await watchProgress(page, 'send');
   await page.getByRole('button', { name: `Send all ${series} found to ORTHANC` }).click();
   await page.locator('.jobs li', { hasText: 'send' }).locator('[role=status]', { hasText: 'done' }).waitFor();
   const [download] = await Promise.all([
@@ -74,7 +75,32 @@ export async function sendAll(page: Page, series: number): Promise<void> {
     .trimEnd()
     .split('\n')
     .slice(1);
+  assertProgress(await progress(), /send .*: running .*\d/);
   assert.ok(lines.length > 100 && lines.every((line) => line.includes(',stored,')), lines[0]);
+}
+
+/** What the bars of progress of an operation have shown until now: how far, and the text beside. */
+export type ProgressSeen = () => Promise<readonly { readonly done: number; readonly text: string }[]>;
+
+/** Looks from now on at the bars of progress, which may come and go in a moment. */
+export async function watchProgress(page: Page, operation: string): Promise<ProgressSeen> {
+  await page.evaluate(`
+    globalThis.progressSeen = [];
+    new MutationObserver(() => {
+      const bar = document.querySelector('.jobs progress[aria-label^="${operation} "]');
+      if (bar !== null) progressSeen.push({ done: bar.value, text: bar.parentElement.textContent });
+    }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  `);
+  return () => page.evaluate('progressSeen');
+}
+
+/** That progress was seen, and went on only forwards. */
+export function assertProgress(seen: Awaited<ReturnType<ProgressSeen>>, text: RegExp): void {
+  assert.ok(seen.length > 0, 'no progress was seen');
+  for (const [at, { done, text: beside }] of seen.entries()) {
+    assert.ok(done >= 0 && done <= 1 && done >= (seen[at - 1]?.done ?? 0), JSON.stringify(seen));
+    assert.match(beside, text);
+  }
 }
 
 /** Keeps a picture of what is seen in .cache/screenshots. */

@@ -10,7 +10,9 @@ import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { orthancOf, type Serving, startServing } from '../cli/serving.ts';
 import { makeAccessionArchive } from '../projects/accession-archive.ts';
 import type { RunningOrthanc } from '../projects/orthanc-here.ts';
-import { launchChromium, openPage, picture, sendAll, shows } from './chromium.ts';
+import { assertAccessible } from './axe.ts';
+import { assertProgress, launchChromium, openPage, picture, sendAll, shows, watchProgress } from './chromium.ts';
+import { pressAt } from './keyboard.ts';
 
 describe('work that is started from the page', { concurrency: 1 }, () => {
   const releases: (() => void)[] = [];
@@ -71,7 +73,36 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
     ]);
     const { stdout } = await runDitag(['project', 'report', '--project-name', 'Chosen'], { home });
     assert.equal(fs.readFileSync(await report.path(), 'utf8'), stdout);
-    await page.getByRole('button', { name: 'Download Chosen' }).waitFor();
+    await page.getByLabel('Download with').selectOption('get');
+    const progress = await watchProgress(page, 'project-download');
+    await page.getByRole('button', { name: 'Download Chosen' }).click();
+    await page
+      .locator('.jobs li', { hasText: 'project-download' })
+      .locator('[role=status]', { hasText: 'done' })
+      .waitFor();
+    assertProgress(await progress(), /project-download Chosen: running .*\d/);
+    const folder = path.join(output, fs.readdirSync(output)[0]!);
+    assert.equal((await runDitag(['project', 'verify', '--folder', folder], { home })).code, 0);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await assertAccessible(page, 'work that has ended');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.getByRole('button', { name: 'What it said' }).first().click();
+    await page.locator('pre').first().waitFor();
+    await assertAccessible(page, 'work that has ended, on a phone');
+  });
+
+  test('a series is chosen and sent by the keyboard alone', async (t) => {
+    if ((await partOrSkip(t, () => orthanc)) === undefined) return;
+    const page = await openPage(t, browser, served);
+    if (page === undefined) return;
+    await shows(page, series);
+    await pressAt(page, /^choose /, 'Space');
+    await page.locator('td.check input:checked').waitFor();
+    await pressAt(page, /^Send 1 chosen to ORTHANC/);
+    await page
+      .locator('.jobs li', { hasText: 'send 1 series' })
+      .locator('[role=status]', { hasText: 'done' })
+      .waitFor();
   });
 
   test('beyond this machine it asks for a token, and shows all with one', async (t) => {
@@ -82,6 +113,8 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
     const url = `http://127.0.0.1:${new URL(beyond.url).port}`;
     const page = await openPage(t, browser, { url }, { statuses: [401, 403] });
     if (page === undefined) return;
+    await page.getByLabel('Token').waitFor();
+    await assertAccessible(page, 'the question for a token');
     await page.getByLabel('Token').fill(stdout.trim());
     await page.getByRole('button', { name: 'Enter' }).click();
     await shows(page, series);

@@ -5,6 +5,8 @@ import { grouped, jobs, projects, trying } from './state.ts';
 
 export function Work() {
   const { jobs: own, scans, projects: ofCluster } = jobs.value;
+  const method = useSignal<Method>('move');
+  const canDownload = projects.value?.canDownload === true && projects.value.projects.length > 0;
   return (
     <section aria-label="Work">
       <h2>Started here</h2>
@@ -15,15 +17,21 @@ export function Work() {
         ))}
       </ul>
       <h2>Projects</h2>
+      {canDownload && (
+        <label>
+          Download with{' '}
+          <select value={method.value} onChange={(event) => (method.value = event.currentTarget.value as Method)}>
+            <option value="move">C-MOVE: the PACS knows this machine</option>
+            <option value="get">C-GET: it need not</option>
+          </select>
+        </label>
+      )}
       <ul class="jobs">
         {projects.value?.projects.map((project) => (
           <li key={project}>
             {project}{' '}
-            {projects.value?.canDownload === true && (
-              <button
-                type="button"
-                onClick={() => void trying(() => api.start({ operation: 'project-download', project }))}
-              >
+            {canDownload && (
+              <button type="button" onClick={() => void trying(() => download(project, method.value))}>
                 Download {project}
               </button>
             )}{' '}
@@ -49,6 +57,13 @@ export function Work() {
       </ul>
     </section>
   );
+}
+
+/** How a PACS is asked for instances. */
+type Method = 'move' | 'get';
+
+function download(project: string, method: Method) {
+  return api.start({ operation: 'project-download', project, method });
 }
 
 function JobLine({ job }: { readonly job: api.Job }) {
