@@ -3,7 +3,7 @@ import { readText } from '../../adapters/filesystem/read-text.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { ditagError } from '../../core/errors/errors.ts';
-import { buildApi, isOnlyLocal } from '../../services/api/app.ts';
+import { buildApi, isOnlyLocal, PROBLEMS } from '../../services/api/app.ts';
 import type { ServeOptions, Workspace } from './workspace.ts';
 
 /** Serves until the signal aborts. Throws what opening the index throws, `not-private`, `cannot-read`, `cannot-listen`. */
@@ -26,7 +26,8 @@ export async function serveIndex(
         await (await open()).close();
         return true;
       },
-      numbers: () => ({}),
+      numbers: () => server.readNumbers(),
+      problems: PROBLEMS,
     });
     try {
       onReady(await server.listen({ host, port }));

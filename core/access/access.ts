@@ -52,7 +52,7 @@ export interface AuditEntry {
   readonly id: string;
   /** ISO 8601. */
   readonly at: string;
-  /** Name of the token, `local` for callers of the same machine, `command` for the command line. */
+  /** Name of the token, `local` for callers of the same machine, `command` for the command line, '' for nobody's token. */
   readonly who: string;
   /** Address from which it came; '' for the command line. */
   readonly from: string;

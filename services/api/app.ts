@@ -13,6 +13,7 @@ import { admitCallers } from './callers.ts';
 import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, SERVER_TIMEOUTS, TIMEOUTS } from './connections.ts';
 import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
+import { countRequests } from './numbers.ts';
 import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere } from './problems.ts';
 import type { Proxies } from './reach.ts';
@@ -30,6 +31,7 @@ import { SECURITY_HEADERS } from './security-headers.ts';
 export type * from './operations.ts';
 export { CANCELLED } from './operations.ts';
 export { isOnlyLocal, Proxies } from './reach.ts';
+export { PROBLEMS } from './schemas.ts';
 
 /** Bytes of a request's body. */
 const LONGEST_BODY = 1024 * 1024;
@@ -80,6 +82,8 @@ export async function buildApi({
   server.removeContentTypeParser('text/plain');
   server.addHook('onSend', async (_, reply) => void reply.headers(SECURITY_HEADERS));
   if (!isLocal) await boundRate(server);
+  const jobs = new Jobs(operations);
+  countRequests(server, jobs);
   admitCallers(server, { access, isLocal });
   await server.register(swagger, {
     openapi: {
@@ -98,7 +102,7 @@ export async function buildApi({
     addSeries(routes, asker);
     addPreview(routes, asker, previews);
     addArchives(routes, asker);
-    addJobs(routes, new Jobs(operations), operations);
+    addJobs(routes, jobs, operations);
     addProjects(routes, operations);
     addTrail(routes, access);
     const config = { role: 'anyone' } as const;

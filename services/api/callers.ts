@@ -7,6 +7,7 @@ import { type AuditEntry, isValid, LONGEST_DETAIL, mayDo, type Role, tokenDigest
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import { HttpProblem } from './problems.ts';
 import { isLoopback } from './reach.ts';
+import { RefusedCallers } from './refused-callers.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -41,6 +42,7 @@ export function admitCallers(
   { access, isLocal }: { readonly access: AccessStore; readonly isLocal: boolean },
 ): void {
   const trail = new Trail(access);
+  const refused = new RefusedCallers(access);
   server.decorateRequest('caller', undefined);
   server.decorateRequest('rowsTold', undefined);
   server.decorateRequest('isStillKnown', async function (this: FastifyRequest) {
@@ -54,7 +56,13 @@ export function admitCallers(
     const { role = OPEN_ROUTES.has(request.routeOptions.url ?? '/health') ? 'anyone' : 'read', isAudited } =
       request.routeOptions.config;
     if (role === 'anyone') return;
-    request.caller = await callerOf(request, access, isLocal);
+    try {
+      request.caller = await callerOf(request, access, isLocal);
+    } catch (error) {
+      if (error instanceof UnknownCaller)
+        await refused.note({ who: error.who, from: request.ip, what: whatOf(request) });
+      throw error;
+    }
     if (mayDo(request.caller.role, role)) return;
     if (isAudited === true) await trail.begin(request, reply);
     throw notAllowed(request.caller, role);
@@ -64,7 +72,21 @@ export function admitCallers(
     if (request.caller !== undefined && request.routeOptions.config.isAudited === true)
       await trail.begin(request, reply);
   });
-  server.addHook('onClose', () => trail.flush().catch(() => {}));
+  server.addHook('onClose', async () => {
+    await trail.flush().catch(() => {});
+    await refused.close();
+  });
+}
+
+/** One who is not let in. */
+class UnknownCaller extends HttpProblem {
+  /** Name of a token that has run out; '' for nobody's. */
+  readonly who: string;
+
+  constructor(sentence: string, who: string) {
+    super(401, `${sentence}: \`ditag token create\` makes one; it is sent as "Authorization: Bearer TOKEN".`);
+    this.who = who;
+  }
 }
 
 /** What a caller is told who may do less. */
@@ -88,10 +110,7 @@ async function callerOf(request: FastifyRequest, access: AccessStore, isLocal: b
   const token = text === undefined ? undefined : await access.findToken(tokenDigest(text));
   if (token !== undefined && isValid(token, Date.now())) return token;
   const sentence = authorization === undefined ? 'A token is needed' : 'The token is not known, or not any more';
-  throw new HttpProblem(
-    401,
-    `${sentence}: \`ditag token create\` makes one; it is sent as "Authorization: Bearer TOKEN".`,
-  );
+  throw new UnknownCaller(sentence, token?.name ?? '');
 }
 
 /**
@@ -138,8 +157,13 @@ class Trail {
   }
 }
 
+/** Method and route: never what is asked for. */
+function whatOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method} ${routeOptions.url ?? ''}`;
+}
+
 function entryOf(id: string, request: FastifyRequest, status: number): AuditEntry {
-  const { rowsTold, body, params, query, routeOptions } = request;
+  const { rowsTold, body, params, query } = request;
   const asked = { ...(params as object), ...(query as object), ...(typeof body === 'object' ? body : {}) };
   const shortened = (_: string, value: unknown) =>
     Array.isArray(value) && value.length > MOST_VALUES
@@ -150,7 +174,7 @@ function entryOf(id: string, request: FastifyRequest, status: number): AuditEntr
     at: new Date().toISOString(),
     who: request.caller!.name,
     from: request.ip,
-    what: `${request.method} ${routeOptions.url ?? ''}`,
+    what: whatOf(request),
     detail: Object.keys(asked).length === 0 ? '' : JSON.stringify(asked, shortened).slice(0, LONGEST_DETAIL),
     status,
     ...(rowsTold === undefined ? {} : { rows: rowsTold }),

@@ -36,6 +36,7 @@ import {
 import { buildApi } from './app.ts';
 import { BegunIndex } from './begun-index.ts';
 import { isOnlyLocal, Proxies } from './reach.ts';
+import { PROBLEMS } from './schemas.ts';
 
 const VARIABLES = Type.Object({
   ...NatsVariables.properties,
@@ -78,7 +79,8 @@ await runService('api', async ({ logger, waitFor }) => {
       await reachElasticsearch(client, address);
       return !cluster.connection.isClosed();
     },
-    numbers: () => ({}),
+    numbers: () => server.readNumbers(),
+    problems: PROBLEMS,
   });
   let end: () => void = () => {};
   return {

@@ -12,6 +12,7 @@ import { isHere } from '../../scripts/parts/parts.ts';
 import { makeCertificates } from '../certificates.ts';
 import { runDitag, startDitag, temporaryFolder } from './run-ditag.ts';
 import { type Serving, startServing } from './serving.ts';
+import { assertWholeTable, mayTable, tryEachCell } from './who-may-do-what.ts';
 
 const SAMPLES = path.join(import.meta.dirname, '..', 'samples');
 const home = temporaryFolder({ after });
@@ -35,61 +36,12 @@ before(async () => {
 after(() => beyond.stop());
 
 const UID = '1.2.276.0.7230010.3.1.3.296485376.1.1521713419.1802493';
-/** A row a thing to ask for, with the least role that may; its answer where one may. */
-const MAY: readonly [method: string, where: string, body: unknown, role: Role | 'anyone', status: number][] = [
-  ['GET', '/', undefined, 'anyone', 200],
-  ['GET', '/openapi.json', undefined, 'anyone', 200],
-  ['GET', '/health', undefined, 'anyone', 200],
-  ['GET', '/ready', undefined, 'anyone', 200],
-  ['GET', '/metrics', undefined, 'read', 200],
-  ['POST', '/query', { limit: 1000 }, 'read', 200],
-  ['POST', '/query', { limit: 1001 }, 'export', 200],
-  ['POST', '/query', {}, 'export', 200],
-  ['POST', '/rows', { rows: 1000, orderBy: 'PatientID' }, 'read', 200],
-  ['POST', '/facets', { attributes: [] }, 'read', 200],
-  ['GET', '/statistics', undefined, 'read', 200],
-  ['GET', '/archives', undefined, 'read', 200],
-  ['GET', '/archives/health', undefined, 'read', 200],
-  ['GET', '/archives/skipped', undefined, 'export', 200],
-  ['GET', `/series/${UID}`, undefined, 'read', 200],
-  ['GET', `/series/${UID}/instances`, undefined, 'export', 200],
-  ['GET', `/series/${UID}/preview.png`, undefined, 'read', 200],
-  ['GET', '/studies/1.2.3', undefined, 'read', 404],
-  ['GET', '/projects', undefined, 'read', 200],
-  ['GET', '/projects/none/report', undefined, 'export', 404],
-  ['GET', '/jobs', undefined, 'read', 200],
-  ['GET', '/jobs/none', undefined, 'operate', 404],
-  ['GET', '/jobs/none/results', undefined, 'operate', 404],
-  ['POST', '/jobs', { operation: 'send', series: [UID] }, 'operate', 202],
-  ['DELETE', '/jobs/none', undefined, 'operate', 404],
-  ['GET', '/trail', undefined, 'admin', 200],
-];
+const MAY = mayTable(UID, 200);
 
-test('each role may do what it is for, and nothing else; without a token nothing is told', async () => {
-  for (const [method, where, body, needed, status] of MAY) {
-    for (const given of [undefined, ...ROLES]) {
-      const answer = await beyond.ask(method, where, { token: given && tokens.get(given)!, body });
-      const isAllowed = needed === 'anyone' || (given !== undefined && ROLES.indexOf(given) >= ROLES.indexOf(needed));
-      const wanted = isAllowed ? status : given === undefined ? 401 : 403;
-      assert.equal(answer.status, wanted, `${method} ${where} for ${given ?? 'nobody'}: ${await answer.text()}`);
-      if (wanted === 401) assert.match(answer.headers.get('www-authenticate')!, /^Bearer/);
-    }
-  }
-});
+test('each role may do what it is for, and nothing else; without a token nothing is told', () =>
+  tryEachCell(beyond.ask, tokens, MAY));
 
-test('the table above has every route that the API says it has', async () => {
-  const { paths } = (await (await beyond.ask('GET', '/openapi.json')).json()) as { paths: Record<string, object> };
-  const asked = new Set(MAY.map(([method, where]) => `${method.toLowerCase()} ${where}`));
-  for (const [route, methods] of Object.entries(paths)) {
-    // Tested by itself: it does not end.
-    if (route === '/jobs/events') continue;
-    const shape = route
-      .replace('/series/{uid}', `/series/${UID}`)
-      .replace('{uid}', '1.2.3')
-      .replace(/\{\w+\}/, 'none');
-    for (const method of Object.keys(methods)) assert.ok(asked.has(`${method} ${shape}`), `${method} ${route}`);
-  }
-});
+test('the table above has every route that the API says it has', () => assertWholeTable(beyond.ask, UID, MAY));
 
 test('events are for those with a token', async () => {
   assert.equal((await beyond.ask('GET', '/jobs/events')).status, 401);
@@ -122,6 +74,33 @@ test('what is no token, was revoked or has run out opens nothing', async () => {
   assert.ok(!listed.includes(text.slice(6)), 'the text is nowhere');
   assert.equal((await token('revoke', 'short')).code, 0);
   assert.equal((await beyond.ask('GET', '/statistics', { token: text })).status, 401, 'at once');
+});
+
+test('who came without a token that is valid is written down, once for many', async () => {
+  const refused = async () =>
+    (await token('trail')).stdout.split('\n').filter((line) => /,,127\.0\.0\.1,\w+ \/\w*,401,,/.test(line));
+  for (let tries = 0; tries < 20; tries++) assert.equal((await beyond.ask('GET', '/archives')).status, 401);
+  const lines = await refused();
+  assert.ok(lines.length >= 1 && lines.length < 20, `${lines.length} lines`);
+});
+
+test('metrics are numbers of what was asked, and name nobody', async () => {
+  const read = async () => (await beyond.ask('GET', '/metrics', { token: tokens.get('read') })).text();
+  const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)![1]);
+  const before = await read();
+  await (await beyond.ask('POST', '/query', { token: tokens.get('read'), body: { limit: 3 } })).text();
+  await beyond.ask('POST', '/query', { body: {} });
+  const after = await read();
+  const grown = (name: string) => value(after, name) - value(before, name);
+  // Those of before are among them.
+  assert.equal(grown('ditag_api_requests_total'), 3);
+  assert.equal(grown('ditag_api_rows_total'), 3);
+  assert.equal(grown('ditag_api_refused_total'), 1);
+  assert.equal(grown('ditag_api_failed_total'), 0);
+  assert.ok(grown('ditag_api_seconds_total') > 0);
+  assert.equal(value(after, 'ditag_api_requests_running'), 1);
+  assert.equal(value(after, 'ditag_api_jobs_running'), 0);
+  assert.doesNotMatch(after, /for-read|127\.0\.0\.1/);
 });
 
 test('the texts of tokens are kept nowhere', () => {
@@ -164,7 +143,8 @@ test('who asked what, and how many rows they got, is written down', async () => 
     added = (await token('trail')).stdout
       .trimEnd()
       .split('\n')
-      .slice(before - 1);
+      .slice(before - 1)
+      .filter((line) => !line.includes(',401,'));
   const [asked, ended, refused, refusedEnd] = added.map((line) => line.slice(line.indexOf(',') + 1));
   assert.match(asked!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,0,,"\{.*Modality=\^CT\$/);
   assert.match(ended!, /^\d{4}-\S+Z,for-read,127\.0\.0\.1,POST \/query,200,2,"\{.*Modality=\^CT\$/);
@@ -314,6 +294,28 @@ test('a body that is too large is refused before it is read', async () => {
     request.flushHeaders();
   });
   assert.equal(status, 413);
+});
+
+test('a body that does not say how long it is is read no further than it may be', async () => {
+  let sent = 0;
+  const status = await new Promise<number>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${tokens.get('export')}`, 'content-type': 'application/json' };
+    const request = http.request(`${beyond.url}/query`, { method: 'POST', headers }, (answer) => {
+      resolve(answer.statusCode!);
+      request.destroy();
+    });
+    request.once('error', reject);
+    const chunk = `"${'x'.repeat(65_534)}"`;
+    const send = () => {
+      if (request.destroyed || sent > 64e6) return;
+      sent += chunk.length;
+      request.write(chunk, () => setImmediate(send));
+    };
+    request.write('{"where": [');
+    send();
+  });
+  assert.equal(status, 413);
+  assert.ok(sent < 32e6, `${sent} bytes were taken`);
 });
 
 test('no path leads out of the page, and nothing that is asked becomes a header', async () => {

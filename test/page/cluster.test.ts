@@ -7,11 +7,14 @@ import path from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
+import { ROLES, type Role } from '../../core/access/access.ts';
 import { type RunningCluster, startCluster } from '../../scripts/parts/cluster.ts';
 import { freePort, isHere, partOrSkip } from '../../scripts/parts/parts.ts';
 import type { JobAnswer, JobsAnswer } from '../../services/api/schemas.ts';
 import { makeCertificates } from '../certificates.ts';
+import { fuzz } from '../cli/fuzzing.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
+import { type Ask, assertWholeTable, mayTable, tryEachCell } from '../cli/who-may-do-what.ts';
 import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { makeAccessionArchive } from '../projects/accession-archive.ts';
 import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
@@ -124,13 +127,6 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
       .waitFor();
   });
 
-  test('series are sent by the gateway', async (t) => {
-    const page = await opened(t);
-    if (page === undefined) return;
-    await shows(page, series);
-    await sendAll(page, series);
-  });
-
   test('beyond this machine the service wants a token of the cluster, and speaks TLS', async (t) => {
     const parts = await partOrSkip(t, () => started);
     if (parts === undefined || !isHere(t, makeCertificates(home), 'there is no openssl (Debian package openssl)'))
@@ -164,10 +160,8 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
   test('search, include, exclude and zoom; rows ordered and scrolled to the end', async (t) => {
     const page = await opened(t);
     if (page === undefined) return;
-    makeArchive(many, {
-      'ct.dcm': { StudyInstanceUID: '1.8.1', SeriesInstanceUID: '1.8.1.1', Modality: 'CT', StudyDate: '20120305' },
-      'mr.dcm': { StudyInstanceUID: '1.8.2', SeriesInstanceUID: '1.8.2.1', Modality: 'MR', StudyDate: '20120305' },
-    });
+    makeArchive(many, plainSeries('ct', '1.8.1', 1, { Modality: 'CT', StudyDate: '20120305' }));
+    makeArchive(many, plainSeries('mr', '1.8.2', 1, { Modality: 'MR', StudyDate: '20120305' }));
     const { code, stderr } = await ditag('index', '--archive', 'many', '--append', '--quiet');
     assert.equal(code, 0, stderr);
     const query = async (...args: string[]) => (await ditag('query', ...args)).stdout;
@@ -176,13 +170,22 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     await orderAndScroll(ordered!, manyPatients);
   });
 
+  test('series are sent by the gateway', async (t) => {
+    const page = await opened(t);
+    if (page === undefined) return;
+    const all = Number((await ditag('query', '--count')).stdout);
+    assert.ok(all > series + manyPatients.length, `${all} of ${series} and ${manyPatients.length}`);
+    await shows(page, all);
+    await sendAll(page, all);
+  });
+
   test('who ends an operation that looks at an archive ends its scan', async (t) => {
     const parts = await partOrSkip(t, () => started);
     if (parts === undefined) return;
     const { api } = parts.cluster.addresses;
     makeArchive(large, plainSeries('first', '1.7.1', 1));
     assert.equal((await ditag('index', '--archive', 'large', '--append', '--quiet')).code, 0);
-    for (let n = 0; n < 80; n++) makeArchive(large, plainSeries(`s${n}`, `1.7.2.${n}`, 150));
+    for (let n = 0; n < 200; n++) makeArchive(large, plainSeries(`s${n}`, `1.7.2.${n}`, 150));
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify({ operation: 'index', archive: 'large' });
     const job = (await (await fetch(`${api}/jobs`, { method: 'POST', headers, body })).json()) as JobAnswer;
@@ -208,5 +211,36 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     }
     assert.equal(told.scans.find(({ id }) => id === scan.id)!.status, 'cancelled');
     assert.equal(told.jobs.find(({ id }) => id === job.id)!.status, 'cancelled');
+  });
+
+  test('each role may do what it is for, and nothing else; no request ends in a failure of the service', async (t) => {
+    const parts = await partOrSkip(t, () => started);
+    if (parts === undefined) return;
+    const port = await freePort();
+    const beyond = await parts.cluster.start('api', {
+      DITAG_HTTP_HOST: '0.0.0.0',
+      DITAG_HTTP_PORT: String(port),
+      DITAG_HTTP_PLAIN: 'yes',
+    });
+    t.after(() => beyond.stop());
+    const tokens = new Map<Role, string>();
+    for (const role of ROLES)
+      tokens.set(role, (await ditag('token', 'create', `for-${role}`, '--role', role)).stdout.trim());
+    const url = `http://127.0.0.1:${port}`;
+    const ask: Ask = (method, where, { token, body }) =>
+      fetch(`${url}${where}`, {
+        method,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    const { stdout } = await ditag('query', '--where=Modality=^CT$');
+    const uid = stdout.split('\n')[1]!.split(',').at(-1)!;
+    const table = mayTable(uid, 404);
+    await tryEachCell(ask, tokens, table);
+    await assertWholeTable(ask, uid, table);
+    await fuzz(t, { url, token: tokens.get('admin')!, home });
   });
 });
