@@ -68,7 +68,7 @@ function cpuSeconds(pid: number): number {
 }
 
 /** Resident memory of a process in MB: now, and the most that it ever was. */
-export function memoryMB(pid: number): { now: number; most: number } {
+export function memoryMB(pid: number): { now: number; most: number; own: number } {
   let status = '';
   try {
     status = readFileSync(`/proc/${pid}/status`, 'latin1');
@@ -76,7 +76,7 @@ export function memoryMB(pid: number): { now: number; most: number } {
     // No such account here: the figures are NaN.
   }
   const of = (name: string) => (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / 1e6;
-  return { now: of('VmRSS'), most: of('VmHWM') };
+  return { now: of('VmRSS'), most: of('VmHWM'), own: of('RssAnon') };
 }
 
 export const partNames = ['scanners', 'nats-server', 'indexer', 'Elasticsearch', 'api'] as const;
