@@ -20,6 +20,8 @@ interface Way {
   readonly views: number[];
   /** Medians of each query. */
   answers: number[];
+  /** Milliseconds from the end of the rows that are loaded to further ones, near the first row and far from it. */
+  readonly scrolled: { readonly near: number[]; readonly far: number[] };
   missing?: string;
 }
 
@@ -88,8 +90,33 @@ async function measure(
         if (round > 0) times[number]!.push(milliseconds);
       }
     way.answers = times.map((each) => median(each));
+    await scroll(page, way);
   } finally {
     await browser.close();
+  }
+}
+
+/** Further rows that are scrolled to: the first of them are near. */
+const PAGES = 60;
+const NEAR = 10;
+
+/** Scrolls on through all series; each time to the end of what is loaded. */
+async function scroll(page: Page, { scrolled }: Way): Promise<void> {
+  await answer(page, '?');
+  for (let at = 0; at < PAGES; at++) {
+    const milliseconds = await page.evaluate<number>(`new Promise((resolve) => {
+      const box = document.querySelector('.rows');
+      const height = box.scrollHeight;
+      const start = performance.now();
+      box.scrollTop = height;
+      const look = () =>
+        box.scrollHeight === height
+          ? requestAnimationFrame(look)
+          : resolve(performance.now() - start);
+      requestAnimationFrame(look);
+    })`);
+    if (at < NEAR) scrolled.near.push(milliseconds);
+    else if (at >= PAGES - NEAR) scrolled.far.push(milliseconds);
   }
 }
 
@@ -102,8 +129,8 @@ function codeBytes(): number {
 /** Runs the benchmark. */
 export async function run(options: BenchOptions): Promise<Figures> {
   const ways: [Way, Way] = [
-    { name: 'one machine', wanted: 200, views: [], answers: [] },
-    { name: 'cluster', wanted: 500, views: [], answers: [] },
+    { name: 'one machine', wanted: 200, views: [], answers: [], scrolled: { near: [], far: [] } },
+    { name: 'cluster', wanted: 500, views: [], answers: [], scrolled: { near: [], far: [] } },
   ];
   await measure(ways[0], options, serveEmbedded);
   await measure(ways[1], options, serveCluster);
@@ -132,11 +159,15 @@ function report(ways: readonly Way[]): Figures {
     tables: [
       {
         caption: 'Milliseconds in Chromium, percentiles over the queries',
-        columns: ['', 'first view', 'answer p50', 'p95', 'most'],
-        rows: ways.map(({ name, views, answers, missing }) =>
+        columns: ['', 'first view', 'answer p50', 'p95', 'most', 'further rows', `after ${(PAGES - NEAR) * 500} rows`],
+        rows: ways.map(({ name, views, answers, scrolled, missing }) =>
           missing === undefined
-            ? [name, medianAndRange(views), ...[0.5, 0.95, 1].map((share) => short(percentile(answers, share)))]
-            : [name, missing, '', '', ''],
+            ? [
+                ...[name, medianAndRange(views)],
+                ...[0.5, 0.95, 1].map((share) => short(percentile(answers, share))),
+                ...[scrolled.near, scrolled.far].map((values) => medianAndRange(values)),
+              ]
+            : [name, missing, '', '', '', '', ''],
         ),
       },
       ...ways
@@ -165,7 +196,7 @@ function report(ways: readonly Way[]): Figures {
       pageKB: code,
     },
     notes: [
-      'From the address to the frame in which facets, histogram and the first 100 rows are there; each query once before it is timed, then medians. The browser, the API and what is behind it share the cores.',
+      'From the address to the frame in which facets, histogram and the first 100 rows are there; each query once before it is timed, then medians. The browser, the API and what is behind it share the cores. Further rows: from the end of those that are loaded to the frame with the next 500.',
     ],
   };
 }
