@@ -207,6 +207,34 @@ test('two who zip the same subject at once, as where one was taken for dead: wha
   }
 });
 
+test('who was taken for dead and wakes when another has made the zip has not failed', async (t) => {
+  const [folder, other] = [download(t), download(t)];
+  await zipSubject(other, SUBJECT, expected(), { signal: NEVER });
+  let isMade = false;
+  const onBytes = () => {
+    if (isMade) return;
+    isMade = true;
+    for (const name of fs.readdirSync(folder)) if (name.endsWith('.part')) fs.rmSync(`${folder}/${name}`);
+    fs.copyFileSync(zipOf(other), zipOf(folder));
+    fs.rmSync(`${folder}/${SUBJECT}`, { recursive: true });
+  };
+  await zipSubject(folder, SUBJECT, expected(), { signal: NEVER, onBytes });
+  assert.ok(isMade);
+  assert.deepEqual(await problemsOf(folder), []);
+  // Where what the other made is not all that is expected, it has.
+  const [second, more] = [download(t), { ...FILES, [`${SUBJECT}/MR/1.2.6.dcm`]: 'more' }];
+  put(second, more);
+  isMade = false;
+  const take = () => {
+    fs.copyFileSync(zipOf(other), zipOf(second));
+    fs.rmSync(`${second}/${SUBJECT}`, { recursive: true, force: true });
+  };
+  assert.match(
+    await failure(zipSubject(second, SUBJECT, expected(more), { signal: NEVER, onBytes: take })),
+    /ENOENT|is missing/,
+  );
+});
+
 test('what came after the zip is added to it', async (t) => {
   const folder = download(t);
   await zipSubject(folder, SUBJECT, expected(), { signal: NEVER });

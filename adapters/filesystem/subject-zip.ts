@@ -58,9 +58,9 @@ export async function zipSubject(
   const zipPath = `${folder}/${subject}.zip`;
   // A name of its own: in a cluster another one may be at it that was taken for dead, and would rename this one's half.
   const part = `${zipPath}.${randomBytes(8).toString('hex')}.part`;
+  const wanted: Contents = new Map();
+  for (const { path, size, sha256 } of expected) wanted.set(path, { size, sha256: sha256.toLowerCase() });
   try {
-    const wanted: Contents = new Map();
-    for (const { path, size, sha256 } of expected) wanted.set(path, { size, sha256: sha256.toLowerCase() });
     const found = await findFiles(folder, subject);
     if (found.files.length === 0) await assertListed(zipPath, wanted, signal);
     else {
@@ -73,8 +73,26 @@ export async function zipSubject(
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
     signal.throwIfAborted();
+    if (await isMadeByAnother(folder, subject, wanted, signal)) return;
     if (!isCallFailure(error)) throw error;
     throw new ZipFailed(`The zip of ${subject} cannot be made: ${failureCode(error)}.`, { cause: error });
+  }
+}
+
+/** Where this one was taken for dead: the other has read all back before the folder went. */
+async function isMadeByAnother(
+  folder: string,
+  subject: string,
+  wanted: Contents,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isGone = async () => (await lstat(`${folder}/${subject}`).catch(undefinedIfMissing)) === undefined;
+  try {
+    if (!(await isGone())) return false;
+    await assertListed(`${folder}/${subject}.zip`, wanted, signal);
+    return true;
+  } catch {
+    return false;
   }
 }
 
