@@ -35,7 +35,7 @@ function addressOf({ targets, pattern, from, to }: BenchQuery): string {
     from === '' ? '' : `--sdate ${from}`,
     to === '' ? '' : `--edate ${to}`,
   ];
-  return `?${new URLSearchParams({ q: line.filter((part) => part !== '').join(' ') })}`;
+  return `#${new URLSearchParams({ q: line.filter((part) => part !== '').join(' ') })}`;
 }
 
 /** Milliseconds from the address to what is on the screen: as if somebody had gone back to it. */
@@ -102,7 +102,7 @@ const NEAR = 10;
 
 /** Scrolls on through all series; each time to the end of what is loaded. */
 async function scroll(page: Page, { scrolled }: Way): Promise<void> {
-  await answer(page, '?');
+  await answer(page, '#');
   for (let at = 0; at < PAGES; at++) {
     const milliseconds = await page.evaluate<number>(`new Promise((resolve) => {
       const box = document.querySelector('.rows');

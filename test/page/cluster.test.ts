@@ -107,7 +107,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     await page.locator('[role=status][aria-busy=false]').first().waitFor();
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Export as CSV' }).click(),
+      page.getByRole('button', { name: /^Export all .* as CSV$/ }).click(),
     ]);
     assert.equal(fs.readFileSync(await download.path(), 'utf8'), stdout);
     await page.locator('tbody button.open').first().click();
@@ -117,7 +117,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
   });
 
   test('an archive is looked at again by the scanners, as everybody sees', async (t) => {
-    const page = await opened(t, '?view=archives');
+    const page = await opened(t, '#view=archives');
     if (page === undefined) return;
     await page.getByRole('button', { name: 'Look at it again' }).click();
     await page.locator('.jobs li', { hasText: 'index' }).locator('[role=status]', { hasText: 'done' }).waitFor();
@@ -166,7 +166,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     assert.equal(code, 0, stderr);
     const query = async (...args: string[]) => (await ditag('query', ...args)).stdout;
     await searchAndZoom(page, (address) => opened(t, address), query);
-    const ordered = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
+    const ordered = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
     await orderAndScroll(ordered!, manyPatients);
   });
 

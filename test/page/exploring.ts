@@ -48,7 +48,7 @@ export async function searchAndZoom(
   const expected = await count('--where=Modality=^CT$', `--where=StudyDate=^${year}`);
   assert.ok(expected > 0);
   await shows(page, expected);
-  const again = await reopen(new URL(page.url()).search);
+  const again = await reopen(new URL(page.url()).hash);
   await shows(again!, expected);
   assert.equal(await again!.getByRole('searchbox').inputValue(), '--where Modality=^(CT|MR)$');
   const finer = page.locator('.histogram button:enabled').first();
@@ -80,6 +80,12 @@ export async function orderAndScroll(page: Page, patients: readonly string[]): P
   await page.locator('[role=status][aria-busy=false]').first().waitFor();
   assert.deepEqual(await scrolled(page, 4), ids.toReversed());
   assert.match(page.url(), /order=-PatientID/);
+}
+
+/** The rows that the page shows in the order of PatientID: all of them, each once. */
+export async function orderedAndWhole(page: Page, patients: readonly string[]): Promise<void> {
+  await page.locator('[role=status][aria-busy=false]').first().waitFor();
+  assert.deepEqual(await scrolled(page, 4), [...patients].sort());
 }
 
 /** What is used of a browser's document. */

@@ -96,12 +96,32 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
     const page = await openPage(t, browser, served);
     if (page === undefined) return;
     await shows(page, series);
-    await pressAt(page, /^choose /, 'Space');
+    await pressAt(page, /^choose /, { key: 'Space' });
     await page.locator('td.check input:checked').waitFor();
-    await pressAt(page, /^Send 1 chosen to ORTHANC/);
+    await pressAt(page, /^Send 1 chosen to ORTHANC/, { isBack: true });
     await page
       .locator('.jobs li', { hasText: 'send 1 series' })
       .locator('[role=status]', { hasText: 'done' })
+      .waitFor();
+  });
+
+  test('what runs is ended from the page', async (t) => {
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
+    const page = await openPage(t, browser, served);
+    if (page === undefined) return;
+    await shows(page, series);
+    process.kill(pacs.pid, 'SIGSTOP');
+    try {
+      await page.getByRole('button', { name: `Send all ${series} found to ORTHANC` }).click();
+      const job = page.locator('.jobs li', { hasText: `send ${series} series: running` }).first();
+      await job.getByRole('button', { name: 'Cancel' }).click();
+    } finally {
+      process.kill(pacs.pid, 'SIGCONT');
+    }
+    await page
+      .locator('.jobs li', { hasText: `send ${series} series: cancelled` })
+      .first()
       .waitFor();
   });
 
@@ -123,7 +143,7 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
     await page.getByRole('button', { name: 'As a project…' }).click();
     await page.getByLabel('Name of the project').fill('Refused');
     await page.getByRole('button', { name: 'Look up the studies of 1 chosen' }).click();
-    await page.locator('#wrong', { hasText: 'this needs one for' }).waitFor();
+    await page.locator('#failed', { hasText: 'this needs one for' }).waitFor();
     await page.reload();
     await shows(page, series);
   });

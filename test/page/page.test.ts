@@ -9,7 +9,7 @@ import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { assertAccessible } from './axe.ts';
 import { launchChromium, type OpenOptions, openPage, picture, shows } from './chromium.ts';
-import { makeMany, manyPatients, orderAndScroll, searchAndZoom } from './exploring.ts';
+import { makeMany, manyPatients, orderAndScroll, orderedAndWhole, searchAndZoom } from './exploring.ts';
 import { pressAt } from './keyboard.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..', '..');
@@ -64,12 +64,12 @@ test('search, include, exclude and zoom; the address has it all', async (t) => {
 });
 
 test('rows are ordered by a column, either way, and scrolled to the end with nothing missing or twice', async (t) => {
-  const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
   if (page !== undefined) await orderAndScroll(page, manyPatients);
 });
 
 test('columns are chosen, and a series opens with its header and its files', async (t) => {
-  const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^CT$' })}`, { statuses: [404] });
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^CT$' })}`, { statuses: [404] });
   if (page === undefined) return;
   await shows(page, await count('--where=Modality=^CT$'));
   await page.getByText('Columns', { exact: true }).click();
@@ -84,7 +84,7 @@ test('columns are chosen, and a series opens with its header and its files', asy
     .or(detail.getByText(/^\d+ instances,/))
     .first()
     .waitFor();
-  const uid = new URL(page.url()).searchParams.get('series')!;
+  const uid = new URLSearchParams(new URL(page.url()).hash.slice(1)).get('series')!;
   const { stdout } = await runDitag(['query', `--where=SeriesInstanceUID=^${uid}$`, '--columns=KVP,Rows'], { home });
   assert.match(stdout, new RegExp(uid));
   await detail.getByRole('searchbox').fill('SeriesInstanceUID');
@@ -97,7 +97,7 @@ test('columns are chosen, and a series opens with its header and its files', asy
 });
 
 test('the archives are told with what is wrong with them, and are looked at again', async (t) => {
-  const page = await opened(t, '?view=archives');
+  const page = await opened(t, '#view=archives');
   if (page === undefined) return;
   await page.getByRole('cell', { name: SAMPLES }).waitFor();
   await page.getByText('10: DICOM without SOPInstanceUID or SeriesInstanceUID').waitFor();
@@ -113,6 +113,8 @@ test('the archives are told with what is wrong with them, and are looked at agai
 test('the API is described for people', async (t) => {
   const page = await opened(t, 'api.html');
   if (page === undefined) return;
+  await page.getByText('POST /jobs').click();
+  await page.getByText('accessions', { exact: true }).first().waitFor();
   await page.getByText('POST /query').click();
   await page.getByText('regular expression, with the syntax of Python').first().waitFor();
 });
@@ -132,12 +134,12 @@ test('what is wrong with the search is said while it is typed, and nothing else 
 });
 
 test('the CSV is that of the command line, byte for byte', async (t) => {
-  const page = await opened(t, `?${new URLSearchParams({ q: '--where Modality=^MR$' })}`);
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^MR$' })}`);
   if (page === undefined) return;
   await shows(page, await count('--where=Modality=^MR$'));
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Export as CSV' }).click(),
+    page.getByRole('button', { name: /^Export all .* as CSV$/ }).click(),
   ]);
   const { stdout } = await runDitag(['query', '--where=Modality=^MR$'], { home });
   assert.equal(fs.readFileSync(await download.path(), 'utf8'), stdout);
@@ -152,10 +154,10 @@ test('axe finds nothing serious, in light and dark, on a screen and on a phone',
     [1200, 'light', '', 'are loaded'],
     [1200, 'dark', '', 'are loaded'],
     [390, 'light', '', 'are loaded'],
-    [1200, 'light', `?series=${uid}`, 'Find in the header'],
-    [390, 'dark', `?series=${uid}`, 'Find in the header'],
-    [390, 'light', '?view=archives', 'not DICOM'],
-    [1200, 'dark', '?view=work', 'Started here'],
+    [1200, 'light', `#series=${uid}`, 'Find in the header'],
+    [390, 'dark', `#series=${uid}`, 'Find in the header'],
+    [390, 'light', '#view=archives', 'not DICOM'],
+    [1200, 'dark', '#view=work', 'Started here'],
     [390, 'light', 'api.html', 'POST /query'],
   ] as const) {
     const page = await opened(t, address, { width, statuses: [404] });
@@ -171,23 +173,33 @@ test('a value, a bar, an order, a series and an export by the keyboard alone', a
   if (page === undefined) return;
   await shows(page, await count());
   await page.getByRole('region', { name: 'Modality', exact: true }).waitFor();
+  const focused = () => page.evaluate<string>("document.activeElement?.textContent ?? ''");
+  await pressAt(page, /^To the values$/);
+  await page.waitForFunction("document.activeElement?.closest('aside') !== null");
   await pressAt(page, /^MR /);
   const found = await count('--where=Modality=^MR$');
   await shows(page, found);
+  await page.reload();
+  await shows(page, found);
   await pressAt(page, /^20\d\d: \d+ studies/);
   await page.getByRole('button', { name: /^20\d\d: back$/ }).waitFor();
-  await pressAt(page, /^20\d\d: back$/);
+  await page.waitForFunction("document.activeElement?.className === 'back'");
+  await page.keyboard.press('Enter');
   await shows(page, found);
-  await pressAt(page, /^PatientID/);
-  await page.locator('th[aria-sort=ascending]', { hasText: 'PatientID' }).waitFor();
+  await page.waitForFunction("document.activeElement?.id === 'dates'");
   const saved = page.waitForEvent('download');
-  await pressAt(page, /^Export as CSV/);
+  await pressAt(page, /^Export all \d+ as CSV$/);
   const { stdout } = await runDitag(['query', '--where=Modality=^MR$'], { home });
   assert.equal(fs.readFileSync(await (await saved).path(), 'utf8'), stdout);
+  await pressAt(page, /^PatientID/);
+  await page.locator('th[aria-sort=ascending]', { hasText: 'PatientID' }).waitFor();
   await pressAt(page, /: open /);
-  await page.getByRole('region', { name: 'Series in detail' }).getByText('Find in the header').waitFor();
+  const detail = page.getByRole('region', { name: 'Series in detail' });
+  await detail.getByText('Find in the header').waitFor();
+  assert.match(await focused(), /^[\d.]+ Close$/);
   await pressAt(page, /^Close$/);
-  await page.getByRole('region', { name: 'Series in detail' }).waitFor({ state: 'detached' });
+  await detail.waitFor({ state: 'detached' });
+  await page.waitForFunction("document.activeElement?.className === 'open'");
 });
 
 test('what is chosen stands in the address, until another query is asked', async (t) => {
@@ -197,7 +209,7 @@ test('what is chosen stands in the address, until another query is asked', async
   for (const row of [0, 2]) await page.locator('td.check input').nth(row).check();
   await page.locator('td.check input').nth(1).check();
   await page.locator('td.check input').nth(1).uncheck();
-  const again = await opened(t, new URL(page.url()).search);
+  const again = await opened(t, new URL(page.url()).hash);
   await shows(again!, await count());
   assert.deepEqual(await Promise.all([0, 1, 2].map((row) => again!.locator('td.check input').nth(row).isChecked())), [
     true,
@@ -210,7 +222,7 @@ test('what is chosen stands in the address, until another query is asked', async
 });
 
 test('all files of a series can be seen', async (t) => {
-  const page = await opened(t, `?series=${BIG}`, { statuses: [404] });
+  const page = await opened(t, `#series=${BIG}`, { statuses: [404] });
   if (page === undefined) return;
   const detail = page.getByRole('region', { name: 'Series in detail' });
   await detail.getByText('Files, the first 100 of 1,250').click();
@@ -222,6 +234,110 @@ test('all files of a series can be seen', async (t) => {
   assert.equal(stdout.trim(), '1');
   const shown = await detail.locator('details li').allTextContents();
   assert.equal(new Set(shown).size, 1250);
+});
+
+test('what is done is done with those whose number is shown', async (t) => {
+  const line = (text: string) => page!.getByRole('searchbox').first().fill(text);
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^MR$' })}`);
+  if (page === undefined) return;
+  const found = await count('--where=Modality=^MR$');
+  await shows(page, found);
+  await line('');
+  const button = page.getByRole('button', { name: /^Export all/ });
+  // Until the new answer is there.
+  assert.equal(await button.isDisabled(), true);
+  await shows(page, await count());
+  assert.equal(await button.isDisabled(), false);
+  await line('--where Modalty=x');
+  await page.locator('#wrong', { hasText: /Did you mean/ }).waitFor();
+  assert.equal(await button.isDisabled(), true);
+});
+
+test('rows of one answer never stand in another', async (t) => {
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modality=^SM$' })}`);
+  if (page === undefined) return;
+  await shows(page, manyPatients.length);
+  // Answers take their time, and all as long.
+  await page.route(/\/(facets|rows)$/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'PatientID', exact: true }).click();
+  for (let scrolled = 0; scrolled < 6; scrolled++) {
+    await page.evaluate("document.querySelector('.rows').scrollTop = 1e6");
+    await page.waitForTimeout(120);
+  }
+  await page.unrouteAll({ behavior: 'wait' });
+  await orderedAndWhole(page, manyPatients);
+});
+
+test('what went wrong stays until something else is wanted', async (t) => {
+  const page = await opened(t, `#${new URLSearchParams({ q: '--where Modalty=MR', series: BIG })}`, {
+    statuses: [400, 404],
+  });
+  if (page === undefined) return;
+  await page.getByText('Find in the header').waitFor();
+  await page.waitForTimeout(500);
+  assert.match((await page.locator('#wrong').textContent())!, /Did you mean Modality/);
+  const other = await opened(t, '#series=9.9.9', { statuses: [404] });
+  await shows(other!, await count());
+  await other!.getByText('There is no series 9.9.9 in the index.').waitFor();
+  // What is none of the page's does not make it blank.
+  const mangled = await opened(t, '#is.constructor=x&is.__proto__=y&not.toString=z&is.modality=MR');
+  await shows(mangled!, await count());
+});
+
+test('a second value is included; the other values keep their numbers', async (t) => {
+  const page = await opened(t);
+  if (page === undefined) return;
+  const modality = page.getByRole('region', { name: 'Modality', exact: true });
+  await modality.getByRole('button', { name: /^MR/ }).click();
+  await shows(page, await count('--where=Modality=^MR$'));
+  const cts = await count('--where=Modality=^CT$');
+  await modality.getByRole('button', { name: `CT ${cts}`, exact: true }).click();
+  await shows(page, await count('--where=Modality=^(CT|MR)$'));
+});
+
+test('bars stand where they belong in time', async (t) => {
+  const page = await opened(t);
+  if (page === undefined) return;
+  await shows(page, await count());
+  const years = (await page.locator('.histogram li').allTextContents()).map((text) => text.trim());
+  const numbers = years.filter((year) => /^\d{4}$/.test(year)).map(Number);
+  assert.ok(numbers.length > 15);
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, i) => numbers[0]! + i),
+  );
+});
+
+test('what was indexed since is told, and shown when it is asked for', async (t) => {
+  const page = await opened(t);
+  if (page === undefined) return;
+  const before = await count();
+  await shows(page, before);
+  const added = path.join(home, 'many');
+  makeArchive(added, plainSeries('added', '1.9.8888', 1));
+  const body = JSON.stringify({ operation: 'index', archive: added });
+  const headers = { 'content-type': 'application/json' };
+  assert.equal((await fetch(`${url}/jobs`, { method: 'POST', headers, body })).status, 202);
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await shows(page, before + 1);
+  await page.getByText('The index has changed').waitFor({ state: 'detached' });
+});
+
+test('copies are looked for from the page, and their table is saved', async (t) => {
+  const page = await opened(t, '#view=archives');
+  if (page === undefined) return;
+  await page.getByRole('button', { name: 'Look for instances in several files' }).click();
+  const job = page.locator('.jobs li', { hasText: 'copies' }).first();
+  await job.locator('[role=status]', { hasText: 'done' }).waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    job.getByRole('button', { name: 'Results' }).click(),
+  ]);
+  const copies = await runDitag(['copies'], { home });
+  assert.equal(fs.readFileSync(await download.path(), 'utf8'), copies.stdout);
 });
 
 test('its code is small', () => {

@@ -19,6 +19,7 @@ export interface PacsHere {
 }
 
 export interface RunningOrthanc extends PacsHere {
+  readonly pid: number;
   /** What it has logged. */
   log(): string;
   stop(): Promise<void>;
@@ -76,7 +77,7 @@ export async function startOrthanc({
     await stop();
     throw error;
   });
-  return { ...pacs, log: () => fs.readFileSync(log, 'utf8'), stop };
+  return { ...pacs, pid: child.pid!, log: () => fs.readFileSync(log, 'utf8'), stop };
 }
 
 /** Sends all files below a folder, with their own transfer syntax. Throws where not all of them were taken. */

@@ -1,8 +1,10 @@
 // Beside the table: what can be done with the series that are chosen, or with all that are found.
 import { useSignal } from '@preact/signals';
+import { answer, isAsking } from './answer.ts';
 import * as api from './api.ts';
+import { projects } from './beside.ts';
 import { MOST_CHOSEN_IN_ADDRESS, queryBody } from './explored.ts';
-import { choose, counts, explored, grouped, projects, show, trying } from './state.ts';
+import { choose, explored, grouped, show, trying, wrong } from './state.ts';
 
 /** Series that are sent at once at most, as the API takes them. */
 const MOST = 100_000;
@@ -11,16 +13,19 @@ export function Actions() {
   const name = useSignal('');
   const isNaming = useSignal(false);
   const { chosen } = explored.value;
-  const count = chosen.length === 0 ? (counts.value?.series ?? 0) : chosen.length;
+  const all = answer.value?.counts.series ?? 0;
+  // What is about to change is not done anything with.
+  const isOff = isAsking.value || wrong.value !== '' || answer.value === undefined;
+  const count = chosen.length === 0 ? all : chosen.length;
   const what = chosen.length === 0 ? `all ${grouped(count)} found` : `${grouped(count)} chosen`;
   const { pacs, canDownload } = projects.value ?? { canDownload: false };
   return (
     <div class="actions">
-      <button type="button" onClick={() => void trying(saveCsv)}>
-        Export as CSV
+      <button type="button" disabled={isOff} onClick={() => void trying(saveCsv)}>
+        Export all {grouped(all)} as CSV
       </button>
       {pacs !== undefined && (
-        <button type="button" disabled={count === 0 || count > MOST} onClick={() => void trying(send)}>
+        <button type="button" disabled={isOff || count === 0 || count > MOST} onClick={() => void trying(send)}>
           Send {what} to {pacs}
         </button>
       )}
@@ -41,7 +46,10 @@ export function Actions() {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            void trying(() => makeProject(name.value)).then(() => (isNaming.value = false));
+            void trying(async () => {
+              await makeProject(name.value);
+              isNaming.value = false;
+            });
           }}
         >
           <label>
@@ -53,7 +61,9 @@ export function Actions() {
               onInput={(event) => (name.value = event.currentTarget.value)}
             />
           </label>
-          <button type="submit">Look up the studies of {what}</button>
+          <button type="submit" disabled={isOff}>
+            Look up the studies of {what}
+          </button>
           {!canDownload && (
             <p class="count">Downloads cannot be started here: `ditag serve --output` names their folder.</p>
           )}
@@ -66,23 +76,23 @@ export function Actions() {
 /** Series that one pattern names: a pattern may not be longer than 10,000 characters. */
 const AT_A_TIME = 100;
 
+/** The query of those whose number is shown. */
+const found = () => queryBody(answer.peek()!.of);
+
 async function saveCsv(): Promise<void> {
-  api.save(await api.csv(queryBody(explored.peek())), 'series.csv');
+  api.save(await api.csv(found()), 'series.csv');
 }
 
 async function send(): Promise<void> {
   const { chosen } = explored.peek();
-  const series = chosen.length > 0 ? [...chosen] : await api.values(queryBody(explored.peek()), 'SeriesInstanceUID');
+  const series = chosen.length > 0 ? [...chosen] : await api.values(found(), 'SeriesInstanceUID');
   await api.start({ operation: 'send', series });
   show({ view: 'work' });
 }
 
 async function makeProject(project: string): Promise<void> {
   const { chosen } = explored.peek();
-  const accessions =
-    chosen.length > 0
-      ? await accessionsOf([...chosen])
-      : await api.values(queryBody(explored.peek()), 'AccessionNumber');
+  const accessions = chosen.length > 0 ? await accessionsOf([...chosen]) : await api.values(found(), 'AccessionNumber');
   if (accessions.length === 0)
     throw new Error('None of these series has an AccessionNumber, by which a PACS would be asked.');
   await api.start({ operation: 'project-index', project, accessions });

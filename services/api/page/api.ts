@@ -10,10 +10,10 @@ import type {
   ProjectsAnswer,
   SeriesAnswer,
 } from '../schemas.ts';
-import type { DateUnit } from './explored.ts';
 import type { SearchedFor } from './search-line.ts';
 
-export type Facets = FacetsAnswer;
+/** `years` where they were counted by themselves. */
+export type Facets = FacetsAnswer & { readonly years?: FacetsAnswer['dates'] };
 export type Row = Readonly<Record<string, string>>;
 export type Attribute = NonNullable<OrderedBody['orderBy']>;
 export type Job = JobsAnswer['jobs'][number];
@@ -42,6 +42,7 @@ export class Refused extends Error {
 /** Kept as long as the tab, and in it only. */
 const TOKEN = 'token';
 export const keepToken = (token: string) => sessionStorage.setItem(TOKEN, token);
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
 
 export async function ask(
   method: 'GET' | 'POST' | 'DELETE',
@@ -67,8 +68,12 @@ async function told<T>(asked: Promise<Response>): Promise<T> {
   return (await (await asked).json()) as T;
 }
 
-export function facets(query: SearchedFor, dates: DateUnit, signal: AbortSignal): Promise<Facets> {
-  return told(ask('POST', 'facets', { body: { ...query, attributes: FACETS, dates }, signal }));
+export function facets(
+  query: SearchedFor,
+  counted: Omit<FacetsBody, keyof SearchedFor>,
+  signal: AbortSignal,
+): Promise<Facets> {
+  return told(ask('POST', 'facets', { body: { ...query, ...counted }, signal }));
 }
 
 export function rows(

@@ -1,6 +1,7 @@
 // The archives, and what is wrong with them.
 import * as api from './api.ts';
-import { archives, grouped, health, show, trying } from './state.ts';
+import { archives, health } from './beside.ts';
+import { grouped, show, trying } from './state.ts';
 
 export function Archives() {
   const wrongWith = health.value;

@@ -2,7 +2,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as api from './api.ts';
-import { detail, explored, grouped, show, trying } from './state.ts';
+import { detail } from './beside.ts';
+import { focusSoon } from './focus.ts';
+import { explored, grouped, loading, show } from './state.ts';
 
 export function Detail() {
   const { series } = explored.value;
@@ -14,14 +16,20 @@ export function Detail() {
     [key, keyword, text].some((part) => part.toLowerCase().includes(pattern));
   return (
     <section class="detail" aria-label="Series in detail">
-      <h2>
+      <h2 tabIndex={-1}>
         {series}{' '}
-        <button type="button" onClick={() => show({ series: '' })}>
+        <button
+          type="button"
+          onClick={() => {
+            show({ series: '' });
+            focusSoon(`[data-uid="${series}"] .open`, '.rows');
+          }}
+        >
           Close
         </button>
       </h2>
-      {found === undefined ? (
-        <p>…</p>
+      {found === undefined || typeof found === 'string' ? (
+        <p>{found ?? '…'}</p>
       ) : (
         <>
           <Preview uid={series} />
@@ -95,7 +103,7 @@ function Files({ uid, first, instances }: FilesShown) {
         ))}
       </ul>
       {shown.value < instances && (
-        <button type="button" onClick={() => void trying(more, true)}>
+        <button type="button" onClick={() => void loading(more)}>
           Further files
         </button>
       )}

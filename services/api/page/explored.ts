@@ -60,7 +60,8 @@ export function fromParams(params: URLSearchParams): Explored {
   const include: Record<string, string[]> = {};
   const exclude: Record<string, string[]> = {};
   for (const [name, value] of params) {
-    const [, kind, attribute] = /^(is|not)\.(\w+)$/.exec(name) ?? [];
+    // Keywords begin with a capital letter: what an object has of its own does not.
+    const [, kind, attribute] = /^(is|not)\.([A-Z]\w*)$/.exec(name) ?? [];
     if (attribute !== undefined) ((kind === 'is' ? include : exclude)[attribute] ??= []).push(value);
   }
   const dates = params.get('dates') ?? '';
@@ -97,6 +98,11 @@ function nonEmpty(values: Readonly<Record<string, readonly string[]>>): Record<s
   return Object.fromEntries(Object.entries(values).filter(([, ones]) => ones.length > 0));
 }
 
+/** The same with no value of an attribute included. */
+export function withoutIncluded(explored: Explored, attribute: string): Explored {
+  return { ...explored, include: nonEmpty({ ...explored.include, [attribute]: [] }) };
+}
+
 /** How finely dates are counted: one step below what was zoomed to. */
 export function dateUnit({ dates }: Explored): DateUnit {
   return dates === '' ? 'year' : dates.length === 4 ? 'month' : 'day';
@@ -116,6 +122,41 @@ export function withColumn({ columns }: Explored, column: string): readonly stri
 /** One step back from what was zoomed to. */
 export function zoomedOut(dates: string): string {
   return dates.length === 4 ? '' : dates.slice(0, -2);
+}
+
+/** Years that are shown where there is nothing: not so many that a mistyped one makes all bars thin. */
+const MOST_YEARS = 150;
+
+/** The dates that were counted and those between of which there are none, so that bars stand where they belong in time. */
+export function withGaps<T extends { readonly value: string }>(
+  dates: readonly T[],
+  zoomed: string,
+  empty: (value: string) => T,
+): readonly T[] {
+  const counted = new Map(dates.map((one) => [one.value, one]));
+  const all = (zoomed.length === 8 ? [] : zoomed === '' ? years([...counted.keys()]) : parts(zoomed)).map(
+    (value) => counted.get(value) ?? empty(value),
+  );
+  const others = dates.filter(({ value }) => !all.some((one) => one.value === value));
+  return [...others, ...all];
+}
+
+function years(counted: readonly string[]): string[] {
+  const numbers = counted.filter((value) => value !== '').map(Number);
+  const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+  if (!(last - first < MOST_YEARS)) return [];
+  return Array.from({ length: last - first + 1 }, (_, i) => String(first + i).padStart(4, '0'));
+}
+
+/** Months of a year, or days of a month. */
+function parts(zoomed: string): string[] {
+  const count = zoomed.length === 4 ? 12 : lastDay(zoomed);
+  return Array.from({ length: count }, (_, i) => zoomed + String(i + 1).padStart(2, '0'));
+}
+
+/** Of a month: `202602`. */
+function lastDay(month: string): number {
+  return new Date(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(4, 6)), 0)).getUTCDate();
 }
 
 /** Whether two select the same series. */
@@ -146,9 +187,8 @@ function conditions(values: Readonly<Record<string, readonly string[]>>): string
 /** The first and last day of a year, a month or a day, within those that are searched for. */
 function zoomed(dates: string, { sdate, edate }: SearchedFor): Pick<SearchedFor, 'sdate' | 'edate'> {
   const [year, month, day] = [dates.slice(0, 4), dates.slice(4, 6), dates.slice(6)];
-  const lastDay = () => String(new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate());
   const first = `${year}${month || '01'}${day || '01'}`;
-  const last = month === '' ? `${year}1231` : `${year}${month}${day || lastDay()}`;
+  const last = month === '' ? `${year}1231` : `${year}${month}${day || lastDay(dates)}`;
   // What is no date is told by the API.
   const isDate = (text: string | undefined) => text !== undefined && /^\d{8}$/.test(text);
   return {

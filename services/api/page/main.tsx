@@ -2,24 +2,14 @@
 import { useSignal } from '@preact/signals';
 import { render } from 'preact';
 import { Actions } from './actions.tsx';
-import type * as api from './api.ts';
+import { answer, askAgain, isAsking, isStale, keepAsking, loaded } from './answer.ts';
+import * as api from './api.ts';
 import { Archives } from './archives.tsx';
+import { jobs, keepBeside, takeToken } from './beside.ts';
 import { Detail } from './detail.tsx';
-import { toggled, VIEWS, type View, YEAR, zoomedOut } from './explored.ts';
-import {
-  begin,
-  counts,
-  explored,
-  grouped,
-  isAsking,
-  jobs,
-  loaded,
-  needsToken,
-  show,
-  shownValue,
-  takeToken,
-  wrong,
-} from './state.ts';
+import { toggled, VIEWS, type View, withGaps, YEAR, zoomedOut } from './explored.ts';
+import { focusSoon } from './focus.ts';
+import { explored, failed, followAddress, grouped, needsToken, show, shownValue, wrong } from './state.ts';
 import { Table } from './table.tsx';
 import { Work } from './work.tsx';
 
@@ -45,17 +35,18 @@ function Search() {
   );
 }
 
-function Histogram({ dates, areStudiesExact }: Pick<api.Facets, 'dates' | 'areStudiesExact'>) {
+function Histogram({ dates: counted, areStudiesExact }: Pick<api.Facets, 'dates' | 'areStudiesExact'>) {
+  const dates = withGaps(counted, answer.value!.of.dates, (value) => ({ value, series: 0, instances: 0, studies: 0 }));
   const most = Math.max(1, ...dates.map(({ studies }) => studies));
   const { dates: zoomed } = explored.value;
   const told = ({ value, studies, series }: (typeof dates)[number]) =>
     `${shownValue(value)}: ${areStudiesExact ? '' : 'about '}${grouped(studies)} studies, ${grouped(series)} series`;
   return (
     <section aria-label="Studies by StudyDate">
-      <h2>
+      <h2 id="dates" tabIndex={-1}>
         Studies by StudyDate{' '}
         {zoomed !== '' && (
-          <button type="button" onClick={() => show({ dates: zoomedOut(zoomed) })}>
+          <button type="button" class="back" onClick={() => zoom(zoomedOut(zoomed))}>
             {zoomed}: back
           </button>
         )}
@@ -70,8 +61,8 @@ function Histogram({ dates, areStudiesExact }: Pick<api.Facets, 'dates' | 'areSt
                 type="button"
                 title={told(one)}
                 aria-label={told(one)}
-                disabled={value === ''}
-                onClick={() => show({ dates: value })}
+                disabled={value === '' || one.series === 0}
+                onClick={() => zoom(value)}
               >
                 <svg viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">
                   <rect x="0" width="10" y={100 - height} height={height} />
@@ -86,10 +77,15 @@ function Histogram({ dates, areStudiesExact }: Pick<api.Facets, 'dates' | 'areSt
   );
 }
 
+function zoom(dates: string): void {
+  show({ dates });
+  focusSoon('.back', '#dates');
+}
+
 /** Years of the dates that are counted, the last first. */
-function Years({ dates }: Pick<api.Facets, 'dates'>) {
+function Years({ dates, years: own }: Pick<api.Facets, 'dates' | 'years'>) {
   const years = new Map<string, number>();
-  for (const { value, series } of dates) {
+  for (const { value, series } of own ?? dates) {
     const year = value.slice(0, 4);
     years.set(year, (years.get(year) ?? 0) + series);
   }
@@ -141,13 +137,21 @@ function Facet({ attribute, values, otherSeries }: FacetShown) {
 }
 
 function Series() {
-  const all = counts.value?.series ?? 0;
+  const { series = 0, instances = 0 } = answer.value?.counts ?? {};
   return (
     <section aria-label="Series">
       <p role="status" aria-busy={isAsking.value}>
-        {grouped(all)} series, {grouped(counts.value?.instances ?? 0)} instances
-        {all > loaded.value && `; ${grouped(loaded.value)} are loaded`}
+        {grouped(series)} series, {grouped(instances)} instances
+        {series > loaded.value && `; ${grouped(loaded.value)} are loaded`}
       </p>
+      {isStale.value && (
+        <p role="status">
+          The index has changed.{' '}
+          <button type="button" onClick={askAgain}>
+            Ask again
+          </button>
+        </p>
+      )}
       <Actions />
       <Table />
     </section>
@@ -172,6 +176,11 @@ function Views() {
         </button>
       ))}{' '}
       <a href="api.html">API</a>
+      {api.hasToken() && !needsToken.value && (
+        <button type="button" onClick={() => (needsToken.value = true)}>
+          Another token
+        </button>
+      )}
     </nav>
   );
 }
@@ -202,15 +211,35 @@ function Token() {
   );
 }
 
+/** For the keyboard: past what there is much of. */
+function Skips() {
+  return (
+    <nav aria-label="Skip">
+      {[
+        ['To the rows', '.rows'],
+        ['To the values', 'aside button'],
+      ].map(([name, selector]) => (
+        <button type="button" class="skip" key={name} onClick={() => focusSoon(selector!)}>
+          {name}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
 function Page() {
-  const found = counts.value;
   const { view } = explored.value;
+  const now = answer.value;
   return (
     <>
+      {view === 'series' && <Skips />}
       <header>
         <h1>ditag</h1>
         <Views />
         <Search />
+        <p id="failed" role="alert">
+          {failed.value}
+        </p>
       </header>
       {needsToken.value && <Token />}
       {view === 'work' && (
@@ -225,22 +254,24 @@ function Page() {
       )}
       {view === 'series' && (
         <main>
-          <aside aria-label="Facets">
-            {found?.attributes.map((one) => (
-              <Facet key={one.attribute} {...one} />
-            ))}
-            {found !== undefined && <Years {...found} />}
-          </aside>
           <div>
-            {found !== undefined && <Histogram {...found} />}
+            {now !== undefined && <Histogram {...now.counts} />}
             <Detail />
             <Series />
           </div>
+          <aside aria-label="Values">
+            {now?.counts.attributes.map((one) => (
+              <Facet key={one.attribute} {...one} />
+            ))}
+            {now !== undefined && <Years {...now.counts} />}
+          </aside>
         </main>
       )}
     </>
   );
 }
 
-begin();
+followAddress();
+keepAsking();
+keepBeside();
 render(<Page />, document.body);

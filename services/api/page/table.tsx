@@ -2,12 +2,14 @@
 // before they come into sight.
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { answer, loaded, more, next } from './answer.ts';
 import { COLUMNS, orderedBy, withColumn } from './explored.ts';
-import { answered, choose, explored, loaded, more, next, rows, show } from './state.ts';
+import { focusSoon } from './focus.ts';
+import { rowsInSight } from './rows-in-sight.ts';
+import { choose, explored, show } from './state.ts';
 
-/** Height of a row, as the style sheet has it, and rows beyond those in sight. */
-const ROW = 30;
-const BEYOND = 20;
+/** Further rows are asked for when so many are left. */
+const LEFT = 40;
 /** Columns that can be chosen: those of the table of indexed attributes that people look at. */
 const CHOICE = [
   ...COLUMNS,
@@ -24,15 +26,13 @@ const CHOICE = [
 export function Table() {
   const top = useSignal(0);
   const box = useRef<HTMLElement>(null);
-  useEffect(() => box.current?.scrollTo({ top: 0 }), [answered.value]);
+  const now = answer.value;
+  useEffect(() => box.current?.scrollTo({ top: 0 }), [now]);
   const { columns, order } = explored.value;
-  const all = rows.value;
-  // It is never higher than the window.
-  const height = innerHeight;
-  const first = Math.max(0, Math.floor(top.value / ROW) - BEYOND);
   const count = loaded.value;
-  const last = Math.min(count, Math.ceil((top.value + height) / ROW) + BEYOND);
-  if (last + BEYOND > count && next.value !== undefined) void more();
+  // It is never higher than the window.
+  const { first, last, before, after } = rowsInSight(count, top.value, innerHeight);
+  if (last + LEFT > count && next.value !== undefined) void more();
   return (
     <>
       <details class="choice">
@@ -73,11 +73,11 @@ export function Table() {
             </tr>
           </thead>
           <tbody>
-            <Space rows={first} columns={columns.length + 1} />
-            {all.slice(first, last).map((row, at) => (
+            <Space height={before} columns={columns.length + 1} />
+            {now?.rows.slice(first, last).map((row, at) => (
               <Line key={row['SeriesInstanceUID']} row={row} number={first + at + 2} columns={columns} />
             ))}
-            <Space rows={count - last} columns={columns.length + 1} />
+            <Space height={after} columns={columns.length + 1} />
           </tbody>
         </table>
       </section>
@@ -86,11 +86,11 @@ export function Table() {
 }
 
 /** In the place of rows that are not in sight: so what is keeps its place. */
-function Space({ rows: count, columns }: { readonly rows: number; readonly columns: number }) {
-  if (count === 0) return null;
+function Space({ height, columns }: { readonly height: number; readonly columns: number }) {
+  if (height === 0) return null;
   return (
     <tr class="space">
-      <td colSpan={columns} style={{ height: `${count * ROW}px` }} />
+      <td colSpan={columns} style={{ height: `${height}px` }} />
     </tr>
   );
 }
@@ -106,8 +106,12 @@ function Line({
 }) {
   const uid = row['SeriesInstanceUID']!;
   const name = row['SeriesDescription'] || uid;
+  const open = () => {
+    show({ series: uid });
+    focusSoon('.detail h2');
+  };
   return (
-    <tr aria-rowindex={number} aria-selected={explored.value.series === uid} onClick={() => show({ series: uid })}>
+    <tr aria-rowindex={number} aria-selected={explored.value.series === uid} data-uid={uid} onClick={open}>
       <td class="check">
         <input
           type="checkbox"
@@ -124,7 +128,10 @@ function Line({
               type="button"
               class="open"
               aria-label={`${row[column] || '–'}: open ${name}`}
-              onClick={() => show({ series: uid })}
+              onClick={(event) => {
+                event.stopPropagation();
+                open();
+              }}
             >
               {row[column] || '–'}
             </button>

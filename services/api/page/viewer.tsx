@@ -11,6 +11,7 @@ interface Schema {
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
 }
 
 interface Operation {
@@ -31,10 +32,11 @@ const description = signal<Description | undefined>(undefined);
 const wrong = signal('');
 
 function Shape({ schema }: { readonly schema: Schema }) {
-  if (schema.anyOf !== undefined)
+  const either = schema.anyOf ?? schema.oneOf;
+  if (either !== undefined)
     return (
       <ul>
-        {schema.anyOf.map((one) => (
+        {either.map((one) => (
           <li key={JSON.stringify(one).slice(0, 200)}>
             <Shape schema={one} />
           </li>

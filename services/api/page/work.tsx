@@ -1,7 +1,8 @@
 // What runs and what has ended: operations that were started here, projects, and the work of a cluster.
 import { useSignal } from '@preact/signals';
 import * as api from './api.ts';
-import { grouped, jobs, projects, trying } from './state.ts';
+import { jobs, projects } from './beside.ts';
+import { grouped, trying } from './state.ts';
 
 export function Work() {
   const { jobs: own, scans, projects: ofCluster } = jobs.value;
