@@ -18,8 +18,9 @@ interface Way {
   readonly name: string;
   readonly wanted: number;
   readonly views: number[];
-  /** Medians of each query. */
+  /** Medians of each query, and all that were timed. */
   answers: number[];
+  single: number[];
   /** Milliseconds from the end of the rows that are loaded to further ones, near the first row and far from it. */
   readonly scrolled: { readonly near: number[]; readonly far: number[] };
   missing?: string;
@@ -90,6 +91,7 @@ async function measure(
         if (round > 0) times[number]!.push(milliseconds);
       }
     way.answers = times.map((each) => median(each));
+    way.single = times.flat();
     await scroll(page, way);
   } finally {
     await browser.close();
@@ -129,8 +131,8 @@ function codeBytes(): number {
 /** Runs the benchmark. */
 export async function run(options: BenchOptions): Promise<Figures> {
   const ways: [Way, Way] = [
-    { name: 'one machine', wanted: 200, views: [], answers: [], scrolled: { near: [], far: [] } },
-    { name: 'cluster', wanted: 500, views: [], answers: [], scrolled: { near: [], far: [] } },
+    { name: 'one machine', wanted: 200, views: [], answers: [], single: [], scrolled: { near: [], far: [] } },
+    { name: 'cluster', wanted: 500, views: [], answers: [], single: [], scrolled: { near: [], far: [] } },
   ];
   await measure(ways[0], options, serveEmbedded);
   await measure(ways[1], options, serveCluster);
@@ -144,27 +146,27 @@ function report(ways: readonly Way[]): Figures {
       .sort(([, a], [, b]) => b - a)
       .slice(0, 5)
       .map(([number, ms]) => ({ query: queries[number]!, ms }));
-  const targets = ways.flatMap(({ name, wanted, views, answers }): Target[] => [
+  const targets = ways.flatMap(({ name, wanted, views, single }): Target[] => [
     {
       ...{ what: `first view, ${name}`, unit: 'ms', direction: 'at most', wanted: 1000 },
       reached: views.length > 0 ? median(views) : null,
     },
     {
       ...{ what: `answer, p95, ${name}`, unit: 'ms', direction: 'at most', wanted },
-      reached: answers.length > 0 ? percentile(answers, 0.95) : null,
+      reached: single.length > 0 ? percentile(single, 0.95) : null,
     },
   ]);
   return {
     title: `The page over 1,000,000 series: first view, and ${queries.length} queries`,
     tables: [
       {
-        caption: 'Milliseconds in Chromium, percentiles over the queries',
+        caption: 'Milliseconds in Chromium, percentiles over all answers',
         columns: ['', 'first view', 'answer p50', 'p95', 'most', 'further rows', `after ${(PAGES - NEAR) * 500} rows`],
-        rows: ways.map(({ name, views, answers, scrolled, missing }) =>
+        rows: ways.map(({ name, views, single, scrolled, missing }) =>
           missing === undefined
             ? [
                 ...[name, medianAndRange(views)],
-                ...[0.5, 0.95, 1].map((share) => short(percentile(answers, share))),
+                ...[0.5, 0.95, 1].map((share) => short(percentile(single, share))),
                 ...[scrolled.near, scrolled.far].map((values) => medianAndRange(values)),
               ]
             : [name, missing, '', '', '', '', ''],
@@ -188,15 +190,15 @@ function report(ways: readonly Way[]): Figures {
     ],
     numbers: {
       ...Object.fromEntries(
-        ways.flatMap(({ name, views, answers }) => [
+        ways.flatMap(({ name, views, single }) => [
           [`${name} first view ms`, views.length > 0 ? median(views) : null],
-          [`${name} answer p95 ms`, answers.length > 0 ? percentile(answers, 0.95) : null],
+          [`${name} answer p95 ms`, single.length > 0 ? percentile(single, 0.95) : null],
         ]),
       ),
       pageKB: code,
     },
     notes: [
-      'From the address to the frame in which facets, histogram and the first 100 rows are there; each query once before it is timed, then medians. The browser, the API and what is behind it share the cores. Further rows: from the end of those that are loaded to the frame with the next 500.',
+      'From the address to the frame in which facets, histogram and the first 100 rows are there; each query is asked once before it is timed. Who types waits 200 ms more, until nothing is typed any more. Elasticsearch answers none of it from its request cache. The browser, the API and what is behind it share the cores. Further rows: from the end of those that are loaded to the frame with the next 500.',
     ],
   };
 }

@@ -51,6 +51,21 @@ export class CommandOperations implements Operations {
     return `${aetitle} at ${destination}:${port}`;
   }
 
+  async check(operation: Operation): Promise<void> {
+    const { output, pacs } = this.options;
+    if (operation.operation === 'index') return this.assertKnown(operation.archive);
+    // A project may have a PACS of its own.
+    if (operation.operation === 'send') return void pacs.settings({});
+    if (operation.operation === 'copies') return;
+    const { project } = operation;
+    if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
+    if (operation.operation === 'project-index') return;
+    const allowed = 'this `ditag serve` has no --output, the folder for downloads';
+    if (output === undefined)
+      throw ditagError('bad-option', { option: 'operation', value: operation.operation, allowed });
+    if (!(await this.projects()).includes(project)) throw ditagError('unknown-project', { project });
+  }
+
   async run(operation: Operation, watch: OperationWatch): Promise<OperationEnd> {
     switch (operation.operation) {
       case 'index':
@@ -82,10 +97,7 @@ export class CommandOperations implements Operations {
         return this.command(watch, (context) => projectIndex({ projectName, targetList, refresh }, context));
       }
       case 'project-download': {
-        const { output } = this.options;
-        const why = 'this `ditag serve` has no --output, the folder for downloads';
-        if (output === undefined)
-          throw ditagError('bad-option', { option: 'operation', value: operation.operation, allowed: why });
+        const output = this.options.output!;
         const { projectDownload } = await import('./commands/project-download.ts');
         const { project: projectName, method = 'move', zip: zipProject = false } = operation;
         return this.command(watch, (context) => projectDownload({ projectName, output, method, zipProject }, context));
@@ -98,7 +110,6 @@ export class CommandOperations implements Operations {
     { archive, acceptDeletions = false }: Extract<Operation, { operation: 'index' }>,
     watch: OperationWatch,
   ): Promise<OperationEnd> {
-    await this.assertKnown(archive);
     const { indexArchive } = await import('./commands/index-archive.ts');
     const options = { archive, append: true, acceptDeletions };
     try {
@@ -217,7 +228,6 @@ export class CommandOperations implements Operations {
 
   /** Kept with the project, which remembers where its list is. */
   private targetList(project: string, accessions: readonly string[]): string {
-    if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
     const folder = path.join(this.options.configuration.projectsFolder, project);
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);

@@ -2,6 +2,7 @@
 // loading modules; libraries stay what package.json says. Everything lies flat in one folder, because the program
 // finds the files of its threads beside itself.
 import fs from 'node:fs';
+import zlib from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
 
 const OUTPUT = 'dist';
@@ -55,4 +56,9 @@ await build({
 });
 for (const file of ['index.html', 'api.html', 'page.css'])
   fs.copyFileSync(`services/api/page/${file}`, `${OUTPUT}/page/${file}`);
+// As browsers take them: nothing is compressed while it is served.
+for (const file of fs.readdirSync(`${OUTPUT}/page`)) {
+  const bytes = fs.readFileSync(`${OUTPUT}/page/${file}`);
+  fs.writeFileSync(`${OUTPUT}/page/${file}.gz`, zlib.gzipSync(bytes, { level: 9 }));
+}
 fs.chmodSync(`${OUTPUT}/main.js`, 0o755);

@@ -352,13 +352,20 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /** An error that a person is told: its `message` is complete, its stack is of no interest. */
+export interface DitagErrorOptions extends ErrorOptions {
+  readonly option?: string | undefined;
+}
+
 export class DitagError extends Error {
   readonly code: ErrorCode;
   readonly exitCode: 1 | 2;
   readonly retry: 'later' | 'never';
+  /** The option that is wrong, as it is typed (`--where`), where it is one. */
+  readonly option: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, { option, ...options }: DitagErrorOptions = {}) {
     super(message, options);
+    this.option = option;
     this.name = 'DitagError';
     this.code = code;
     this.exitCode = ERRORS[code].exitCode;
@@ -369,5 +376,9 @@ export class DitagError extends Error {
 /** Makes the error `code` with `details` put into its message. `cause` is passed on. */
 export function ditagError(code: ErrorCode, details: Record<string, string | number>, cause?: unknown): DitagError {
   const message = ERRORS[code].message.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? ''));
-  return new DitagError(code, message, cause === undefined ? undefined : { cause });
+  const { option } = details;
+  return new DitagError(code, message, {
+    ...(cause === undefined ? {} : { cause }),
+    ...(option === undefined ? {} : { option: String(option) }),
+  });
 }

@@ -50,14 +50,14 @@ export async function makeQuery(text: QueryText): Promise<Query> {
   const from = bounds.length > 0 ? Math.max(...bounds) : undefined;
   const to = ends.length > 0 ? Math.min(...ends) : undefined;
   if (from !== undefined && to !== undefined && from > to && text.date === undefined)
-    throw ditagError('date-order', { from, to });
+    throw ditagError('date-order', { from, to, option: '--sdate' });
   const conditions: Condition[] = [];
   const { pattern, where = [], whereNot = [] } = text;
   const compile = await conditionsCompiler(pattern !== undefined || where.length > 0 || whereNot.length > 0);
   const targets = text.targets === undefined ? [] : await parseTargets(text.targets);
   if (pattern !== undefined) {
     if (targets.length === 0) throw ditagError('pattern-without-targets', {});
-    conditions.push({ targets, pattern: compile(pattern), negate: false });
+    conditions.push({ targets, pattern: compile(pattern, '--pattern'), negate: false });
   }
   for (const each of where) conditions.push(await whereCondition('--where', each, false, compile));
   for (const each of whereNot) conditions.push(await whereCondition('--where-not', each, true, compile));
@@ -71,12 +71,13 @@ function dateOption(option: string, value: string | undefined): number | undefin
   return date;
 }
 
-type Compile = (source: string) => Pattern;
+/** @param option in which the pattern stands, for the error */
+type Compile = (source: string, option?: string) => Pattern;
 
 async function whereCondition(option: string, value: string, negate: boolean, compile: Compile): Promise<Condition> {
   const at = value.indexOf('=');
   if (at <= 0) throw ditagError('bad-where', { option, value });
-  return { targets: [await parseTarget(value.slice(0, at))], pattern: compile(value.slice(at + 1)), negate };
+  return { targets: [await parseTarget(value.slice(0, at))], pattern: compile(value.slice(at + 1), option), negate };
 }
 
 /**
@@ -87,25 +88,25 @@ export async function conditionsCompiler(hasConditions: boolean): Promise<Compil
   if (!hasConditions) return unused;
   const { compilePattern, PatternBudget, PatternError, PatternTooExpensive } = await import('./pattern/pattern.ts');
   const budget = new PatternBudget();
-  const explained = (error: unknown): unknown => {
-    if (error instanceof PatternError) return ditagError('bad-pattern', { reason: error.message }, error);
-    if (error instanceof PatternTooExpensive)
-      return ditagError('pattern-too-expensive', { reason: error.message }, error);
+  const explained = (error: unknown, option: string | undefined): unknown => {
+    const details = (reason: string) => ({ reason, ...(option === undefined ? {} : { option }) });
+    if (error instanceof PatternError) return ditagError('bad-pattern', details(error.message), error);
+    if (error instanceof PatternTooExpensive) return ditagError('pattern-too-expensive', details(error.message), error);
     return error;
   };
-  return (source) => {
+  return (source, option) => {
     try {
       const pattern = compilePattern(source, { budget });
       const test = (value: string): boolean => {
         try {
           return pattern.test(value);
         } catch (error) {
-          throw explained(error);
+          throw explained(error, option);
         }
       };
       return { ...pattern, test };
     } catch (error) {
-      throw explained(error);
+      throw explained(error, option);
     }
   };
 }

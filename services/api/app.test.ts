@@ -15,6 +15,7 @@ const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.rep
 const NO_TRAIL = { record: async () => {} } as unknown as AccessStore;
 const NOTHING = {
   clusterWork: async () => ({ scans: [], projects: [] }),
+  check: async () => {},
   close: async () => {},
 } as unknown as Operations;
 

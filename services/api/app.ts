@@ -26,7 +26,7 @@ import { addProjects } from './routes/projects.ts';
 import { addRows } from './routes/rows.ts';
 import { addSeries } from './routes/series.ts';
 import { addTrail } from './routes/trail.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { SECURITY_HEADERS, TLS_HEADERS } from './security-headers.ts';
 
 export type * from './operations.ts';
 export { CANCELLED } from './operations.ts';
@@ -80,7 +80,8 @@ export async function buildApi({
   server.setNotFoundHandler((_, reply) => answerProblem(new NothingThere(), reply));
   // A browser sends text to any address without asking there first; JSON it does not.
   server.removeContentTypeParser('text/plain');
-  server.addHook('onSend', async (_, reply) => void reply.headers(SECURITY_HEADERS));
+  const headers = tls === undefined ? SECURITY_HEADERS : { ...SECURITY_HEADERS, ...TLS_HEADERS };
+  server.addHook('onSend', async (_, reply) => void reply.headers(headers));
   if (!isLocal) await boundRate(server);
   const jobs = new Jobs(operations);
   countRequests(server, jobs);
@@ -113,7 +114,7 @@ export async function buildApi({
     server.register(async (pages) => {
       // It holds no data: what it shows it asks for, with its reader's token.
       pages.addHook('onRoute', (route) => void (route.config = { ...route.config, role: 'anyone' }));
-      await pages.register(files, { root: page, decorateReply: false, cacheControl: false });
+      await pages.register(files, { root: page, decorateReply: false, cacheControl: false, preCompressed: true });
     });
   }
   return server;

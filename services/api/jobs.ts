@@ -59,6 +59,7 @@ export class Jobs {
     const end = this.run(job, operation, abort.signal).finally(() => {
       this.running.delete(id);
       job.endedAt = new Date().toISOString();
+      this.dropEmptyResults(job);
       // Where it stood in the middle says nothing of how it ended.
       delete job.progress;
       this.tell();
@@ -106,6 +107,13 @@ export class Jobs {
       // What is not for a person may hold values.
       onLine(error instanceof DitagError ? error.message : signal.aborted ? 'It was cancelled.' : 'It failed.');
     }
+  }
+
+  /** One that failed before it began has none. */
+  private dropEmptyResults(job: Job): void {
+    if (job.results === undefined || (fs.statSync(job.results, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+    fs.rmSync(job.results, { force: true });
+    job.results = undefined;
   }
 
   private forget(): void {

@@ -65,6 +65,8 @@ export interface Operations {
   readonly canDownload: boolean;
   /** Where sends go, as `AE title at host:port`; undefined where no PACS is configured. */
   readonly pacs: string | undefined;
+  /** Throws what is wrong with an operation before it is begun: `bad-option`, `bad-project-name`, `unknown-project`, `no-pacs`. */
+  check(operation: Operation): Promise<void>;
   /** Runs to its end. Throws what the command throws. */
   run(operation: Operation, watch: OperationWatch): Promise<OperationEnd>;
   /** Names, ascending. */

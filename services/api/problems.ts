@@ -21,13 +21,12 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'already-running': 409,
 };
 
+/** Of those that are about no option. */
 const FIELDS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  'bad-pattern': 'pattern',
-  'pattern-too-expensive': 'pattern',
   'pattern-without-targets': 'pattern',
-  'bad-where': 'where',
   'bad-place': 'after',
   'bad-project-name': 'project',
+  'unknown-project': 'project',
 };
 
 /** An answer that is not of the index's making, with its status. */
@@ -53,14 +52,14 @@ export function answerProblem(error: FastifyError | DitagError | Error, reply: F
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-/** The property of what was asked that an error is about: that of its kind, or the one which has the value that it names. */
-function fieldOf({ code, message }: DitagError, body: unknown): string | undefined {
-  if (STATUS[code] !== 400 || typeof body !== 'object' || body === null) return undefined;
-  const of = FIELDS[code];
-  if (of !== undefined && of in body) return of;
-  const named = /"([^"]+)"/.exec(message)?.[1];
-  if (named === undefined) return undefined;
-  return Object.entries(body).find(([, value]) => [value].flat().some((one) => String(one).includes(named)))?.[0];
+/** The property of what was asked that an error is about: its option, that of its kind, or the one with the value that it names. */
+function fieldOf({ code, message, option }: DitagError, body: unknown): string | undefined {
+  if (STATUS[code] === undefined || typeof body !== 'object' || body === null) return undefined;
+  const named = option?.replace(/^--/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  for (const field of [named, FIELDS[code]]) if (field !== undefined && field in body) return field;
+  const value = /"([^"]+)"/.exec(message)?.[1];
+  if (value === undefined) return undefined;
+  return Object.entries(body).find(([, own]) => [own].flat().some((one) => String(one).includes(value)))?.[0];
 }
 
 function problemOf(error: FastifyError | DitagError | Error, body: unknown): Problem {

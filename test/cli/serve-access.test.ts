@@ -36,7 +36,7 @@ before(async () => {
 after(() => beyond.stop());
 
 const UID = '1.2.276.0.7230010.3.1.3.296485376.1.1521713419.1802493';
-const MAY = mayTable(UID, 200);
+const MAY = mayTable({ uid: UID, preview: 200, send: 409 });
 
 test('each role may do what it is for, and nothing else; without a token nothing is told', () =>
   tryEachCell(beyond.ask, tokens, MAY));
@@ -189,6 +189,7 @@ test('over TLS it shows its certificate, and speaks nothing older than TLS 1.2',
           },
           (answer) => {
             answer.resume();
+            assert.equal(answer.headers['strict-transport-security'], 'max-age=15768000');
             resolve(answer.statusCode!);
           },
         )

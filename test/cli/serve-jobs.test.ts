@@ -70,9 +70,11 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     const id = await start({ operation: 'index', archive });
     assert.equal((await watch(id)).at(-1)!.status, 'done');
     assert.match((await job(id)).lines.join('\n'), /^Files: \d+ \(0 read, \d+ unchanged/m);
-    const other = await start({ operation: 'index', archive: home });
-    assert.equal((await watch(other)).at(-1)!.status, 'failed');
-    assert.match((await job(other)).lines.join('\n'), /has to be one that is indexed already/);
+    const other = await served.ask('POST', '/jobs', { body: { operation: 'index', archive: home } });
+    assert.equal(other.status, 400);
+    const { field, title } = (await other.json()) as Problem;
+    assert.equal(field, 'archive');
+    assert.match(title, /has to be one that is indexed already/);
   });
 
   test('copies are looked for, and listed', async () => {
@@ -123,13 +125,13 @@ describe('jobs of the API', { concurrency: 1 }, () => {
   });
 
   test('names and lists that are none are refused', async () => {
-    const id = await start({ operation: 'project-index', project: '../elsewhere', accessions: ['A1'] });
-    assert.equal((await watch(id)).at(-1)!.status, 'failed');
-    assert.match((await job(id)).lines[0]!, /\.\.\/elsewhere/);
-    const refused = async (body: object, field: string) => {
+    const refused = async (body: object, field: string, status = 400) => {
       const answer = await served.ask('POST', '/jobs', { body });
-      assert.deepEqual([answer.status, ((await answer.json()) as Problem).field], [400, field]);
+      assert.deepEqual([answer.status, ((await answer.json()) as Problem).field], [status, field]);
     };
+    await refused({ operation: 'project-index', project: '../elsewhere', accessions: ['A1'] }, 'project');
+    await refused({ operation: 'project-download', project: 'nobody-has-it' }, 'project', 404);
+    await refused({ operation: 'index', archive: '/etc' }, 'archive');
     await refused({}, 'operation');
     await refused({ operation: 'remove' }, 'operation');
     await refused({ operation: 'send' }, 'series');
@@ -138,6 +140,20 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     await refused({ operation: 'send', series: ['1.2'], destination: 'elsewhere' }, 'destination');
     await refused({ operation: 'project-index', project: 'p', accessions: ['a\nb'] }, 'accessions.0');
     assert.equal((await served.ask('DELETE', '/jobs/none')).status, 404);
+  });
+
+  test('a send that cannot begin has no results', async (t) => {
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
+    process.kill(pacs.pid, 'SIGSTOP');
+    t.after(() => process.kill(pacs.pid, 'SIGCONT'));
+    const id = await start({ operation: 'send', series: [made[0]!.SeriesInstanceUID] });
+    const answer = await served.ask('DELETE', `/jobs/${id}`);
+    assert.equal(answer.status, 202);
+    process.kill(pacs.pid, 'SIGCONT');
+    const last = (await watch(id)).at(-1)!;
+    assert.deepEqual([last.status, last.hasResults], ['cancelled', false]);
+    assert.equal((await served.ask('GET', `/jobs/${id}/results`)).status, 404);
   });
 
   test('a job ends when that is asked for', async (t) => {

@@ -124,12 +124,24 @@ test('facets count what the query selects', async () => {
   );
 });
 
+test('a study is told with its series', async () => {
+  const columns = '--columns=StudyInstanceUID,Modality,SeriesNumber,AccessionNumber';
+  const all = JSON.parse(await printed('--format=json', columns)) as Record<string, string>[];
+  const [StudyInstanceUID, wanted] = Object.entries(Object.groupBy(all, (one) => one['StudyInstanceUID']!))
+    .filter(([uid]) => uid !== '')
+    .sort(([, a], [, b]) => b!.length - a!.length)[0]!;
+  assert.ok(wanted!.length > 1);
+  const series = wanted!.map(({ StudyInstanceUID: _, ...one }) => one);
+  assert.deepEqual(await (await fetch(`${url}/studies/${StudyInstanceUID}`)).json(), { StudyInstanceUID, series });
+});
+
 test('statistics are those of `ditag stats`', async () => {
   const { stdout } = await runDitag(['stats', '--format=json'], { home });
   assert.deepEqual(await (await fetch(`${url}/statistics`)).json(), JSON.parse(stdout));
 });
 
 test('what is wrong with a request is told as a problem, with the field or the sentence of the command line', async () => {
+  const { next } = (await (await ask('/rows', { rows: 3 })).json()) as { next: string };
   const cases: [where: string, body: unknown, expected: Record<string, unknown>][] = [
     ['/query', { limit: -1 }, { status: 400, field: 'limit' }],
     ['/query', { limit: '3' }, { status: 400, field: 'limit' }],
@@ -139,7 +151,13 @@ test('what is wrong with a request is told as a problem, with the field or the s
     ['/facets', {}, { status: 400 }],
     ['/query', { where: ['Modalty=CT'] }, { status: 400, code: 'unknown-tag' }],
     ['/query', { date: 'today' }, { status: 400, code: 'bad-date' }],
-    ['/query', { targets: 'Modality', pattern: '(' }, { status: 400, code: 'bad-pattern' }],
+    ['/query', { targets: 'Modality', pattern: '(' }, { status: 400, code: 'bad-pattern', field: 'pattern' }],
+    ['/query', { targets: 'Modality', pattern: 'M', where: ['Modality=('] }, { code: 'bad-pattern', field: 'where' }],
+    ['/facets', { attributes: [], where: ['Modality=M'], whereNot: ['Modality=('] }, { field: 'whereNot' }],
+    ['/query', { sdate: '20300101', edate: '20200101' }, { code: 'date-order', field: 'sdate' }],
+    ['/query', { sdate: 'x', edate: '20200101' }, { code: 'bad-date', field: 'sdate' }],
+    ['/rows', { after: 'anywhere' }, { code: 'bad-place', field: 'after' }],
+    ['/rows', { after: next, orderBy: 'Modality' }, { code: 'bad-place', field: 'after' }],
   ];
   for (const [where, body, expected] of cases) {
     const response = await ask(where, body);
@@ -184,7 +202,14 @@ test('a page from elsewhere cannot read it: by another name, or as another origi
   assert.equal(byName, 421);
   const answer = await fetch(`${url}/statistics`, { headers: { origin: 'http://elsewhere.example' } });
   assert.equal(answer.headers.get('access-control-allow-origin'), null);
-  assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+  const header = (name: string) => answer.headers.get(name) ?? '';
+  assert.equal(header('strict-transport-security'), '');
+  assert.equal(header('x-content-type-options'), 'nosniff');
+  assert.match(header('content-security-policy'), /^default-src 'none'; script-src 'self';.*frame-ancestors 'none'$/);
+  assert.deepEqual(
+    ['cache-control', 'cross-origin-opener-policy', 'cross-origin-resource-policy', 'referrer-policy'].map(header),
+    ['no-store', 'same-origin', 'same-origin', 'no-referrer'],
+  );
   assert.equal((await fetch(`${url}/query`, { method: 'POST', body: '{}' })).status, 415);
 });
 

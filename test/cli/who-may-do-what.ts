@@ -5,8 +5,15 @@ import { ROLES, type Role } from '../../core/access/access.ts';
 /** A row a thing to ask for, with the least role that may; its answer where one may. */
 type Row = readonly [method: string, where: string, body: unknown, role: Role | 'anyone', status: number];
 
-/** @param uid of a series that is indexed. @param preview status of its picture */
-export function mayTable(uid: string, preview: 200 | 404): readonly Row[] {
+export interface Served {
+  /** Of a series that is indexed. */
+  readonly uid: string;
+  /** Status of its picture, and of sending it: 409 where there is no PACS. */
+  readonly preview: 200 | 404;
+  readonly send: 202 | 409;
+}
+
+export function mayTable({ uid, preview, send }: Served): readonly Row[] {
   return [
     ['GET', '/', undefined, 'anyone', 200],
     ['GET', '/openapi.json', undefined, 'anyone', 200],
@@ -31,7 +38,8 @@ export function mayTable(uid: string, preview: 200 | 404): readonly Row[] {
     ['GET', '/jobs', undefined, 'read', 200],
     ['GET', '/jobs/none', undefined, 'operate', 404],
     ['GET', '/jobs/none/results', undefined, 'operate', 404],
-    ['POST', '/jobs', { operation: 'send', series: [uid] }, 'operate', 202],
+    ['POST', '/jobs', { operation: 'send', series: [uid] }, 'operate', send],
+    ['POST', '/jobs', { operation: 'copies' }, 'operate', 202],
     ['DELETE', '/jobs/none', undefined, 'operate', 404],
     ['GET', '/trail', undefined, 'admin', 200],
   ];

@@ -238,7 +238,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
       });
     const { stdout } = await ditag('query', '--where=Modality=^CT$');
     const uid = stdout.split('\n')[1]!.split(',').at(-1)!;
-    const table = mayTable(uid, 404);
+    const table = mayTable({ uid, preview: 404, send: 202 });
     await tryEachCell(ask, tokens, table);
     await assertWholeTable(ask, uid, table);
     await fuzz(t, { url, token: tokens.get('admin')!, home });

@@ -6,7 +6,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { runDitag, startDitag, temporaryFolder } from '../cli/run-ditag.ts';
-import { makeArchive, plainSeries } from '../index/make-archive.ts';
+import { type Element, makeArchive, plainSeries } from '../index/make-archive.ts';
 import { assertAccessible } from './axe.ts';
 import { launchChromium, type OpenOptions, openPage, picture, shows } from './chromium.ts';
 import { makeMany, manyPatients, orderAndScroll, orderedAndWhole, searchAndZoom } from './exploring.ts';
@@ -26,6 +26,9 @@ before(async () => {
   const many = path.join(home, 'many');
   makeMany(many);
   makeArchive(many, plainSeries('big', BIG, 1250));
+  const misspelt: Element[] = [[0x00080005, 'CS', 'ISO-IR 1OO']];
+  const name = { PatientName: 'Äneas^Rüdiger', elements: misspelt };
+  makeArchive(many, plainSeries('misspelt', '1.9.7777', 1, name));
   assert.equal((await runDitag(['index', '--archive', many, '--append', '--quiet'], { home })).code, 0);
   served = startDitag(['serve', '--port', '0'], { home });
   for await (const data of served.child.stderr!) {
@@ -102,6 +105,10 @@ test('the archives are told with what is wrong with them, and are looked at agai
   await page.getByRole('cell', { name: SAMPLES }).waitFor();
   await page.getByText('10: DICOM without SOPInstanceUID or SeriesInstanceUID').waitFor();
   await page.getByText(/^\d+: Truncated$/).waitFor();
+  await page
+    .getByText(/^\d+: CharacterSet(Misspelt|Wrong)$/)
+    .first()
+    .waitFor();
   await picture(page, 'archives');
   await page.getByRole('button', { name: 'Look at it again' }).first().click();
   await page.locator('.jobs [role=status]', { hasText: 'done' }).first().waitFor();
@@ -225,6 +232,7 @@ test('all files of a series can be seen', async (t) => {
   const page = await opened(t, `#series=${BIG}`, { statuses: [404] });
   if (page === undefined) return;
   const detail = page.getByRole('region', { name: 'Series in detail' });
+  await detail.getByText(/^There is no preview of 1\.9\.9999: /).waitFor();
   await detail.getByText('Files, the first 100 of 1,250').click();
   await detail.getByRole('button', { name: 'Further files' }).click();
   await detail.getByText('Files, the first 1,100 of 1,250').waitFor();

@@ -1,6 +1,7 @@
 // POST /rows: some rows of an answer in an order of the asker's, from behind a place on. It is what a table on a screen asks.
 import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
+import { ditagError } from '../../../core/errors/errors.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
 import { makeQuery } from '../../../core/query/query.ts';
 import type { IndexAsker } from '../index-asker.ts';
@@ -17,14 +18,18 @@ export function addOrdered(server: FastifyInstance, asker: IndexAsker): void {
   server.post<{ Body: OrderedBody }>('/rows', { schema, config: { isAudited: true } }, async (request) => {
     const { orderBy = 'StudyDate', descending = false, rows = ROWS, after, ...text } = request.body;
     const query = await makeQuery(text);
-    const found = await asker.ask((index) => index.ordered(query, { orderBy, descending, rows, after }));
+    // A place of one order says nothing in another.
+    const order = `${orderBy} ${descending ? 'descending' : 'ascending'} `;
+    if (after !== undefined && !after.startsWith(order)) throw ditagError('bad-place', {});
+    const place = after?.slice(order.length);
+    const found = await asker.ask((index) => index.ordered(query, { orderBy, descending, rows, after: place }));
     const format = parsedFormat(
       'json',
       query.columns.map((target) => target.name),
     );
     const printed = [format.begin(), found.rows === 0 ? '' : Buffer.from(format.batch(found)).toString(), format.end()];
     request.rowsTold = found.rows;
-    const next = found.rows < rows ? undefined : found.places.at(-1);
+    const next = found.rows < rows ? undefined : order + found.places.at(-1)!;
     return { rows: JSON.parse(printed.join('')) as Record<string, string>[], ...(next === undefined ? {} : { next }) };
   });
 }
