@@ -1,6 +1,12 @@
 // Counts of the series that a query selects. `terms` gives the most frequent values exactly from one shard; where several
 // shards leave a doubt, which it says, every value is listed and counted.
-import { type CountedValue, DATE_UNITS, type Facets, type FacetsRequest } from '../../core/ports/instance-index.ts';
+import {
+  type CountedDate,
+  type CountedValue,
+  DATE_UNITS,
+  type Facets,
+  type FacetsRequest,
+} from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import type { DistinctValues } from './distinct-values.ts';
 import { selectSeries } from './selection.ts';
@@ -25,8 +31,14 @@ export async function countFacets(
 ): Promise<Facets> {
   const filter = await wholeFilter(reader, values, query);
   const terms = (field: string) => ({ terms: { field, size: mostValues }, aggs: INSTANCES });
+  const interval = DATE_UNITS[unit];
+  // One request, since a filter of many values takes long to be sent and applied.
   const { total, aggregations } = await reader.aggregate(
-    { ...INSTANCES, ...Object.fromEntries(attributes.map((field) => [`of ${field}`, terms(field)])) },
+    {
+      ...INSTANCES,
+      ...Object.fromEntries(attributes.map((field) => [`of ${field}`, terms(field)])),
+      dates: { histogram: { field: 'date', interval, min_doc_count: 1 }, aggs: { ...INSTANCES, ...ABOUT_STUDIES } },
+    },
     filter,
   );
   const aggregate: Aggregate = async (asked) => (await reader.aggregate(asked, filter)).aggregations;
@@ -39,11 +51,13 @@ export async function countFacets(
     const told = counted.reduce((sum, { series }) => sum + series, 0);
     return { attribute, values: counted, otherSeries: total - told };
   });
+  const listed = total <= mostListed ? await studiesByDay(reader, filter) : undefined;
   return {
     series: total,
     instances: sumOf(aggregations['instances']),
     attributes: await Promise.all(facets),
-    ...(await byDate(reader, filter, { interval: DATE_UNITS[unit], isListed: total <= mostListed })),
+    dates: byDate(aggregations['dates'] as unknown as DateCounts, interval, listed),
+    areStudiesExact: listed !== undefined,
   };
 }
 
@@ -65,26 +79,27 @@ async function everyValue(aggregate: Aggregate, field: string): Promise<CountedV
   return counted.sort((a, b) => b.series - a.series);
 }
 
-async function byDate(
-  reader: SeriesReader,
-  filter: Filter,
-  { interval, isListed }: { readonly interval: number; readonly isListed: boolean },
-): Promise<Pick<Facets, 'dates' | 'areStudiesExact'>> {
-  const listed = isListed ? studiesByDay(reader, filter) : Promise.resolve(new Map<number, number>());
-  const found = buckets(
-    async (asked) => (await reader.aggregate(asked, filter)).aggregations,
-    { histogram: { field: 'date', interval } },
-    isListed ? INSTANCES : { ...INSTANCES, ...ABOUT_STUDIES },
-  );
-  const [days, all] = await Promise.all([listed, Array.fromAsync(found)]);
-  const dates = new Map<number, { series: number; instances: number; studies: number; value: string }>();
-  for (const bucket of all) {
-    const date = Number(bucket.key.value) / interval;
-    const counted = countedValue(date === 0 ? '' : String(date), bucket.doc_count, bucket['instances']);
-    dates.set(date, { ...counted, studies: isListed ? 0 : aboutStudies(bucket) });
+/** What `histogram` answers. */
+interface DateCounts {
+  readonly buckets: readonly { readonly key: number; readonly doc_count: number; readonly instances: unknown }[];
+}
+
+/** @param listed studies by day, where they were listed */
+function byDate(
+  { buckets: found }: DateCounts,
+  interval: number,
+  listed: ReadonlyMap<number, number> | undefined,
+): CountedDate[] {
+  const studies = new Map<number, number>();
+  for (const [day, count] of listed ?? []) {
+    const date = Math.floor(day / interval);
+    studies.set(date, (studies.get(date) ?? 0) + count);
   }
-  for (const [day, count] of days) dates.get(Math.floor(day / interval))!.studies += count;
-  return { dates: [...dates.values()], areStudiesExact: isListed };
+  return found.map((bucket) => {
+    const date = bucket.key / interval;
+    const counted = countedValue(date === 0 ? '' : String(date), bucket.doc_count, bucket.instances);
+    return { ...counted, studies: listed === undefined ? aboutStudies(bucket) : (studies.get(date) ?? 0) };
+  });
 }
 
 function countedValue(value: string, series: number, instances: unknown): CountedValue {

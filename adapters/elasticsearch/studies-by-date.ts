@@ -23,8 +23,8 @@ export const ABOUT_STUDIES: Record<string, estypes.AggregationsAggregationContai
 };
 
 /** What a bucket with `ABOUT_STUDIES` says. */
-export function aboutStudies(bucket: Readonly<Record<string, unknown>>): number {
-  return (bucket['ofAStudy'] as { studies: { value: number } }).studies.value;
+export function aboutStudies(bucket: object): number {
+  return (bucket as { ofAStudy: { studies: { value: number } } }).ofAStudy.studies.value;
 }
 
 /** Exactly, by StudyDate as a number (20260131), 0 for series without one. */

@@ -5,8 +5,7 @@ import { attributeIndex } from '../../core/instance/attributes.ts';
 import { DATE_UNITS, type Facets, type FacetsRequest } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import { CodeCounts } from './code-counts.ts';
-import { selectPages } from './search.ts';
-import type { TextsOf } from './value-texts.ts';
+import { type Known, selectPages } from './search.ts';
 
 interface DateCount {
   series: number;
@@ -20,8 +19,9 @@ export function countFacets(
   database: DatabaseSync,
   query: Query,
   { attributes, mostValues, dates: unit }: FacetsRequest,
-  texts: TextsOf,
+  known: Known,
 ): Facets {
+  const { texts } = known;
   const counts = attributes.map((attribute) => new CodeCounts(database, attribute, texts));
   const dates = new Map<number, DateCount>();
   const divisor = DATE_UNITS[unit];
@@ -30,7 +30,7 @@ export function countFacets(
   const lastSeen = new Int32Array(texts(studyAttribute).count).fill(-1);
   let series = 0;
   let instances = 0;
-  for (const { page, rows } of selectPages(database, query, { texts })) {
+  for (const { page, rows } of selectPages(database, query, { known })) {
     const { columns } = page;
     for (const one of counts) one.addRows(page.codes(one.attribute), columns.instances, rows);
     // Rows come in the order of their dates: many of the same in a row.

@@ -17,9 +17,10 @@ import type {
 import type { Query } from '../../core/query/query.ts';
 import { countFacets } from './facets.ts';
 import { HeaderBlockReader } from './header-blocks.ts';
+import { KeptNumbers, NOTHING_KEPT } from './kept-numbers.ts';
 import { openForReading } from './open-database.ts';
 import { orderedRows } from './ordered-rows.ts';
-import { searchRows, selectPages } from './search.ts';
+import { type Known, searchRows, selectPages } from './search.ts';
 import { everyFile, seriesFiles, slotOf } from './series-files.ts';
 import { explained } from './sqlite-errors.ts';
 import { indexStatistics, skippedFiles } from './statistics.ts';
@@ -31,6 +32,7 @@ export class SqliteInstanceIndex implements InstanceIndex {
   private readonly end: () => void;
   /** What answers that are being read have in common. */
   private readonly texts = new Map<number, ValueTexts>();
+  private numbers = NOTHING_KEPT;
   /** Answers that are being read. */
   private readers = 0;
   /** SQLite's number of the state that was read last: another one where somebody has written. */
@@ -54,23 +56,23 @@ export class SqliteInstanceIndex implements InstanceIndex {
   }
 
   async *search(query: Query): AsyncIterable<RowBatch> {
-    yield* this.reading(() => searchRows(this.database, query, this.textsOf));
+    yield* this.reading(() => searchRows(this.database, query, this.known));
   }
 
   async count(query: Query): Promise<number> {
     let count = 0;
-    for (const { rows } of this.reading(() => selectPages(this.database, query, { texts: this.textsOf })))
+    for (const { rows } of this.reading(() => selectPages(this.database, query, { known: this.known })))
       count += rows.length;
     return count;
   }
 
   async ordered(query: Query, request: OrderRequest): Promise<OrderedRows> {
-    const [ordered] = this.reading(() => [orderedRows(this.database, query, request, this.textsOf)]);
+    const [ordered] = this.reading(() => [orderedRows(this.database, query, request, this.known)]);
     return ordered!;
   }
 
   async facets(query: Query, request: FacetsRequest): Promise<Facets> {
-    const [facets] = this.reading(() => [countFacets(this.database, query, request, this.textsOf)]);
+    const [facets] = this.reading(() => [countFacets(this.database, query, request, this.known)]);
     return facets!;
   }
 
@@ -110,6 +112,10 @@ export class SqliteInstanceIndex implements InstanceIndex {
     return texts;
   };
 
+  private get known(): Known {
+    return { texts: this.textsOf, numbers: this.numbers };
+  }
+
   private *reading<T>(read: () => Iterable<T>): Iterable<T> {
     try {
       if (this.readers++ === 0) this.beginReading();
@@ -126,6 +132,9 @@ export class SqliteInstanceIndex implements InstanceIndex {
     this.database.exec('BEGIN');
     const { data_version: state } = this.database.prepare('PRAGMA data_version').get() as { data_version: number };
     if (state !== this.state) this.texts.clear();
+    // From the second question on: who asks once has no use for it.
+    if (state !== this.state) this.numbers = NOTHING_KEPT;
+    else if (this.numbers === NOTHING_KEPT) this.numbers = new KeptNumbers();
     this.state = state;
   }
 

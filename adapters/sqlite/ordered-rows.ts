@@ -8,8 +8,7 @@ import type { OrderedRows, OrderRequest } from '../../core/ports/instance-index.
 import { compareCodePoints } from '../../core/query/code-points.ts';
 import type { Query } from '../../core/query/query.ts';
 import { parsePlace, placeText, type RowPlace } from '../../core/query/row-place.ts';
-import { columnsOf, linesOf, type Page, selectPages } from './search.ts';
-import type { TextsOf } from './value-texts.ts';
+import { columnsOf, type Known, linesOf, type Page, selectPages } from './search.ts';
 
 /** A row that may be among those wanted. */
 interface Candidate {
@@ -20,7 +19,7 @@ interface Candidate {
 
 interface Behind {
   readonly place: RowPlace | undefined;
-  readonly texts: TextsOf;
+  readonly known: Known;
 }
 
 /** What is known of a code that was looked at: behind the place, at it, before it or behind all that are wanted. */
@@ -28,14 +27,14 @@ const BEHIND = 1;
 const AT = 2;
 const OUT = 3;
 
-export function orderedRows(database: DatabaseSync, query: Query, request: OrderRequest, texts: TextsOf): OrderedRows {
+export function orderedRows(database: DatabaseSync, query: Query, request: OrderRequest, known: Known): OrderedRows {
   const { orderBy, after } = request;
   const place = after === undefined ? undefined : parsePlace(after);
   const isByDate = orderBy === 'StudyDate';
   const found = isByDate
-    ? byDate(database, query, request, { place, texts })
-    : byText(database, query, request, { place, texts });
-  const values = query.columns.length === 0 ? undefined : columnsOf(database, query, texts);
+    ? byDate(database, query, request, { place, known })
+    : byText(database, query, request, { place, known });
+  const values = query.columns.length === 0 ? undefined : columnsOf(database, query, known.texts);
   const lines = found.map(({ page, row }) => linesOf(page, Uint16Array.of(row)));
   return {
     rows: found.length,
@@ -51,11 +50,11 @@ function byDate(
   database: DatabaseSync,
   query: Query,
   { rows: most, descending }: OrderRequest,
-  { place, texts }: Behind,
+  { place, known }: Behind,
 ): Candidate[] {
   const found: Candidate[] = [];
   const narrowed = place === undefined ? query : narrow(query, place.date, descending);
-  for (const { page, rows } of selectPages(database, narrowed, { descending, texts })) {
+  for (const { page, rows } of selectPages(database, narrowed, { descending, known })) {
     for (const row of directed(rows, descending)) {
       if (place !== undefined && !isBehind(page, row, place, descending)) continue;
       found.push({ text: '', page, row });
@@ -75,29 +74,29 @@ function byText(
   database: DatabaseSync,
   query: Query,
   { orderBy, rows: most, descending }: OrderRequest,
-  { place, texts: textsOf }: Behind,
+  { place, known }: Behind,
 ): Candidate[] {
   const attribute = INDEXED_ATTRIBUTES.indexOf(orderBy);
-  const texts = textsOf(attribute);
+  const texts = known.texts(attribute);
   const direction = descending ? -1 : 1;
   const compare = (a: string, b: string) => direction * compareCodePoints(a, b);
-  const known = new Uint8Array(texts.count);
+  const classes = new Uint8Array(texts.count);
   const found: Candidate[] = [];
   const classOf = (text: string) => {
     if (found.length === most && compare(text, found[most - 1]!.text) >= 0) return OUT;
     const behind = place === undefined ? 1 : compare(text, place.value);
     return behind > 0 ? BEHIND : behind === 0 ? AT : OUT;
   };
-  for (const { page, rows } of selectPages(database, query, { descending, texts: textsOf })) {
+  for (const { page, rows } of selectPages(database, query, { descending, known })) {
     const codes = page.codes(attribute);
     for (const row of directed(rows, descending)) {
       const code = codes[row]!;
-      if (known[code] === OUT) continue;
+      if (classes[code] === OUT) continue;
       const text = texts.text(code);
       // A text that was wanted may not be any more, since better ones were found.
-      known[code] = classOf(text);
-      if (known[code] === OUT) continue;
-      if (known[code] === AT && !isBehind(page, row, place!, descending)) continue;
+      classes[code] = classOf(text);
+      if (classes[code] === OUT) continue;
+      if (classes[code] === AT && !isBehind(page, row, place!, descending)) continue;
       insert(found, { text, page, row }, compare);
       if (found.length > most) found.pop();
     }

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { csvLine } from '../../core/query/csv.ts';
+import { NOTHING_KEPT } from './kept-numbers.ts';
 import { PageMerge } from './page-merge.ts';
 import { SCHEMA } from './schema.ts';
 import { Page, pageStatements } from './search.ts';
@@ -44,7 +45,7 @@ function rowsOf(database: DatabaseSync): (Row & { line: string })[] {
     rows: number;
   }[];
   for (const head of heads) {
-    const page = new Page(statements, head.id, head.rows);
+    const page = new Page(statements, { ...head, numbers: NOTHING_KEPT });
     const { columns } = page;
     assert.equal(columns.rows, head.rows);
     assert.ok(head.rows > 0);

@@ -7,6 +7,7 @@ import type { RowBatch } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
+import { type KeptNumbers, NOTHING_KEPT } from './kept-numbers.ts';
 import { RowSelection } from './row-selection.ts';
 import { int32, LINE_BLOCKS, LINE_ROWS, MOST_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
 import type { PageAccess } from './target-tests.ts';
@@ -17,6 +18,16 @@ const MANY_ROWS = 12;
 /** Values of further columns stand far apart: of the first rows only so many are fetched together, then four times that. */
 const FIRST_ROWS = 16;
 
+/** What is known of a state of the index from questions before. */
+export interface Known {
+  readonly texts: TextsOf;
+  readonly numbers: KeptNumbers;
+}
+
+function nothingKnown(database: DatabaseSync): Known {
+  return { texts: freshTexts(database), numbers: NOTHING_KEPT };
+}
+
 /** A page, and rows of it that a query selects. */
 export interface SelectedPage {
   readonly page: Page;
@@ -25,17 +36,23 @@ export interface SelectedPage {
 
 /** All pages in order, hidden rows included. */
 export function* allPages(database: DatabaseSync): Iterable<Page> {
-  yield* pagesOf(database, -1, Number.MAX_SAFE_INTEGER);
+  yield* pagesOf(database, { from: -1, to: Number.MAX_SAFE_INTEGER, descending: false }, NOTHING_KEPT);
 }
 
-function* pagesOf(database: DatabaseSync, from: number, to: number, descending = false): Iterable<Page> {
+interface PagesWanted {
+  readonly from: number;
+  readonly to: number;
+  readonly descending: boolean;
+}
+
+function* pagesOf(database: DatabaseSync, { from, to, descending }: PagesWanted, numbers: KeptNumbers): Iterable<Page> {
   const order = descending ? 'first_date DESC, first_uid DESC' : 'first_date, first_uid';
   const pages = database.prepare(
     `SELECT id, rows FROM page WHERE last_date >= ? AND first_date <= ? ORDER BY ${order}`,
   );
   const statements = pageStatements(database);
   for (const { id, rows } of pages.all(from, to) as { id: number; rows: number }[])
-    yield new Page(statements, id, rows);
+    yield new Page(statements, { id, rows, numbers });
 }
 
 /** The selected rows in order, page by page; a page may come in several parts. Descending, pages come the other way round, each whole. */
@@ -44,12 +61,14 @@ export function* selectPages(
   query: Query,
   {
     descending = false,
-    texts = freshTexts(database),
-  }: { readonly descending?: boolean; readonly texts?: TextsOf } = {},
+    known = nothingKnown(database),
+  }: { readonly descending?: boolean; readonly known?: Known } = {},
 ): Iterable<SelectedPage> {
+  const { texts, numbers } = known;
   const selection = new RowSelection(database, query, texts);
   if (selection.isOver) return;
-  for (const page of pagesOf(database, selection.from, selection.to, descending)) {
+  const { from, to } = selection;
+  for (const page of pagesOf(database, { from, to, descending }, numbers)) {
     if (descending) {
       const parts = [...selection.rows(page)];
       if (parts.length > 0) yield { page, rows: parts.length === 1 ? parts[0]! : joined(parts) };
@@ -59,10 +78,10 @@ export function* selectPages(
 }
 
 /** The answer to a query. */
-export function* searchRows(database: DatabaseSync, query: Query, texts: TextsOf): Iterable<RowBatch> {
-  const columns = columnsOf(database, query, texts);
+export function* searchRows(database: DatabaseSync, query: Query, known: Known): Iterable<RowBatch> {
+  const columns = columnsOf(database, query, known.texts);
   let most = columns.length === 0 ? MOST_ROWS : FIRST_ROWS;
-  for (const { page, rows } of selectPages(database, query, { texts })) {
+  for (const { page, rows } of selectPages(database, query, { known })) {
     for (let at = 0; at < rows.length; ) {
       const some = rows.subarray(at, at + most);
       const more = columns.length === 0 ? undefined : moreColumns(page, some, columns);
@@ -128,23 +147,31 @@ export class Page implements PageAccess {
   private readonly codesRead: (Int32Array | undefined)[] = new Array(INDEXED_ATTRIBUTES.length);
   private readonly blocks: (LineBlock | undefined)[] = [];
 
+  private readonly numbers: KeptNumbers;
   private columnsRead: PageColumns | undefined;
 
-  constructor(statements: ReturnType<typeof pageStatements>, id: number, rows: number) {
+  constructor(
+    statements: ReturnType<typeof pageStatements>,
+    { id, rows, numbers }: { readonly id: number; readonly rows: number; readonly numbers: KeptNumbers },
+  ) {
     this.statements = statements;
     this.id = id;
     this.rows = rows;
+    this.numbers = numbers;
   }
 
   get columns(): PageColumns {
-    this.columnsRead ??= pageColumns((this.statements.columns.get(this.id) as { columns: Uint8Array }).columns);
+    this.columnsRead ??= this.numbers.columnsOf(this.id, () =>
+      pageColumns((this.statements.columns.get(this.id) as { columns: Uint8Array }).columns),
+    );
     return this.columnsRead;
   }
 
   codes(attribute: number): Int32Array {
     let codes = this.codesRead[attribute];
     if (codes === undefined) {
-      codes = int32((this.statements.codes.get(this.id * 64 + attribute) as { codes: Uint8Array }).codes);
+      const key = this.id * 64 + attribute;
+      codes = this.numbers.codesOf(key, () => int32((this.statements.codes.get(key) as { codes: Uint8Array }).codes));
       this.codesRead[attribute] = codes;
     }
     return codes;

@@ -1,7 +1,10 @@
 // What no real index does on demand: an answer that breaks off, errors that hold values, readers that go away.
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditEntry } from '../../core/access/access.ts';
@@ -30,6 +33,7 @@ async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO
   await server.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
+  const get = (where: string) => fetch(`${url}${where}`);
   const ask = (where: string, body: object, signal?: AbortSignal) =>
     fetch(`${url}${where}`, {
       method: 'POST',
@@ -37,7 +41,7 @@ async function served(t: TestContext, index: Partial<InstanceIndex>, access = NO
       body: JSON.stringify(body),
       ...(signal === undefined ? {} : { signal }),
     });
-  return { ask, counts, close: () => server.close() };
+  return { ask, get, counts, close: () => server.close() };
 }
 
 async function closed({ opened, closed }: { opened: number; closed: number }, counts: { closed: number }) {
@@ -163,6 +167,31 @@ test('an answer that is broken off is in the trail, and nothing is answered whil
   await assert.rejects(async () => (await ask('/query', {})).text());
   for (let tries = 0; tries < 200 && entries.length < 4; tries++) await sleep(10);
   assert.equal(entries.length, 4, 'what was refused was not begun');
+});
+
+test('one that fails before it has begun has no results', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ditag-test-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  for (const [text, hasResults] of [
+    ['', false],
+    ['SeriesInstanceUID,outcome\n', true],
+  ] as const) {
+    const file = path.join(folder, 'results.csv');
+    const operations = {
+      ...NOTHING,
+      run: async (_: unknown, { onResults }: OperationWatch) => {
+        fs.writeFileSync(file, text);
+        onResults(file);
+        throw ditagError('no-pacs', {});
+      },
+    } as unknown as Operations;
+    const { ask, get } = await served(t, {}, NO_TRAIL, operations);
+    const { id } = (await (await ask('/jobs', { operation: 'copies' })).json()) as { id: string };
+    const told = (await (await get(`/jobs/${id}`)).json()) as { status: string; hasResults: boolean };
+    assert.deepEqual([told.status, told.hasResults], ['failed', hasResults]);
+    assert.equal((await get(`/jobs/${id}/results`)).status, hasResults ? 200 : 404);
+    assert.equal(fs.existsSync(file), hasResults);
+  }
 });
 
 test('eight operations run at a time, and end with the server', async (t) => {

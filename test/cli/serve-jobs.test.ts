@@ -142,20 +142,6 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     assert.equal((await served.ask('DELETE', '/jobs/none')).status, 404);
   });
 
-  test('a send that cannot begin has no results', async (t) => {
-    const pacs = await partOrSkip(t, () => orthanc);
-    if (pacs === undefined) return;
-    process.kill(pacs.pid, 'SIGSTOP');
-    t.after(() => process.kill(pacs.pid, 'SIGCONT'));
-    const id = await start({ operation: 'send', series: [made[0]!.SeriesInstanceUID] });
-    const answer = await served.ask('DELETE', `/jobs/${id}`);
-    assert.equal(answer.status, 202);
-    process.kill(pacs.pid, 'SIGCONT');
-    const last = (await watch(id)).at(-1)!;
-    assert.deepEqual([last.status, last.hasResults], ['cancelled', false]);
-    assert.equal((await served.ask('GET', `/jobs/${id}/results`)).status, 404);
-  });
-
   test('a job ends when that is asked for', async (t) => {
     const pacs = await partOrSkip(t, () => orthanc);
     if (pacs === undefined) return;
