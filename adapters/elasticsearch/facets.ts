@@ -2,10 +2,10 @@
 // shards leave a doubt, which it says, every value is listed and counted.
 import {
   type CountedDate,
-  type CountedValue,
   DATE_UNITS,
   type Facets,
   type FacetsRequest,
+  type FacetValue,
 } from '../../core/ports/instance-index.ts';
 import type { Query } from '../../core/query/query.ts';
 import type { DistinctValues } from './distinct-values.ts';
@@ -19,7 +19,7 @@ const PAGES = { first: 10_000, others: 10_000 } as const;
 /** What `terms` answers. */
 interface Terms {
   readonly doc_count_error_upper_bound: number;
-  readonly buckets: readonly { readonly key: string; readonly doc_count: number; readonly instances: unknown }[];
+  readonly buckets: readonly { readonly key: string; readonly doc_count: number }[];
 }
 
 export async function countFacets(
@@ -30,14 +30,14 @@ export async function countFacets(
   mostListed = MOST_LISTED,
 ): Promise<Facets> {
   const filter = await wholeFilter(reader, values, query);
-  const terms = (field: string) => ({ terms: { field, size: mostValues }, aggs: INSTANCES });
+  const terms = (field: string) => ({ terms: { field, size: mostValues } });
   const interval = DATE_UNITS[unit];
   // One request, since a filter of many values takes long to be sent and applied.
   const { total, aggregations } = await reader.aggregate(
     {
       ...INSTANCES,
       ...Object.fromEntries(attributes.map((field) => [`of ${field}`, terms(field)])),
-      dates: { histogram: { field: 'date', interval, min_doc_count: 1 }, aggs: { ...INSTANCES, ...ABOUT_STUDIES } },
+      dates: { histogram: { field: 'date', interval, min_doc_count: 1 }, aggs: ABOUT_STUDIES },
     },
     filter,
   );
@@ -46,7 +46,7 @@ export async function countFacets(
     const found = aggregations[`of ${attribute}`] as unknown as Terms;
     const counted =
       found.doc_count_error_upper_bound === 0
-        ? found.buckets.map(({ key, doc_count, instances }) => countedValue(key, doc_count, instances))
+        ? found.buckets.map(({ key, doc_count }) => ({ value: key, series: doc_count }))
         : (await everyValue(aggregate, attribute)).slice(0, mostValues);
     const told = counted.reduce((sum, { series }) => sum + series, 0);
     return { attribute, values: counted, otherSeries: total - told };
@@ -72,16 +72,16 @@ async function wholeFilter(reader: SeriesReader, values: DistinctValues, query: 
 }
 
 /** Composite pages come in the order of the values, which a stable sort keeps. */
-async function everyValue(aggregate: Aggregate, field: string): Promise<CountedValue[]> {
-  const counted: CountedValue[] = [];
-  for await (const { key, doc_count, instances } of buckets(aggregate, { terms: { field } }, INSTANCES))
-    counted.push(countedValue(String(key.value), doc_count, instances));
+async function everyValue(aggregate: Aggregate, field: string): Promise<FacetValue[]> {
+  const counted: FacetValue[] = [];
+  for await (const { key, doc_count } of buckets(aggregate, { terms: { field } }))
+    counted.push({ value: String(key.value), series: doc_count });
   return counted.sort((a, b) => b.series - a.series);
 }
 
 /** What `histogram` answers. */
 interface DateCounts {
-  readonly buckets: readonly { readonly key: number; readonly doc_count: number; readonly instances: unknown }[];
+  readonly buckets: readonly { readonly key: number; readonly doc_count: number }[];
 }
 
 /** @param listed studies by day, where they were listed */
@@ -97,11 +97,8 @@ function byDate(
   }
   return found.map((bucket) => {
     const date = bucket.key / interval;
-    const counted = countedValue(date === 0 ? '' : String(date), bucket.doc_count, bucket.instances);
-    return { ...counted, studies: listed === undefined ? aboutStudies(bucket) : (studies.get(date) ?? 0) };
+    const value = date === 0 ? '' : String(date);
+    const count = listed === undefined ? aboutStudies(bucket) : (studies.get(date) ?? 0);
+    return { value, series: bucket.doc_count, studies: count };
   });
-}
-
-function countedValue(value: string, series: number, instances: unknown): CountedValue {
-  return { value, series, instances: sumOf(instances) };
 }

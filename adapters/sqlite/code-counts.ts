@@ -36,6 +36,12 @@ export class CodeCounts {
     }
   }
 
+  /** Adds rows of a page without their instances. */
+  addSeries(codes: Int32Array, rows: Uint16Array): void {
+    const { series } = this;
+    for (let i = 0; i < rows.length; i++) series[codes[rows[i]!]!]!++;
+  }
+
   /** Values in use; a missing value is not counted as one. */
   distinct(): number {
     let n = 0;

@@ -9,11 +9,10 @@ import { type Known, selectPages } from './search.ts';
 
 interface DateCount {
   series: number;
-  instances: number;
   studies: number;
 }
 
-const emptyCount = (): DateCount => ({ series: 0, instances: 0, studies: 0 });
+const emptyCount = (): DateCount => ({ series: 0, studies: 0 });
 
 export function countFacets(
   database: DatabaseSync,
@@ -32,7 +31,7 @@ export function countFacets(
   let instances = 0;
   for (const { page, rows } of selectPages(database, query, { known })) {
     const { columns } = page;
-    for (const one of counts) one.addRows(page.codes(one.attribute), columns.instances, rows);
+    for (const one of counts) one.addSeries(page.codes(one.attribute), rows);
     // Rows come in the order of their dates: many of the same in a row.
     const studies = page.codes(studyAttribute);
     let [key, date] = [Number.NaN, emptyCount()];
@@ -50,7 +49,6 @@ export function countFacets(
         else date = known;
       }
       date.series++;
-      date.instances += files;
       const study = studies[row]!;
       if (study === 0 || lastSeen[study] === day) continue;
       lastSeen[study] = day;
@@ -61,7 +59,7 @@ export function countFacets(
     series,
     instances,
     attributes: counts.map((one, i) => {
-      const values = one.counted(mostValues);
+      const values = one.counted(mostValues).map(({ value, series: n }) => ({ value, series: n }));
       const told = values.reduce((sum, { series: n }) => sum + n, 0);
       return { attribute: attributes[i]!, values, otherSeries: series - told };
     }),

@@ -72,7 +72,7 @@ export interface Facets {
   readonly areStudiesExact: boolean;
 }
 
-export interface CountedDate extends CountedValue {
+export interface CountedDate extends FacetValue {
   /**
    * Different StudyInstanceUIDs at each day, added up: a study whose series disagree in their StudyDate is counted at each, so a
    * year is the sum of its months. A series without StudyInstanceUID is of no study.
@@ -80,10 +80,16 @@ export interface CountedDate extends CountedValue {
   readonly studies: number;
 }
 
+/** Instances are not counted by value: in Elasticsearch that takes three times as long as the series. */
+export interface FacetValue {
+  readonly value: string;
+  readonly series: number;
+}
+
 export interface AttributeFacet {
   readonly attribute: IndexedAttribute;
   /** The most frequent first (by series), of equally frequent ones the lesser by code points; '' where it is missing. */
-  readonly values: readonly CountedValue[];
+  readonly values: readonly FacetValue[];
   /** Series with other values. */
   readonly otherSeries: number;
 }

@@ -66,8 +66,9 @@ export type FacetsBody = Static<typeof FacetsBody>;
 
 const Count = Type.Integer({ minimum: 0 });
 const Counted = Type.Object({ value: Type.String(), series: Count, instances: Count });
+const FacetValue = Type.Object({ value: Type.String(), series: Count });
 const CountedDate = Type.Object({
-  ...Counted.properties,
+  ...FacetValue.properties,
   studies: Type.Integer({ minimum: 0, description: 'a study counts at each StudyDate that its series have' }),
 });
 const CountsByName = Type.Record(Type.String(), Count);
@@ -78,7 +79,7 @@ export const FacetsAnswer = Type.Object({
   attributes: Type.Array(
     Type.Object({
       attribute: Type.Enum(INDEXED_ATTRIBUTES),
-      values: Type.Array(Counted, { description: 'the most frequent first' }),
+      values: Type.Array(FacetValue, { description: 'the most frequent first' }),
       otherSeries: Type.Integer({ minimum: 0, description: 'series with other values' }),
     }),
   ),

@@ -226,10 +226,11 @@ export function instanceIndexContract(name: string, make: MakeIndex): void {
               (a, b) => b.series - a.series || Buffer.compare(Buffer.from(a.value), Buffer.from(b.value)),
             );
             const rest = all.slice(mostValues).reduce((sum, { series: n }) => sum + n, 0);
-            return { attribute, values: all.slice(0, mostValues), otherSeries: rest };
+            const values = all.slice(0, mostValues).map(({ value, series }) => ({ value, series }));
+            return { attribute, values, otherSeries: rest };
           }),
           dates: countedBy(selected, (one) => String(dayOf(one)).slice(0, { year: 4, month: 6, day: 8 }[dates]))
-            .map(({ value, ...count }) => ({ value: value === '0' ? '' : value, ...count }))
+            .map(({ value, series }) => ({ value: value === '0' ? '' : value, series }))
             .sort((a, b) => Number(a.value) - Number(b.value))
             .map((one) => ({ ...one, studies: studiesIn(selected, one.value) })),
           areStudiesExact: true,

@@ -36,7 +36,7 @@ function Search() {
 }
 
 function Histogram({ dates: counted, areStudiesExact }: Pick<api.Facets, 'dates' | 'areStudiesExact'>) {
-  const dates = withGaps(counted, answer.value!.of.dates, (value) => ({ value, series: 0, instances: 0, studies: 0 }));
+  const dates = withGaps(counted, answer.value!.of.dates, (value) => ({ value, series: 0, studies: 0 }));
   const most = Math.max(1, ...dates.map(({ studies }) => studies));
   const { dates: zoomed } = explored.value;
   const told = ({ value, studies, series }: (typeof dates)[number]) =>
