@@ -65,10 +65,21 @@ export async function serveCluster(options: BenchOptions): Promise<Served | { mi
       await bench.cluster.service('api').stop();
       await bench.cluster.start('api');
     }
+    await forgetAnswers(bench.cluster.addresses.elasticsearch);
     const { pid } = bench.cluster.service('api');
     return { url: bench.cluster.addresses.api, pid, [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose]() };
   } catch (error) {
     await bench[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Else what is asked a second time comes from Elasticsearch's request cache, and nothing is measured. */
+async function forgetAnswers(elasticsearch: string): Promise<void> {
+  const answer = await fetch(`${elasticsearch}/_all/_settings`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ 'index.requests.cache.enable': false }),
+  });
+  if (!answer.ok) throw new Error(`The request cache cannot be turned off: ${await answer.text()}`);
 }

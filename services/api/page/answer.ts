@@ -119,7 +119,10 @@ export function keepAsking(): void {
     last = text;
     isAsking.value = true;
     clearTimeout(timer);
-    timer = setTimeout(() => void ask(now), isTyping ? TYPING : 0);
+    // Of what was asked before nothing comes any more.
+    asked.abort();
+    if (isTyping) timer = setTimeout(() => void ask(now), TYPING);
+    else void ask(now);
   });
 }
 

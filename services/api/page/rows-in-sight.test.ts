@@ -14,7 +14,7 @@ test('what is in sight is covered by rows, at their places', () => {
       const top = share * Math.max(0, whole - height);
       const { first, last, before, after } = rowsInSight(count, top, height);
       assert.ok(first >= 0 && first <= last && last <= count);
-      assert.ok(last - first <= height / ROW + 43, `${last - first} rows`);
+      assert.ok(last - first <= height / ROW + 23, `${last - first} rows`);
       assert.ok(before <= top + 1 || first === 0, `${before} before ${top}`);
       const end = before + (last - first) * ROW;
       assert.ok(end >= Math.min(top + height, whole) - 1, `${end} of ${top + height}`);
@@ -27,7 +27,7 @@ test('what is in sight is covered by rows, at their places', () => {
 });
 
 test('a table that fits is scrolled pixel by pixel', () => {
-  assert.deepEqual(rowsInSight(1000, 3000, 600), { first: 80, last: 140, before: 2400, after: 25_800 });
+  assert.deepEqual(rowsInSight(1000, 3000, 600), { first: 90, last: 130, before: 2700, after: 26_100 });
 });
 
 test('each row of two million comes into sight', () => {

@@ -4,7 +4,7 @@
 /** Height of a row, as the style sheet has it. */
 export const ROW = 30;
 /** Rows beyond those in sight, above and below. */
-const BEYOND = 20;
+const BEYOND = 10;
 /** Pixels that every browser can have: Chromium 33,554,428, Firefox 17,895,697 (measured by others). */
 const HIGHEST = 15_000_000;
 
