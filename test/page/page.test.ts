@@ -180,9 +180,8 @@ test('a value, a bar, an order, a series and an export by the keyboard alone', a
   if (page === undefined) return;
   await shows(page, await count());
   await page.getByRole('region', { name: 'Modality', exact: true }).waitFor();
-  const focused = () => page.evaluate<string>("document.activeElement?.textContent ?? ''");
   await pressAt(page, /^To the values$/);
-  await page.waitForFunction("document.activeElement?.closest('aside') !== null");
+  await page.locator('aside button:focus').waitFor();
   await pressAt(page, /^MR /);
   const found = await count('--where=Modality=^MR$');
   await shows(page, found);
@@ -190,10 +189,10 @@ test('a value, a bar, an order, a series and an export by the keyboard alone', a
   await shows(page, found);
   await pressAt(page, /^20\d\d: \d+ studies/);
   await page.getByRole('button', { name: /^20\d\d: back$/ }).waitFor();
-  await page.waitForFunction("document.activeElement?.className === 'back'");
+  await page.locator('.back:focus').waitFor();
   await page.keyboard.press('Enter');
   await shows(page, found);
-  await page.waitForFunction("document.activeElement?.id === 'dates'");
+  await page.locator('#dates:focus').waitFor();
   const saved = page.waitForEvent('download');
   await pressAt(page, /^Export all \d+ as CSV$/);
   const { stdout } = await runDitag(['query', '--where=Modality=^MR$'], { home });
@@ -203,10 +202,10 @@ test('a value, a bar, an order, a series and an export by the keyboard alone', a
   await pressAt(page, /: open /);
   const detail = page.getByRole('region', { name: 'Series in detail' });
   await detail.getByText('Find in the header').waitFor();
-  assert.match(await focused(), /^[\d.]+ Close$/);
+  await detail.locator('h2:focus').waitFor();
   await pressAt(page, /^Close$/);
   await detail.waitFor({ state: 'detached' });
-  await page.waitForFunction("document.activeElement?.className === 'open'");
+  await page.locator('.open:focus').waitFor();
 });
 
 test('what is chosen stands in the address, until another query is asked', async (t) => {
