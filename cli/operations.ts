@@ -228,6 +228,8 @@ export class CommandOperations implements Operations {
 
   /** Kept with the project, which remembers where its list is. */
   private targetList(project: string, accessions: readonly string[]): string {
+    // Whoever calls: a name becomes a path only here.
+    if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
     const folder = path.join(this.options.configuration.projectsFolder, project);
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);

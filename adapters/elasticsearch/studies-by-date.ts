@@ -1,5 +1,5 @@
 // How many studies there are at each StudyDate. Of some ten thousand series they are listed by a composite aggregation and
-// counted: exact. Of a million that takes seconds (2 µs a study, measured), so beyond `MOST_LISTED` series
+// counted: exact. Of a million that takes seconds, so beyond `MOST_LISTED` series
 // Elasticsearch's `cardinality` says about how many there are, and the answer says so.
 import type { estypes } from '@elastic/elasticsearch';
 import { allOf, type Filter, noneOf, type SeriesReader } from './series-reader.ts';

@@ -21,12 +21,14 @@ export function addHealth(server: FastifyInstance, options: HealthOptions): void
   const { problems = {} } = options;
   // Without a token, since they tell nothing.
   const health = {
-    ...{ security: [], summary: 'Whether the process lives' },
+    security: [],
+    summary: 'Whether the process lives',
     response: { ...problems, 200: Status },
   };
   server.get('/health', { schema: health }, async () => ({ status: 'alive' }));
   const ready = {
-    ...{ security: [], summary: 'Whether it can do its work now' },
+    security: [],
+    summary: 'Whether it can do its work now',
     response: { ...problems, 200: Status, 503: Status },
   };
   server.get('/ready', { schema: ready }, async (_, reply) => {

@@ -351,11 +351,11 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An error that a person is told: its `message` is complete, its stack is of no interest. */
 export interface DitagErrorOptions extends ErrorOptions {
   readonly option?: string | undefined;
 }
 
+/** An error that a person is told: its `message` is complete, its stack is of no interest. */
 export class DitagError extends Error {
   readonly code: ErrorCode;
   readonly exitCode: 1 | 2;

@@ -46,8 +46,9 @@ export class Jobs {
     return this.jobs.get(id);
   }
 
-  /** Starts an operation. Throws 429 where too many run. */
-  start(operation: Operation, who: string): Job {
+  /** Starts an operation, if it is one that may be begun. Throws what its check throws, and 429 where too many run. */
+  async start(operation: Operation, who: string): Promise<Job> {
+    await this.operations.check(operation);
     if (this.running.size >= MOST_RUNNING)
       throw new HttpProblem(429, `${MOST_RUNNING} operations are running: start this one when one of them has ended.`);
     const id = randomUUID().slice(0, 13);

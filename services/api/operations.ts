@@ -67,7 +67,7 @@ export interface Operations {
   readonly pacs: string | undefined;
   /** Throws what is wrong with an operation before it is begun: `bad-option`, `bad-project-name`, `unknown-project`, `no-pacs`. */
   check(operation: Operation): Promise<void>;
-  /** Runs to its end. Throws what the command throws. */
+  /** Runs one that was checked to its end. Throws what the command throws. */
   run(operation: Operation, watch: OperationWatch): Promise<OperationEnd>;
   /** Names, ascending. */
   projects(): Promise<readonly string[]>;

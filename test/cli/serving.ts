@@ -4,14 +4,29 @@ import path from 'node:path';
 import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
 import { runDitag, startDitag } from './run-ditag.ts';
 
+/** Asks an API, with a token where one is given. */
+export type Ask = (
+  method: string,
+  where: string,
+  options?: { readonly token?: string | undefined; readonly body?: unknown },
+) => Promise<Response>;
+
+/** One who asks the API at this address. */
+export function askerOf(url: string): Ask {
+  return (method, where, { token, body } = {}) =>
+    fetch(`${url}${where}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+}
+
 export interface Serving {
   readonly url: string;
-  /** Asks with a token, where one is given. */
-  ask(
-    method: string,
-    where: string,
-    options?: { readonly token?: string | undefined; readonly body?: unknown },
-  ): Promise<Response>;
+  readonly ask: Ask;
   stop(): void;
 }
 
@@ -28,15 +43,7 @@ export async function startServing(home: string, ...args: string[]): Promise<Ser
   assert.match(url, /^https?:\/\/[\d.]+:\d+$/, told);
   return {
     url,
-    ask: (method, where, { token, body } = {}) =>
-      fetch(`${url}${where}`, {
-        method,
-        headers: {
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
+    ask: askerOf(url),
     stop: () => void served.child.kill('SIGKILL'),
   };
 }

@@ -1,6 +1,7 @@
 // THE table of who may ask the API what, and how each cell is tried.
 import assert from 'node:assert/strict';
 import { ROLES, type Role } from '../../core/access/access.ts';
+import type { Ask } from './serving.ts';
 
 /** A row a thing to ask for, with the least role that may; its answer where one may. */
 type Row = readonly [method: string, where: string, body: unknown, role: Role | 'anyone', status: number];
@@ -45,12 +46,6 @@ export function mayTable({ uid, preview, send }: Served): readonly Row[] {
   ];
 }
 
-export type Ask = (
-  method: string,
-  where: string,
-  options: { readonly token?: string | undefined; readonly body?: unknown },
-) => Promise<Response>;
-
 /** Each role may do what it is for, and nothing else; without a token nothing is told. */
 export async function tryEachCell(ask: Ask, tokens: ReadonlyMap<Role, string>, table: readonly Row[]): Promise<void> {
   for (const [method, where, body, needed, status] of table) {
@@ -66,7 +61,7 @@ export async function tryEachCell(ask: Ask, tokens: ReadonlyMap<Role, string>, t
 
 /** Whether the table has every route that the API says it has. */
 export async function assertWholeTable(ask: Ask, uid: string, table: readonly Row[]): Promise<void> {
-  const { paths } = (await (await ask('GET', '/openapi.json', {})).json()) as { paths: Record<string, object> };
+  const { paths } = (await (await ask('GET', '/openapi.json')).json()) as { paths: Record<string, object> };
   const asked = new Set(table.map(([method, where]) => `${method.toLowerCase()} ${where}`));
   for (const [route, methods] of Object.entries(paths)) {
     // Tried by itself: it does not end.

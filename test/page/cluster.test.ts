@@ -14,7 +14,8 @@ import type { JobAnswer, JobsAnswer } from '../../services/api/schemas.ts';
 import { makeCertificates } from '../certificates.ts';
 import { fuzz } from '../cli/fuzzing.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
-import { type Ask, assertWholeTable, mayTable, tryEachCell } from '../cli/who-may-do-what.ts';
+import { askerOf } from '../cli/serving.ts';
+import { assertWholeTable, mayTable, tryEachCell } from '../cli/who-may-do-what.ts';
 import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { makeAccessionArchive } from '../projects/accession-archive.ts';
 import { HOST, type RunningOrthanc, startOrthanc } from '../projects/orthanc-here.ts';
@@ -227,15 +228,7 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     for (const role of ROLES)
       tokens.set(role, (await ditag('token', 'create', `for-${role}`, '--role', role)).stdout.trim());
     const url = `http://127.0.0.1:${port}`;
-    const ask: Ask = (method, where, { token, body }) =>
-      fetch(`${url}${where}`, {
-        method,
-        headers: {
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+    const ask = askerOf(url);
     const { stdout } = await ditag('query', '--where=Modality=^CT$');
     const uid = stdout.split('\n')[1]!.split(',').at(-1)!;
     const table = mayTable({ uid, preview: 404, send: 202 });

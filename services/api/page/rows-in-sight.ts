@@ -5,7 +5,7 @@
 export const ROW = 30;
 /** Rows beyond those in sight, above and below. */
 const BEYOND = 10;
-/** Pixels that every browser can have: Chromium 33,554,428, Firefox 17,895,697 (measured by others). */
+/** Pixels that every browser can have: Chromium ends at 33,554,428, others before. */
 const HIGHEST = 15_000_000;
 
 export interface RowsInSight {

@@ -29,8 +29,7 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
   const audited = { role: 'operate', isAudited: true } as const;
   const options = { schema: start, config: audited, bodyLimit: LONGEST_LIST };
   server.post<{ Body: Operation }>('/jobs', options, async ({ body, caller }, reply) => {
-    await operations.check(body);
-    return reply.code(202).send(jobAnswer(jobs.start(body, caller?.name ?? '')));
+    return reply.code(202).send(jobAnswer(await jobs.start(body, caller?.name ?? '')));
   });
 
   const one = {
