@@ -235,6 +235,13 @@ export function commands(run: Run): Command {
     jobs,
   );
   add<object>(
+    new Command('resume')
+      .argument('<id>')
+      .description('go on with work for a project that has ended before all was done, as it was begun'),
+    async (_, context, [id]) => (await loadJobs()).resumeJob(id!, context),
+    jobs,
+  );
+  add<object>(
     new Command('failed').description('messages that were put aside, with the reason'),
     async (_, context) => (await loadJobs()).listFailed(context),
     jobs,

@@ -165,7 +165,11 @@ export class CommandOperations implements Operations {
     return this.withJobs(async (jobs) => {
       const scans = (await jobs.scans()).slice(0, MOST_SCANS);
       const tallied = scans.map(async (scan) => ({ ...scan, tally: await jobs.tally(scan.id) }));
-      return { scans: await Promise.all(tallied), projects: await jobs.projects() };
+      // Options name paths of whoever gave them.
+      const projects = (await jobs.projects())
+        .filter(({ endedAt }) => endedAt === undefined)
+        .map(({ id, project, what, startedAt }) => ({ id, project, what, startedAt }));
+      return { scans: await Promise.all(tallied), projects };
     });
   }
 

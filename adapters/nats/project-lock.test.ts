@@ -20,7 +20,17 @@ const onNats = (title: string, check: (cluster: Cluster) => Promise<void>) =>
     await check(cluster);
   });
 
-const job = (id: string): ProjectJob => ({ id, project: 'study', what: 'download', startedAt: '2026-01-01T00:00:00Z' });
+const job = (id: string): ProjectJob => {
+  const options = { projectName: 'study', output: '/data/out', zipProject: true };
+  return { id, project: 'study', what: 'download', startedAt: '2026-01-01T00:00:00Z', options };
+};
+/** Without the time at which it ended, which has to be one. */
+const leftOf = async (cluster: Cluster) => {
+  const [left, ...more] = await projectJobs(cluster);
+  const { endedAt = '', ...rest } = left!;
+  assert.deepEqual([Number.isNaN(Date.parse(endedAt)), more], [false, []]);
+  return rest;
+};
 const untilLost = async (lost: AbortSignal) => {
   for (let tries = 0; tries < 100 && !lost.aborted; tries++) await sleep(50);
   return (lost.reason as { code?: string }).code;
@@ -32,6 +42,7 @@ onNats('who comes second is refused as long as the first says that it lives', as
     await assert.rejects(lockProject(cluster, job('second')), { code: 'already-running' });
     assert.deepEqual(await projectJobs(cluster), [job('first')]);
     await first.confirm();
+    first.finished();
   }
   assert.deepEqual(await projectJobs(cluster), []);
   await using second = await lockProject(cluster, job('second'));
@@ -50,7 +61,22 @@ onNats('one that was cancelled learns so, and another may begin', async (cluster
   await sleep(1_000);
   await first[Symbol.asyncDispose]();
   await using held = await second;
+  held.finished();
   assert.deepEqual([await untilLost(first.lost), held.lost.aborted], ['project-cancelled', false]);
+});
+
+onNats('one that ended before all was done is left with its options, and keeps nobody away', async (cluster) => {
+  await (await lockProject(cluster, job('first')))[Symbol.asyncDispose]();
+  assert.deepEqual(await leftOf(cluster), job('first'));
+  assert.equal(await cancelProjectJob(cluster, job('first')), false);
+  const began = performance.now();
+  const second = await lockProject(cluster, job('second'));
+  assert.ok(performance.now() - began < 5_000, 'it was waited for');
+  assert.deepEqual(await projectJobs(cluster), [job('second')]);
+  assert.equal(await cancelProjectJob(cluster, job('second')), true);
+  await assert.rejects(second.confirm(), { code: 'project-cancelled' });
+  await second[Symbol.asyncDispose]();
+  assert.deepEqual(await leftOf(cluster), { ...job('second'), isCancelled: true });
 });
 
 onNats('one that was taken for dead learns that another has it, and leaves it that', async (cluster) => {

@@ -1,5 +1,6 @@
 // Keeps two from working on one project at the same time: a message that says who does what, and says so again as long as
-// it goes on. One of which nothing was heard for a while has died. One that finds its message replaced has to end.
+// it goes on. One of which nothing was heard for a while has died. One that finds its message replaced has to end. What
+// ended before all was done leaves its message, for whoever resumes it.
 import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ditagError } from '../../core/errors/errors.ts';
@@ -28,11 +29,11 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
   // No clock decides: whoever lives says so in the meantime.
   let last = found?.seq ?? 0;
   const began = performance.now();
-  for (let isHeld = (found?.data.length ?? 0) > 0; isHeld && performance.now() - began < DEAD_AFTER; ) {
+  for (let isHeld = holds(found?.data); isHeld && performance.now() - began < DEAD_AFTER; ) {
     await sleep(LOOK_EVERY);
     const now = await look();
-    if (now !== undefined && now.data.length > 0 && now.seq !== last) throw running();
-    isHeld = now !== undefined && now.data.length > 0;
+    isHeld = holds(now?.data);
+    if (isHeld && now?.seq !== last) throw running();
     last = now?.seq ?? 0;
   }
   /** What stands there instead: undefined where it was said. */
@@ -54,6 +55,7 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
   if ((await say(owner)) !== undefined) throw running();
   const lost = new AbortController();
   let isHolding = true;
+  let isFinished = false;
   const sayAgain = async () => {
     const instead = lost.signal.aborted ? undefined : await say(owner);
     if (instead === undefined) return;
@@ -71,10 +73,16 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
       await (saying = saying.then(sayAgain).catch(() => {}));
       lost.signal.throwIfAborted();
     },
+    finished: () => {
+      isFinished = true;
+    },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await saying;
-      if (isHolding) await say(NOTHING).catch(() => {});
+      if (!isHolding) return;
+      const isCancelled = lost.signal.aborted;
+      const left = { ...job, ...(isCancelled ? { isCancelled } : {}), endedAt: new Date().toISOString() };
+      await say(isFinished ? NOTHING : encodeFrame(left)).catch(() => {});
     },
   };
 }
@@ -84,7 +92,7 @@ export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, pr
   const subject = projectLockSubject(project);
   for (;;) {
     const found = await manager.direct.getMessage(PROJECTS, { last_by_subj: subject });
-    if (found === null || found.data.length === 0) return false;
+    if (found === null || !holds(found.data)) return false;
     const job = decodeProjectJob(found.data);
     if (job.id !== id || job.isCancelled === true) return false;
     try {
@@ -101,17 +109,23 @@ export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, pr
 
 const NOTHING = new Uint8Array(0);
 
+/** Whether a message keeps others from the project. */
+function holds(data: Uint8Array = NOTHING): boolean {
+  return data.length > 0 && decodeProjectJob(data).endedAt === undefined;
+}
+
 function isCancelled(data: Uint8Array, { id }: ProjectJob): boolean {
   if (data.length === 0) return false;
   const job = decodeProjectJob(data);
   return job.id === id && job.isCancelled === true;
 }
 
-/** What is being done to projects, the newest first; also what a command that died has left. */
+/** What is being done to projects or was not finished, the newest first; also what a command that died has left. */
 export async function projectJobs(cluster: Cluster): Promise<ProjectJob[]> {
   const jobs: ProjectJob[] = [];
   for await (const { data } of storedMessages(cluster, PROJECTS, ALL_PROJECT_LOCKS))
     if (data.length > 0) jobs.push(decodeProjectJob(data));
-  // One that is ending is done with.
-  return jobs.filter(({ isCancelled: ends }) => ends !== true).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  // One that is ending can be neither cancelled nor resumed.
+  const isEnding = ({ isCancelled, endedAt }: ProjectJob) => isCancelled === true && endedAt === undefined;
+  return jobs.filter((job) => !isEnding(job)).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }

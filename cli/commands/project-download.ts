@@ -5,7 +5,7 @@ import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
-import { projectName, threadCount, wholeNumber } from '../options.ts';
+import { keptOptions, projectName, threadCount, wholeNumber } from '../options.ts';
 import type { ProgressReporter } from '../reporters/progress.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import { readSeriesInput } from '../series-input.ts';
@@ -53,7 +53,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
   const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
   const project = await workspace.project(name, { isNew: false });
   try {
-    await using lock = await project.lock('download');
+    await using lock = await project.lock('download', keptOptions(options));
     const within = { ...context, signal: AbortSignal.any([context.signal, lock.lost]) };
     const { accessions, series: known } = await project.store.totals();
     if (accessions === 0) throw ditagError('not-indexed-project', { project: name });
@@ -95,7 +95,8 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       await zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
     }
     const code = await ended(project, outcome, { ...options, quiet, unknown }, within);
-    if (code !== 0) await lock.confirm();
+    if (code === 0) lock.finished();
+    else await lock.confirm();
     return code;
   } finally {
     await project.close();

@@ -6,7 +6,7 @@ import { type AccessionOutcome, isWhollyKnown, type Target } from '../../core/pr
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
-import { projectName, threadCount, wholeNumber } from '../options.ts';
+import { keptOptions, projectName, threadCount, wholeNumber } from '../options.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { ProjectPacsOptions } from '../workspaces/pacs.ts';
 import type { Project } from '../workspaces/project.ts';
@@ -35,7 +35,7 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
   }
   const project = await workspace.project(name, { isNew: true });
   try {
-    await using lock = await project.lock('index');
+    await using lock = await project.lock('index', keptOptions(options));
     const within = { ...context, signal: AbortSignal.any([context.signal, lock.lost]) };
     const known = await project.settings();
     const settings = pacs.projectSettings(options, known.pacs);
@@ -59,7 +59,8 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
       { peer: pacs.peer(settings), threads, quiet: options.quiet === true },
       within,
     );
-    if (settled !== 0) await lock.confirm();
+    if (settled === 0) lock.finished();
+    else await lock.confirm();
     return settled === 0 && list.refused.length > 0 ? 1 : settled;
   } finally {
     await project.close();

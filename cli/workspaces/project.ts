@@ -1,6 +1,6 @@
 // What the commands of a project work on, whichever mode they run in.
 import type { Peer } from '../../adapters/dimse/connection.ts';
-import type { ProjectJob, ProjectLock } from '../../core/jobs/project-job.ts';
+import type { CommandOptions, ProjectJob, ProjectLock } from '../../core/jobs/project-job.ts';
 import type { StoreFailure } from '../../core/ports/instance-store.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import type { AccessionOutcome, Target } from '../../core/projects/expected.ts';
@@ -73,8 +73,11 @@ export interface Project {
   readonly store: ProjectStore;
   settings(): Promise<ProjectSettings>;
   change(changes: ProjectChanges): Promise<void>;
-  /** Keeps others from changing the project until it is disposed of. Throws `already-running`. */
-  lock(what: ProjectJob['what']): Promise<ProjectLock>;
+  /**
+   * Keeps others from changing the project until it is disposed of. Throws `already-running`.
+   * @param options those of the command, for whoever resumes it
+   */
+  lock(what: ProjectJob['what'], options: CommandOptions): Promise<ProjectLock>;
   /** Asks the PACS. Throws what `findAccessions` throws. */
   find(options: FindOptions): Promise<void>;
   /** Makes the project's index of what is known. */

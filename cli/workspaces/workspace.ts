@@ -119,7 +119,7 @@ export interface Jobs {
   /** The newest first. */
   scans(): Promise<readonly ScanState[]>;
   tally(scan: string): Promise<ScanTally>;
-  /** What is being done to projects, the newest first. */
+  /** What is being done to projects or was not finished, the newest first. */
   projects(): Promise<readonly ProjectJob[]>;
   /** Of a scan, or of what gateways do for a project. Undefined where no such one is running. */
   cancel(id: string): Promise<'scan' | 'project' | undefined>;

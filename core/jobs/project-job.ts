@@ -7,9 +7,16 @@ export interface ProjectJob {
   readonly what: 'index' | 'download';
   /** ISO 8601. */
   readonly startedAt: string;
+  /** Those of its command: with them it is begun again. */
+  readonly options: CommandOptions;
   /** Somebody wants it to end; it holds the project until it has. */
   readonly isCancelled?: boolean;
+  /** ISO 8601: when it ended before all was done. It holds the project no more. */
+  readonly endedAt?: string;
 }
+
+/** By their names in camelCase; without those that every command has. */
+export type CommandOptions = Readonly<Record<string, string | boolean>>;
 
 /** Keeps others from changing a project. */
 export interface ProjectLock extends AsyncDisposable {
@@ -17,4 +24,6 @@ export interface ProjectLock extends AsyncDisposable {
   readonly lost: AbortSignal;
   /** Looks now whether that is so, and throws it: it may be found out some seconds late. */
   confirm(): Promise<void>;
+  /** All is done: when it is disposed of nothing is left to resume. */
+  finished(): void;
 }

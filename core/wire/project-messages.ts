@@ -77,14 +77,18 @@ export type ReceivedMessage = Static<typeof ReceivedMessage>;
 export const NotAskedForMessage = Type.Object({ SeriesInstanceUID: Type.String(), ...received.properties });
 export type NotAskedForMessage = Static<typeof NotAskedForMessage>;
 
-/** Who works on a project. */
+/** Who works on a project, or what was left to do. */
 export const ProjectJobMessage = Type.Object({
   id: Type.String(),
   project: Type.String(),
   what: Type.Union([Type.Literal('index'), Type.Literal('download')]),
   startedAt: Type.String(),
+  /** Those of its command, by their names in camelCase. */
+  options: Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean()])),
   /** Somebody wants it to end; it holds the project until it has. */
   isCancelled: Type.Optional(Type.Boolean()),
+  /** When it ended before all was done; it holds the project no more. */
+  endedAt: Type.Optional(Type.String()),
 });
 
 const checks = {

@@ -101,24 +101,42 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
     assert.deepEqual([verified.code, verified.stdout], [0, ''], verified.stderr);
   });
 
-  parts('a download to the machine of the command is ended by ditag jobs', async () => {
-    const port = await freePort();
-    it.destinations.set('DITAG', { host: '127.0.0.1', port });
-    const line = ['download', ...of('nats'), '--output', path.join(home, 'here'), '--scp-port', String(port)];
-    // It is to last longer than it takes a command to notice.
-    it.pacs.faults.slow = 200;
-    const downloading = cluster(...line);
-    await sent(20);
-    const [job] = (await jobs('list')).stdout.split('\n');
-    assert.match(job!, /^[0-9a-f-]{13} {2}downloading {2}.* project nats$/);
-    const cancelled = await jobs('cancel', job!.slice(0, 13));
-    assert.equal(cancelled.code, 0, cancelled.stderr);
-    const { code, stderr } = await downloading;
-    it.pacs.faults.slow = 0;
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, /Not complete: \d+ of 270 instances/);
-    assert.match(stderr, /project nats was ended by `ditag jobs cancel`/);
-    const again = await cluster(...line);
-    assert.equal(again.code, 0, again.stderr);
-  });
+  parts(
+    'a download to the machine of the command is ended by ditag jobs, and resumed from another folder',
+    async () => {
+      const port = await freePort();
+      it.destinations.set('DITAG', { host: '127.0.0.1', port });
+      const line = ['download', ...of('nats'), '--output', path.join(home, 'here'), '--scp-port', String(port)];
+      // It is to last longer than it takes a command to notice.
+      it.pacs.faults.slow = 200;
+      const downloading = cluster(...line);
+      await sent(20);
+      const [job] = (await jobs('list')).stdout.split('\n');
+      assert.match(job!, /^[0-9a-f-]{13} {2}downloading {2}.* project nats$/);
+      const cancelled = await jobs('cancel', job!.slice(0, 13));
+      assert.equal(cancelled.code, 0, cancelled.stderr);
+      const { code, stderr } = await downloading;
+      it.pacs.faults.slow = 0;
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /Not complete: \d+ of 270 instances/);
+      assert.match(stderr, /project nats was ended by `ditag jobs cancel`/);
+      const left = (await jobs('list')).stdout.split('\n')[0]!;
+      assert.match(
+        left,
+        /^[0-9a-f-]{13} {2}cancelled {2}.* project nats, download: `ditag jobs resume [0-9a-f-]{13}` goes on/,
+      );
+      assert.equal((await jobs('cancel', left.slice(0, 13))).code, 2);
+      const before = it.pacs.sent.length;
+      const again = await jobs('resume', left.slice(0, 13));
+      assert.equal(again.code, 0, again.stderr);
+      assert.match(
+        again.stderr,
+        /^Resuming: ditag project download --output \/.* --project-name nats .*\nContinued in /,
+      );
+      assert.ok(it.pacs.sent.length - before < ALL, 'what was there was asked for again');
+      assert.doesNotMatch((await jobs('list')).stdout, /project nats/);
+      const gone = await jobs('resume', left.slice(0, 13));
+      assert.deepEqual([gone.code, gone.stderr.includes('no work for a project to resume')], [2, true]);
+    },
+  );
 });

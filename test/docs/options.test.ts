@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
 import { readPage } from './markdown.ts';
 
-const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs failed', 'jobs retry'];
+const JOBS = ['jobs', 'jobs list', 'jobs cancel', 'jobs resume', 'jobs failed', 'jobs retry'];
 const PROJECT = ['project index', 'project query', 'project report', 'project download', 'project verify'];
 const TOKEN = ['token create', 'token list', 'token revoke', 'token trail'];
 const COMMANDS = [

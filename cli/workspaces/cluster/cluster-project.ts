@@ -9,16 +9,20 @@ import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
 import { ditagError } from '../../../core/errors/errors.ts';
-import type { ProjectJob, ProjectLock } from '../../../core/jobs/project-job.ts';
+import type { CommandOptions, ProjectJob, ProjectLock } from '../../../core/jobs/project-job.ts';
 import type { PacsAddress } from '../../../core/ports/work-queue.ts';
 import { isWhollyKnown } from '../../../core/projects/expected.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
 import { findThroughGateways } from '../../../core/stages/find-through-gateways.ts';
 import { zipsOf, zipThroughGateways } from '../../../core/stages/zip-through-gateways.ts';
+import { expandHome } from '../../configuration/configuration.ts';
 import { replaceFile } from '../../configuration/private-file.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
 import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
+
+/** What `--input` is for it. */
+const STDIN = '-';
 
 export class ClusterProject implements Project {
   readonly name: string;
@@ -70,9 +74,28 @@ export class ClusterProject implements Project {
     return this.store.change(changes);
   }
 
-  lock(what: ProjectJob['what']): Promise<ProjectLock> {
+  async lock(what: ProjectJob['what'], given: CommandOptions): Promise<ProjectLock> {
     const { id, name: project } = this;
-    return lockProject(this.cluster, { id, project, what, startedAt: new Date().toISOString() });
+    const startedAt = new Date().toISOString();
+    const options = { ...given, ...(await this.placesOf(what, given)) };
+    return lockProject(this.cluster, { id, project, what, startedAt, options });
+  }
+
+  /** Paths of this machine, from the root on: the command may be resumed in another folder. */
+  private async placesOf(what: ProjectJob['what'], { input, targetList, output = '.' }: CommandOptions) {
+    const places: Record<string, string> = {};
+    const place = (text: string) => path.resolve(expandHome(text));
+    if (typeof input === 'string' && input !== STDIN) places['input'] = place(input);
+    if (typeof targetList === 'string') places['targetList'] = place(targetList);
+    if (what === 'download' && typeof output === 'string' && (await this.isHere(output)))
+      places['output'] = place(output);
+    return places;
+  }
+
+  /** A path from the root on, or of a home, is one of this machine; others are where gateways keep downloads, if they do. */
+  private async isHere(output: string): Promise<boolean> {
+    if (path.isAbsolute(output) || output.startsWith('~')) return true;
+    return !(await new NatsGateways(this.cluster.connection).canDownload());
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
@@ -99,12 +122,9 @@ export class ClusterProject implements Project {
   /** It is made when it is asked (ClusterWorkspace.openIndex). */
   async index(): Promise<void> {}
 
-  /** To where gateways keep downloads; a path from the root on, or of a home, is one of this machine. */
   async download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome> {
-    const isHere = path.isAbsolute(options.output) || options.output.startsWith('~');
-    const gateways = new NatsGateways(this.cluster.connection);
-    if (isHere || !(await gateways.canDownload())) return downloadHere(this, options);
-    return this.downloadThere(options, gateways);
+    if (await this.isHere(options.output)) return downloadHere(this, options);
+    return this.downloadThere(options, new NatsGateways(this.cluster.connection));
   }
 
   private async downloadThere(

@@ -50,6 +50,7 @@ export class LocalProject implements Project {
     return {
       lost: new AbortController().signal,
       confirm: async () => {},
+      finished: () => {},
       [Symbol.asyncDispose]: async () => lock[Symbol.dispose](),
     };
   }
