@@ -1,11 +1,13 @@
 // The port DownloadFiles: what a download has on disk.
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { IdentityReader } from './incoming-file-identity.ts';
 import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import type { Place } from './instance-store-names.ts';
@@ -17,6 +19,8 @@ import { openZip, ZipFailed } from './zip-files.ts';
 export const MANIFEST = 'manifest.csv';
 /** Where what is on its way to a download is. */
 export const INCOMING = '.incoming';
+/** Whose download it is. */
+export const OWNER = '.owner';
 /** Files that are not what was received, among what was not asked for. */
 const CHANGED = 'changed';
 /** Characters of a manifest that are written at a time. */
@@ -31,10 +35,37 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   private readonly folder: string;
   /** What the zips of subjects hold, by subject: sizes by path. */
   private readonly zips = new Map<string, ReadonlyMap<string, number>>();
+  private readonly identities = new IdentityReader();
 
   /** @param folder of the download, which is there */
   constructor(folder: string) {
     this.folder = folder;
+  }
+
+  /**
+   * Makes the folder that of a download, or finds that it is. @param owner a text that no other download has. Throws
+   * `foreign-download`, `cannot-write`.
+   */
+  claim(owner: string): void {
+    const [file, text] = [path.join(this.folder, OWNER), `${owner}\n`];
+    const temporary = `${file}.${randomBytes(8).toString('hex')}`;
+    try {
+      // Whoever finds it finds all of it.
+      fs.writeFileSync(temporary, text, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
+      try {
+        fs.linkSync(temporary, file);
+        syncFolderNow(this.folder);
+      } catch (error) {
+        if (failureCode(error) !== 'EEXIST') throw error;
+        if (fs.readFileSync(file, 'utf8') !== text)
+          throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
+      } finally {
+        fs.rmSync(temporary, { force: true });
+      }
+    } catch (error) {
+      if (error instanceof DitagError) throw error;
+      throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+    }
   }
 
   /** Calls that wait cost less than calls that are handed to threads; other work has its turn after each folder. */
@@ -45,18 +76,20 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     try {
       names = fs.readdirSync(absolute);
     } catch (error) {
-      if (failureCode(error) === 'ENOENT') return this.listInZip(folder);
-      throw ditagError('cannot-read', { path: absolute, reason: failureCode(error) }, error);
+      if (failureCode(error) !== 'ENOENT')
+        throw ditagError('cannot-read', { path: absolute, reason: failureCode(error) }, error);
+      names = [];
     }
     for (const name of names) {
       const status = fs.lstatSync(`${absolute}/${name}`, { throwIfNoEntry: false });
       if (status?.isFile() === true) sizes.set(name, status.size);
     }
+    for (const [name, size] of await this.listInZip(folder)) if (!sizes.has(name)) sizes.set(name, size);
     await setImmediate();
     return sizes;
   }
 
-  /** A subject's folder may have become a zip. */
+  /** A subject's folder may have become a zip, or a part of it: more may have come, or the process died. */
   private async listInZip(folder: string): Promise<ReadonlyMap<string, number>> {
     const subject = folder.split('/', 1)[0]!;
     let inZip = this.zips.get(subject);
@@ -74,6 +107,24 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     return sizes;
   }
 
+  async seriesOf(file: string, SOPInstanceUID: string): Promise<string | undefined> {
+    const handle = await fs.promises.open(path.join(this.folder, file)).catch((error) => {
+      // In a zip are only instances that were noted before.
+      if (failureCode(error) === 'ENOENT') return undefined;
+      throw ditagError('cannot-read', { path: file, reason: failureCode(error) }, error);
+    });
+    if (handle === undefined) return undefined;
+    try {
+      const found = await this.identities.read((await handle.stat()).size, async (...range) => {
+        return (await handle.read(...range)).bytesRead;
+      });
+      const isOther = found.SOPInstanceUID !== '' && found.SOPInstanceUID !== SOPInstanceUID;
+      return isOther || found.SeriesInstanceUID === '' ? undefined : found.SeriesInstanceUID;
+    } finally {
+      await handle.close();
+    }
+  }
+
   async digest(file: string): Promise<{ readonly size: number; readonly sha256: string }> {
     const { bytes: size, sha256 } = await digestOf(path.join(this.folder, file));
     return { size, sha256 };
@@ -81,16 +132,18 @@ export class FilesystemDownloadFiles implements DownloadFiles {
 
   /** What is not the file that was noted is kept: somebody may have changed it on purpose. */
   async setAside(file: string): Promise<string | undefined> {
-    const place = `${NOT_ASKED_FOR}/${CHANGED}/${file}`;
-    const [from, to] = [path.join(this.folder, file), path.join(this.folder, place)];
+    const [from, to] = [path.join(this.folder, file), path.join(this.folder, NOT_ASKED_FOR, CHANGED, file)];
     try {
       if (fs.lstatSync(from, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
       fs.mkdirSync(path.dirname(to), { recursive: true, mode: PRIVATE_FOLDER });
-      fs.renameSync(from, to);
+      // It may have been changed before, and brought anew since.
+      let place = to;
+      for (let n = 2; fs.lstatSync(place, { throwIfNoEntry: false }) !== undefined; n++) place = `${to}.${n}`;
+      fs.renameSync(from, place);
+      return path.relative(this.folder, place).replaceAll(path.sep, '/');
     } catch (error) {
       throw ditagError('cannot-write', { path: to, reason: failureCode(error) }, error);
     }
-    return place;
   }
 
   async freeSpace(): Promise<number> {
@@ -99,13 +152,20 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   }
 
   /**
-   * Makes the zip of a subject that is whole, and removes its folder (subject-zip.ts). @param expected what it has to hold.
-   * Throws `zip-failed`.
+   * Makes the zip of a subject that is whole, and removes its folder (subject-zip.ts). @param expected what it has to hold
+   * @param options.reserve bytes that are to stay free. Throws `zip-failed`.
    */
-  async zip(subject: string, expected: Iterable<ExpectedFile>, signal: AbortSignal): Promise<void> {
+  async zip(
+    subject: string,
+    expected: Iterable<ExpectedFile>,
+    { signal, reserve }: { readonly signal: AbortSignal; readonly reserve: number },
+  ): Promise<void> {
     this.zips.delete(subject);
     try {
-      await zipSubject(this.folder, subject, expected, { signal });
+      await zipSubject(this.folder, subject, expected, {
+        signal,
+        usable: async () => (await this.freeSpace()) - reserve,
+      });
     } catch (error) {
       if (!(error instanceof ZipFailed)) throw error;
       throw ditagError('zip-failed', { path: `${subject}.zip`, reason: error.message.replace(/\.$/, '') }, error);
@@ -122,10 +182,11 @@ export class FilesystemDownloadFiles implements DownloadFiles {
         for await (const line of lines) {
           block += line;
           if (block.length < BLOCK) continue;
-          await handle.write(block);
+          // Unlike write it writes all of it, or throws.
+          await handle.appendFile(block);
           block = '';
         }
-        await handle.write(block);
+        await handle.appendFile(block);
         await handle.sync();
       } finally {
         await handle.close();

@@ -23,6 +23,17 @@ export class IdentityReader {
 
   /** @param bytes size of the file. Throws StoreError. */
   async identityOf(arriving: ArrivingInstance, bytes: number, read: ReadBytes): Promise<Identity> {
+    const found = await this.read(bytes, read);
+    const { SOPInstanceUID, SOPClassUID } = arriving;
+    if (found.SeriesInstanceUID === '') throw noIdentity('the data set has no SeriesInstanceUID');
+    // One that the data set lacks is in the file meta, from where every reader takes it.
+    if (isOther(found.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
+    if (isOther(found.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');
+    return { ...found, SOPInstanceUID, SOPClassUID };
+  }
+
+  /** What the file says of itself; '' for what it does not say. @param bytes size of the file */
+  async read(bytes: number, read: ReadBytes): Promise<Identity> {
     const reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]);
     try {
       let request = reader.begin(bytes);
@@ -30,12 +41,7 @@ export class IdentityReader {
         const { buffer, bufferOffset } = reader;
         request = reader.advance(await read(buffer, bufferOffset, request.length, request.position));
       }
-      const { SeriesInstanceUID } = reader;
-      const { SOPInstanceUID, SOPClassUID } = arriving;
-      if (SeriesInstanceUID === '') throw noIdentity('the data set has no SeriesInstanceUID');
-      // One that the data set lacks is in the file meta, from where every reader takes it.
-      if (isOther(reader.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
-      if (isOther(reader.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');
+      const { SOPInstanceUID, SOPClassUID, SeriesInstanceUID } = reader;
       return { SOPInstanceUID, SOPClassUID, StudyInstanceUID: studyOf(reader), SeriesInstanceUID };
     } finally {
       this.idle.push(reader);

@@ -20,6 +20,11 @@ import {
   ZipFailed,
 } from './zip-files.ts';
 
+export interface ZipSubjectOptions extends WriteZipOptions {
+  /** Bytes that may be used; not looked at where it is not given. */
+  readonly usable?: () => Promise<number>;
+}
+
 type Contents = Map<string, Content>;
 
 interface FileSource extends ZipSource {
@@ -50,7 +55,7 @@ export async function zipSubject(
   folder: string,
   subject: string,
   expected: Iterable<ExpectedFile>,
-  options: WriteZipOptions,
+  options: ZipSubjectOptions,
 ): Promise<void> {
   if (!/^(?![A-Za-z]:|\.\.?$)[^/\\\0]+$/.test(subject))
     throw new ZipFailed(`${JSON.stringify(subject)} cannot be the name of a folder and a zip.`);
@@ -131,7 +136,7 @@ interface Zipping {
   readonly part: string;
 }
 
-async function zipFiles({ found, wanted, zipPath, part }: Zipping, options: WriteZipOptions): Promise<void> {
+async function zipFiles({ found, wanted, zipPath, part }: Zipping, options: ZipSubjectOptions): Promise<void> {
   const { signal } = options;
   const room = Buffer.allocUnsafeSlow(BLOCK);
   const earlier = await readEarlier(zipPath, room, signal);
@@ -139,6 +144,10 @@ async function zipFiles({ found, wanted, zipPath, part }: Zipping, options: Writ
     assertAllThere(found.files, wanted, earlier);
     if ((await countNew(found.files, wanted, earlier, room, signal)) === 0) return;
     const sources = [...found.files, ...entriesBeside(found.files, earlier)].sort(byPath);
+    const needed = sources.reduce((sum, { size }) => sum + size, 0);
+    const usable = (await options.usable?.()) ?? Number.POSITIVE_INFINITY;
+    if (needed > usable)
+      throw new ZipFailed(`About ${megabytes(needed)} are needed for it, and ${megabytes(usable)} may be used.`);
     // What is expected is compared with that when it is read back.
     const digests = await writeZip(part, sources, (path) => !wanted.has(path), options);
     const contents: Contents = new Map(wanted);
@@ -151,6 +160,10 @@ async function zipFiles({ found, wanted, zipPath, part }: Zipping, options: Writ
   } finally {
     earlier?.zip.close();
   }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.max(0, Math.ceil(bytes / 1e6))} MB`;
 }
 
 function byPath(a: ZipSource, b: ZipSource): number {

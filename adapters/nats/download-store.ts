@@ -30,6 +30,7 @@ interface Batch {
 }
 
 export class NatsDownloadStore implements DownloadStore {
+  readonly startedAt: string;
   private readonly cluster: Cluster;
   private readonly name: string;
   private readonly folder: string;
@@ -37,7 +38,12 @@ export class NatsDownloadStore implements DownloadStore {
   /** Batches of a series are told in their order. */
   private readonly telling = new Map<string, Promise<void>>();
 
-  constructor(cluster: Cluster, name: string, folder: string) {
+  constructor(
+    cluster: Cluster,
+    name: string,
+    { folder, startedAt }: { readonly folder: string; readonly startedAt: string },
+  ) {
+    this.startedAt = startedAt;
     this.cluster = cluster;
     this.name = name;
     this.folder = folder;
@@ -86,16 +92,32 @@ export class NatsDownloadStore implements DownloadStore {
     await this.cluster.jetstream.publish(subject, encodeFrame(message), STORED_AGAIN);
   }
 
-  /** Of the whole download. */
-  async sums(): Promise<{ readonly received: number; readonly bytes: number; readonly notAskedFor: number }> {
-    const sizes = new Map<string, Map<string, number>>();
+  async begun(): Promise<ReadonlyMap<string, string>> {
+    const paths = await this.each(({ path }) => path);
+    const begun = new Map<string, string>();
+    for (const [uid, series] of paths)
+      for (const path of series.values()) begun.set(uid, path.slice(0, path.lastIndexOf('/')));
+    return begun;
+  }
+
+  /** Something of each instance that is noted, by series and SOPInstanceUID. */
+  private async each<T>(partOf: (received: ReceivedInstance) => T): Promise<Map<string, Map<string, T>>> {
+    for (const batch of [...this.batches.values()]) batch.tell();
+    await Promise.all(this.telling.values());
+    const all = new Map<string, Map<string, T>>();
     for await (const { data } of this.stored(receivedSubject(this.name, this.folder))) {
       const { SeriesInstanceUID, received, removed } = decodeReceived(data);
-      const series = sizes.get(SeriesInstanceUID) ?? new Map<string, number>();
-      sizes.set(SeriesInstanceUID, series);
+      const series = all.get(SeriesInstanceUID) ?? new Map<string, T>();
+      all.set(SeriesInstanceUID, series);
       for (const uid of removed) series.delete(uid);
-      for (const { SOPInstanceUID, size } of received) series.set(SOPInstanceUID, size);
+      for (const one of received) series.set(one.SOPInstanceUID, partOf(one));
     }
+    return all;
+  }
+
+  /** Of the whole download. */
+  async sums(): Promise<{ readonly received: number; readonly bytes: number; readonly notAskedFor: number }> {
+    const sizes = await this.each(({ size }) => size);
     let [received, bytes, notAskedFor] = [0, 0, 0];
     for (const series of sizes.values())
       for (const size of series.values()) {

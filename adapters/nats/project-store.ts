@@ -82,11 +82,11 @@ export class NatsProjectStore implements ProjectStore {
   }
 
   async targetsToAsk(refresh: boolean): Promise<readonly Target[]> {
-    const targets: Target[] = [];
+    const [first, last]: [Target[], Target[]] = [[], []];
     for (const { accession, line, outcome } of await this.inOrder())
-      if (refresh ? outcome !== 'refused' : outcome === 'open' || outcome === 'failed')
-        targets.push({ accession, line });
-    return targets;
+      if (outcome === 'failed') last.push({ accession, line });
+      else if (refresh ? outcome !== 'refused' : outcome === 'open') first.push({ accession, line });
+    return [...first, ...last];
   }
 
   async keep({ accession, outcome, reason, studies }: AccessionAnswer): Promise<void> {
@@ -185,14 +185,15 @@ export class NatsProjectStore implements ProjectStore {
     const subject = downloadSubject(this.name, folder);
     const message: DownloadMessage = { folder, startedAt: new Date().toISOString() };
     await this.write(subject, encodeFrame(message), 0);
-    return new NatsDownloadStore(this.cluster, this.name, folder);
+    const { startedAt } = decodeDownload((await this.last(subject))!.data);
+    return new NatsDownloadStore(this.cluster, this.name, { folder, startedAt });
   }
 
   async downloads(): Promise<readonly DownloadState[]> {
     const states: DownloadState[] = [];
     for await (const { data } of storedMessages(this.cluster, PROJECTS, downloadSubject(this.name))) {
       const { folder, startedAt, completedAt } = decodeDownload(data);
-      const sums = await new NatsDownloadStore(this.cluster, this.name, folder).sums();
+      const sums = await new NatsDownloadStore(this.cluster, this.name, { folder, startedAt }).sums();
       states.push({ folder, startedAt, completedAt, ...sums });
     }
     return states.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));

@@ -15,13 +15,19 @@ interface Row {
 }
 
 export class SqliteDownloadStore implements DownloadStore {
+  readonly startedAt: string;
   private readonly database: DatabaseSync;
   private readonly batch: WriteBatch;
   private readonly id: number;
   private readonly sql: ReturnType<typeof statements>;
 
-  /** @param id of the download in the table of that name */
-  constructor(database: DatabaseSync, batch: WriteBatch, id: number) {
+  /** @param download its row in the table of that name */
+  constructor(
+    database: DatabaseSync,
+    batch: WriteBatch,
+    { id, startedAt }: { readonly id: number; readonly startedAt: string },
+  ) {
+    this.startedAt = startedAt;
     this.database = database;
     this.batch = batch;
     this.id = id;
@@ -44,6 +50,14 @@ export class SqliteDownloadStore implements DownloadStore {
 
   remove(SeriesInstanceUID: string, SOPInstanceUID: string): Promise<void> {
     return this.batch.add(() => void this.sql.remove.run(this.id, this.series(SeriesInstanceUID), SOPInstanceUID));
+  }
+
+  async begun(): Promise<ReadonlyMap<string, string>> {
+    this.batch.flush();
+    const rows = this.sql.begun.all(this.id) as unknown as { readonly uid: string; readonly path: string | null }[];
+    const begun = new Map<string, string>();
+    for (const { uid, path } of rows) if (path !== null) begun.set(uid, folderOf(path));
+    return begun;
   }
 
   async receivedOf(SeriesInstanceUID: string): Promise<readonly ReceivedInstance[]> {
@@ -94,6 +108,9 @@ function statements(database: DatabaseSync) {
     addAside: sql(
       'INSERT OR REPLACE INTO not_asked_for (download, path, series, uid, size, sha256) VALUES (?, ?, ?, ?, ?, ?)',
     ),
+    begun: sql(
+      'SELECT s.uid, (SELECT path FROM received r WHERE r.download = ? AND r.series = s.id ORDER BY r.uid LIMIT 1) AS path FROM received_series s',
+    ),
     remove: sql('DELETE FROM received WHERE download = ? AND series = ? AND uid = ?'),
     received: sql(
       `SELECT r.uid, path, size, lower(hex(sha256)) AS sha256 FROM received_series s JOIN received r ON r.series = s.id
@@ -109,6 +126,11 @@ function statements(database: DatabaseSync) {
       'SELECT reason FROM missing_reason m JOIN received_series s ON s.id = m.series WHERE download = ? AND s.uid = ?',
     ),
   };
+}
+
+/** Of a path that has one. */
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
 }
 
 function instanceOf({ uid, path, size, sha256 }: Row): ReceivedInstance {

@@ -75,7 +75,9 @@ export class SqliteProjectStore implements ProjectStore {
   async targetsToAsk(refresh: boolean): Promise<readonly Target[]> {
     return this.reading((database) => {
       const wanted = refresh ? "outcome <> 'refused'" : "outcome IN ('open', 'failed')";
-      const rows = database.prepare(`SELECT accession, line FROM target WHERE ${wanted} ORDER BY id`).all();
+      const rows = database
+        .prepare(`SELECT accession, line FROM target WHERE ${wanted} ORDER BY outcome = 'failed', id`)
+        .all();
       return rows.map(({ accession, line }) => ({ accession, line }) as Target);
     });
   }
@@ -147,8 +149,10 @@ export class SqliteProjectStore implements ProjectStore {
         .prepare('INSERT INTO download (folder, started_at) VALUES (?, ?) ON CONFLICT DO NOTHING')
         .run(folder, new Date().toISOString());
     });
-    const { id } = this.database.prepare('SELECT id FROM download WHERE folder = ?').get(folder) as { id: number };
-    return new SqliteDownloadStore(this.database, this.batch, id);
+    const found = this.database
+      .prepare('SELECT id, started_at AS startedAt FROM download WHERE folder = ?')
+      .get(folder);
+    return new SqliteDownloadStore(this.database, this.batch, found as { id: number; startedAt: string });
   }
 
   async downloads(): Promise<readonly DownloadState[]> {

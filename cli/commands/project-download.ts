@@ -90,14 +90,23 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
     } finally {
       progress.stop();
     }
-    if (options.zipProject === true && !signal.aborted) {
+    const zipping = { failures: [] as readonly string[], thrown: undefined as unknown };
+    // What is missing is told first, whatever becomes of the zips; where the disk is full they would only fill it more.
+    if (options.zipProject === true && !signal.aborted && outcome.stopped?.code !== 'disk-full') {
       const { folder } = outcome;
-      await zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
+      const zips = zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
+      zipping.failures = await zips.catch((error) => {
+        zipping.thrown = error;
+        return [];
+      });
     }
     const code = await ended(project, outcome, { ...options, quiet, unknown }, within);
-    if (code === 0) lock.finished();
+    for (const failure of zipping.failures) stderr.write(`${failure}\n`);
+    if (zipping.thrown !== undefined) throw zipping.thrown;
+    const all = code === 0 && zipping.failures.length > 0 ? 1 : code;
+    if (all === 0) lock.finished();
     else await lock.confirm();
-    return code;
+    return all;
   } finally {
     await project.close();
   }
@@ -107,7 +116,7 @@ async function zip(
   project: Project,
   options: Omit<ZipOptions, 'onSubject'>,
   progress: ProgressReporter,
-): Promise<void> {
+): Promise<readonly string[]> {
   const onSubject = (done: number, all: number) =>
     progress.update(() => {
       return {
@@ -119,7 +128,7 @@ async function zip(
       };
     });
   try {
-    await project.zip({ ...options, onSubject });
+    return await project.zip({ ...options, onSubject });
   } finally {
     progress.stop();
   }

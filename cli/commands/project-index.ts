@@ -90,7 +90,13 @@ async function find(
         counts.set(outcome, count(outcome) + 1);
         progress.update(() => {
           const text = `${grouped(count('found'))} found, ${grouped(count('not-found'))} not found, ${grouped(count('failed'))} failed`;
-          return { step: 'asking', done: done / targets.length, text, unit: 'accession numbers', amount: done };
+          return {
+            step: 'asking',
+            done: Math.min(1, done / targets.length),
+            text,
+            unit: 'accession numbers',
+            amount: done,
+          };
         });
       },
     });

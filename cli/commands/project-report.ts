@@ -10,7 +10,7 @@ import {
   reportText,
   topDescriptions,
 } from '../../core/projects/report.ts';
-import { receivedCount } from '../../core/stages/download-counts.ts';
+import { receivedOfExpected } from '../../core/stages/download-counts.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { projectName } from '../options.ts';
 import { streamOutput } from '../output.ts';
@@ -89,7 +89,7 @@ async function reportOf(project: Project): Promise<ProjectReport> {
     received: sums.received,
     missing: totals.instances - sums.received,
     notAskedFor: latest?.notAskedFor ?? 0,
-    bytes: latest?.bytes ?? 0,
+    bytes: sums.bytes,
     downloadFolder: latest?.folder,
     severalStudies,
     severalPatients,
@@ -100,21 +100,22 @@ async function reportOf(project: Project): Promise<ProjectReport> {
 async function sumsOf({ store }: Project, download: DownloadStore | undefined) {
   const byAccession = new Map<string, { series: number; expected: number; received: number; missing: number }>();
   const descriptions = new Map<string, number>();
-  let received = 0;
+  let [received, bytes] = [0, 0];
   for await (const series of store.series()) {
     const { accession, attributes } = series;
     const sum = byAccession.get(accession) ?? { series: 0, expected: 0, received: 0, missing: 0 };
     byAccession.set(accession, sum);
     const expected = expectedCount(series);
     const here = (await download?.receivedOf(series.SeriesInstanceUID)) ?? [];
-    const counted = await receivedCount(series, here, store);
+    const { count: counted, bytes: ofSeries } = await receivedOfExpected(series, here, store);
     sum.series++;
     sum.expected += expected;
     sum.received += counted;
     sum.missing += expected - counted;
     received += counted;
+    bytes += ofSeries;
     const description = attributes['SeriesDescription'] ?? '';
     descriptions.set(description, (descriptions.get(description) ?? 0) + 1);
   }
-  return { byAccession, descriptions, received };
+  return { byAccession, descriptions, received, bytes };
 }

@@ -9,12 +9,13 @@ import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import { shortageText } from '../../core/projects/download-space.ts';
 import { isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
+import { isWhole } from '../../core/stages/download-counts.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
@@ -27,7 +28,7 @@ interface OfProject {
   readonly store: ProjectStore;
 }
 
-/** Throws `cannot-write`, `cannot-listen`, `pacs-unreachable`, `already-running`. */
+/** Throws `cannot-write`, `foreign-download`, `cannot-listen`, `pacs-unreachable`, `already-running`. */
 export async function downloadHere(
   { name, store }: OfProject,
   options: ProjectDownloadOptions,
@@ -36,14 +37,14 @@ export async function downloadHere(
   const isWanted = (uid: string) => wanted?.has(uid) ?? true;
   // A million instances go by, none of which is kept: V8 would give them three times 32 MB.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
-  const { instances: inAll } = await store.totals();
   const within = path.resolve(expandHome(options.output));
   const begun = (await store.downloads()).filter((one) => fs.existsSync(one.folder));
-  const { folder, isContinued } = downloadFolder(name, within, begun, inAll);
+  const { folder, isContinued } = await downloadFolder({ name, store }, within, begun);
   makeFolder(folder);
   options.onFolder(folder, isContinued);
   const download = await store.download(folder);
   const files = new FilesystemDownloadFiles(folder);
+  files.claim(`${name} ${download.startedAt}`);
   const plan = await DownloadPlan.open({ store, download, files });
   const { series: all } = await store.totals();
   let prepared = 0;
@@ -95,15 +96,15 @@ export async function downloadHere(
 }
 
 /**
- * The folder of a download that is not complete (also one that was, before accession numbers were added), else a new one
- * of today.
+ * The folder of a download that is not complete (also one that was, before the project became another), else a new one of
+ * today.
  */
-export function downloadFolder(name: string, within: string, downloads: readonly DownloadState[], expected: number) {
-  const begun = downloads.find(
-    ({ folder, completedAt, received }) =>
-      (completedAt === undefined || received < expected) && path.dirname(folder) === within,
-  );
-  if (begun !== undefined) return { folder: begun.folder, isContinued: true };
+export async function downloadFolder({ name, store }: OfProject, within: string, downloads: readonly DownloadState[]) {
+  for (const { folder, completedAt } of downloads) {
+    if (path.dirname(folder) !== within) continue;
+    if (completedAt === undefined || !(await isWhole(store, await store.download(folder))))
+      return { folder, isContinued: true };
+  }
   const now = new Date();
   const today = now.getFullYear() * 10_000 + (now.getMonth() + 1) * 100 + now.getDate();
   const folder = path.join(within, `${name}_${today}`);
@@ -130,8 +131,12 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Throws `zip-failed`. */
-export async function zipHere({ store }: OfProject, { folder, onSubject, signal }: ZipOptions): Promise<void> {
+/** Gives why there is no zip of some subjects. */
+export async function zipHere(
+  { store }: OfProject,
+  { folder, onSubject, signal }: ZipOptions,
+): Promise<readonly string[]> {
+  const failures: string[] = [];
   const download = await store.download(folder);
   const files = new FilesystemDownloadFiles(folder);
   const whole = await wholeSubjects(store, download);
@@ -140,7 +145,13 @@ export async function zipHere({ store }: OfProject, { folder, onSubject, signal 
     onSubject(done++, whole.size);
     const expected = [];
     for (const uid of series) expected.push(...(await download.receivedOf(uid)));
-    await files.zip(subject, expected, signal);
+    try {
+      await files.zip(subject, expected, { signal, reserve: SPACE_LEFT });
+    } catch (error) {
+      if (!(error instanceof DitagError) || error.code !== 'zip-failed') throw error;
+      failures.push(error.message);
+    }
   }
   onSubject(whole.size, whole.size);
+  return failures;
 }

@@ -94,6 +94,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'foreign-download': {
+    message:
+      '{folder} has a download that another project has begun, or this one with another configuration (its {file} says so): choose another --output. If the other one is gone for good, remove {file}, and this project takes what is there over.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'zip-failed': {
     message: 'The archive {path} could not be made: {reason}. The folder is kept.',
     exitCode: 1,

@@ -23,7 +23,7 @@ export interface ProjectTotals {
 export interface ProjectStore {
   /** Adds accession numbers that are not there yet; gives how many were new. */
   addTargets(targets: readonly Target[]): Promise<number>;
-  /** Those that are to be asked for, in the order in which they came: open and failed ones, with `refresh` all but refused ones. */
+  /** Those that are to be asked for, in the order in which they came, failed ones last: open and failed ones, with `refresh` all but refused ones. */
   targetsToAsk(refresh: boolean): Promise<readonly Target[]>;
   /** Keeps what the PACS said, in the place of what it said before. */
   keep(answer: AccessionAnswer): Promise<void>;
@@ -53,6 +53,10 @@ export interface DownloadState {
 
 /** What one download has received. */
 export interface DownloadStore {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** The folder of each series of which something is noted as received, relative to that of the download; also of series that the project has no more. */
+  begun(): Promise<ReadonlyMap<string, string>>;
   add(SeriesInstanceUID: string, received: ReceivedInstance): Promise<void>;
   addNotAskedFor(SeriesInstanceUID: string, received: ReceivedInstance): Promise<void>;
   /** Takes back what is not on disk any more. */

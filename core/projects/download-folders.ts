@@ -65,6 +65,24 @@ export function downloadFolders(series: Iterable<NamedSeries>): Map<string, Seri
   return found;
 }
 
+/**
+ * The folders, none of which is one in which another series has begun: names may have been corrected since, and series may
+ * have gone. @param begun paths of folders, by SeriesInstanceUID
+ */
+export function foldersBeside(folders: SeriesFolders, begun: ReadonlyMap<string, string>): SeriesFolders {
+  const taken = new Map<string, string>();
+  for (const [uid, folder] of begun) taken.set(folded(folder), uid);
+  const beside = new Map<string, SeriesFolder>();
+  for (const [uid, { subject, series }] of folders) {
+    const isFree = (name: string) => (taken.get(folded(`${subject}/${name}`)) ?? uid) === uid;
+    let level = 0;
+    const named = () => nameWithSuffix({ key: uid, name: series, level });
+    while (!isFree(named()) && level < DIGITS.length - 1) level++;
+    beside.set(uid, { subject, series: named() });
+  }
+  return beside;
+}
+
 /** Patients are told apart by PatientID, without it by study; a NUL marks the latter. */
 function subjectKey({ PatientID, StudyInstanceUID }: NamedSeries): string {
   const id = withoutPadding(PatientID);

@@ -31,6 +31,11 @@ export function expectedCount(
   return isListed ? listed : Math.max(listed, announced ?? 1);
 }
 
+/** How many of the expected instances nothing but the number is known of. */
+export function unlistedCount(series: Parameters<typeof expectedCount>[0]): number {
+  return expectedCount(series) - series.listed;
+}
+
 export interface FoundSeries extends ExpectedSeries {
   readonly instances: readonly ExpectedInstance[];
 }

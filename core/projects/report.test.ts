@@ -80,7 +80,7 @@ Accession numbers:
   ambiguous: several patients  1
 
 Accession numbers not found:
-  A4
+  A4: the PACS knows no study of it
 
 Accession numbers found incompletely:
   A3: the PACS announces 4 series, lists 3

@@ -184,7 +184,7 @@ function lists(report: ProjectReport): string[][] {
   const withReason = ({ accession, reason }: ReportedTarget) => (reason === '' ? accession : `${accession}: ${reason}`);
   const short = downloadFolder === undefined ? [] : targets.filter(({ missing }) => missing > 0);
   const all: [string, readonly string[]][] = [
-    ['not found', of('not-found').map(({ accession }) => accession)],
+    ['not found', of('not-found').map(withReason)],
     ['found incompletely', of('incomplete').map(withReason)],
     ['failed', of('failed').map(withReason)],
     ['refused', of('refused').map(withReason)],

@@ -1,8 +1,9 @@
 // The manifest of a download: every expected instance with what became of it, then what came and was not asked for.
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { expectedCount } from '../projects/expected.ts';
+import { unlistedCount } from '../projects/expected.ts';
 import { manifestHeader, manifestLine } from '../projects/manifest.ts';
 import type { ManifestEntry } from '../projects/received.ts';
+import { listedOf } from './download-counts.ts';
 
 const NOT_YET = 'not downloaded yet';
 const NO_UID = 'the PACS says only how many instances there are';
@@ -14,8 +15,10 @@ export async function* manifestLines(
   isWanted: (SeriesInstanceUID: string) => boolean,
 ): AsyncIterable<string> {
   yield manifestHeader();
+  const begun = new Map(await download.begun());
   for await (const series of store.series()) {
-    const { accession: AccessionNumber, StudyInstanceUID, SeriesInstanceUID, isListed } = series;
+    const { accession: AccessionNumber, StudyInstanceUID, SeriesInstanceUID } = series;
+    begun.delete(SeriesInstanceUID);
     const identity = { AccessionNumber, StudyInstanceUID, SeriesInstanceUID };
     const received = new Map((await download.receivedOf(SeriesInstanceUID)).map((one) => [one.SOPInstanceUID, one]));
     const lines: string[] = [];
@@ -27,22 +30,32 @@ export async function* manifestLines(
       continue;
     }
     const reason = (await download.reasonOf(SeriesInstanceUID)) || NOT_YET;
-    const listed = await store.instancesOf(SeriesInstanceUID);
-    const uids = isListed ? listed.map(({ SOPInstanceUID }) => SOPInstanceUID) : [...received.keys()];
-    for (const SOPInstanceUID of uids) {
+    for (const SOPInstanceUID of await listedOf(series, store)) {
       const found = received.get(SOPInstanceUID);
       received.delete(SOPInstanceUID);
       if (found === undefined) lines.push(missing({ ...identity, SOPInstanceUID }, reason));
       else lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
     }
-    for (let n = uids.length; n < expectedCount(series); n++)
-      lines.push(missing({ ...identity, SOPInstanceUID: '' }, `${reason} (${NO_UID})`));
-    // The PACS lists them no more.
+    const unlisted = unlistedCount(series);
     for (const found of received.values())
       lines.push(
-        manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: 'no longer listed by the PACS' }),
+        unlisted > 0
+          ? manifestLine({ ...identity, ...found, outcome: 'received', reason: '' })
+          : manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: 'no longer listed by the PACS' }),
       );
+    for (let n = received.size; n < unlisted; n++)
+      lines.push(missing({ ...identity, SOPInstanceUID: '' }, `${reason} (${NO_UID})`));
     yield lines.join('');
+  }
+  for (const SeriesInstanceUID of begun.keys()) {
+    const identity = { AccessionNumber: '', StudyInstanceUID: '', SeriesInstanceUID };
+    for (const found of await download.receivedOf(SeriesInstanceUID))
+      yield manifestLine({
+        ...identity,
+        ...found,
+        outcome: 'not-asked-for',
+        reason: 'its series is in the project no more',
+      });
   }
   for await (const found of download.notAskedFor()) {
     const identity = { AccessionNumber: '', StudyInstanceUID: '' };

@@ -4,8 +4,9 @@ import { joinPath } from '../instance/byte-path.ts';
 import type { DownloadFiles } from '../ports/download-files.ts';
 import type { StoredInstance } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
-import { type ExpectedInstance, type ExpectedSeries, expectedCount } from '../projects/expected.ts';
+import { foldersBeside, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
+import { type ExpectedInstance, type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
+import { listedOf } from './download-counts.ts';
 import { projectFolders } from './whole-subjects.ts';
 
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
@@ -21,17 +22,20 @@ export interface PlannedSeries {
   readonly SeriesInstanceUID: string;
   /** Relative to the folder of the download. */
   readonly folder: string;
-  /** Whether the expected instances are known one by one. */
-  readonly isListed: boolean;
   readonly expected: number;
-  /** Of those that are expected. */
+  /** How many of those nothing but the number is known of; the others are listed by UID. */
+  readonly unlisted: number;
+  /** Of those that are expected: each listed one is there by its UID. */
   received: number;
+  /** On disk besides the listed ones; there may be more of them than expected. */
+  others: number;
 }
 
 /** A series that is being retrieved. */
 export interface ActiveSeries {
   readonly series: PlannedSeries;
-  /** Those that are not on disk; empty where only the number is known. */
+  readonly listed: ReadonlySet<string>;
+  /** Of the listed ones those that are not on disk. */
   readonly missing: Map<string, ExpectedInstance>;
   /** How many are not on disk. */
   readonly left: number;
@@ -50,8 +54,8 @@ export interface PlanPorts {
 export class DownloadPlan {
   private readonly ports: PlanPorts;
   private readonly folders: SeriesFolders;
-  /** Series that have begun in another folder than they would have now: accession numbers may have been added since. */
-  private readonly begun = new Map<string, string>();
+  /** Where series have begun: perhaps in another folder than they would have now. */
+  private readonly begun: ReadonlyMap<string, string>;
   private readonly all = new Map<string, PlannedSeries>();
   private readonly active = new Map<string, ActiveSeries>();
   /** Paths of what was put aside in a folder of the project. */
@@ -63,14 +67,16 @@ export class DownloadPlan {
   /** Of all series that were prepared. */
   readonly counts = { expected: 0, received: 0, bytes: 0, notAskedFor: 0 };
 
-  private constructor(ports: PlanPorts, folders: SeriesFolders) {
+  private constructor(ports: PlanPorts, folders: SeriesFolders, begun: ReadonlyMap<string, string>) {
     this.ports = ports;
     this.folders = folders;
+    this.begun = begun;
   }
 
   /** Reads which series there are, and gives each its folder. */
   static async open(ports: PlanPorts): Promise<DownloadPlan> {
-    return new DownloadPlan(ports, await projectFolders(ports.store));
+    const begun = await ports.download.begun();
+    return new DownloadPlan(ports, foldersBeside(await projectFolders(ports.store), begun), begun);
   }
 
   /** The folder of a series of the project, relative to that of the download. */
@@ -108,23 +114,23 @@ export class DownloadPlan {
 
   private async plan(series: ExpectedSeries & { readonly accession: string }): Promise<PlannedSeries> {
     const { download, files } = this.ports;
-    const { accession, StudyInstanceUID, SeriesInstanceUID, isListed } = series;
+    const { accession, StudyInstanceUID, SeriesInstanceUID } = series;
     const noted = await download.receivedOf(SeriesInstanceUID);
-    if (noted.length > 0) this.begun.set(SeriesInstanceUID, noted[0]!.path.replace(/\/[^/]*$/, ''));
     const folder = this.folderOf(SeriesInstanceUID)!;
     const onDisk = await files.list(folder);
-    const planned = {
-      accession,
-      StudyInstanceUID,
-      SeriesInstanceUID,
-      folder,
-      isListed,
-      expected: expectedCount(series),
-      received: 0,
+    const planned: PlannedSeries = {
+      ...{ accession, StudyInstanceUID, SeriesInstanceUID, folder },
+      ...{ expected: expectedCount(series), unlisted: unlistedCount(series), received: 0, others: 0 },
     };
     if (noted.length === 0 && onDisk.size === 0) return planned;
-    const expected = isListed ? await this.expectedOf(SeriesInstanceUID) : undefined;
-    const isExpected = (uid: string) => expected?.has(uid) ?? true;
+    const listed = await this.listedOf(planned);
+    const isExpected = (uid: string) => listed.has(uid) || planned.unlisted > 0;
+    let ofListed = 0;
+    const count = (uid: string, size: number) => {
+      if (listed.has(uid)) ofListed++;
+      else planned.others++;
+      this.counts.bytes += size;
+    };
     const known = new Set<string>();
     for (const { SOPInstanceUID, path, size } of noted) {
       known.add(path);
@@ -139,10 +145,7 @@ export class DownloadPlan {
             path: aside,
             ...(await files.digest(aside)),
           });
-      } else if (isExpected(SOPInstanceUID)) {
-        planned.received++;
-        this.counts.bytes += size;
-      }
+      } else if (isExpected(SOPInstanceUID)) count(SOPInstanceUID, size);
     }
     for (const name of onDisk.keys()) {
       const path = joinPath(folder, name);
@@ -156,13 +159,13 @@ export class DownloadPlan {
       }
       // Without a list, a name is a UID or it is something else.
       if (!/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
-      // Files get their names when they are whole.
+      // Files get their names when they are whole; a folder may have been that of another series.
+      if ((await files.seriesOf(path, SOPInstanceUID)) !== SeriesInstanceUID) continue;
       const { size, sha256 } = await files.digest(path);
       await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
-      planned.received++;
-      this.counts.bytes += size;
+      count(SOPInstanceUID, size);
     }
-    planned.received = Math.min(planned.received, planned.expected);
+    planned.received = ofListed + Math.min(planned.others, planned.unlisted);
     return planned;
   }
 
@@ -175,24 +178,37 @@ export class DownloadPlan {
 
   /** Begins to retrieve a series: from now on `missing` and `left` follow what comes. */
   async begin(series: PlannedSeries): Promise<ActiveSeries> {
-    const { store, download } = this.ports;
-    const { SeriesInstanceUID, isListed } = series;
-    const missing = new Map<string, ExpectedInstance>();
+    const { store } = this.ports;
+    const { SeriesInstanceUID, expected, unlisted } = series;
+    const instances = expected > unlisted ? await store.instancesOf(SeriesInstanceUID) : [];
+    const missing = new Map(instances.map((instance) => [instance.SOPInstanceUID, instance]));
     const active: ActiveSeries = {
-      series,
-      missing,
+      ...{ series, listed: new Set(missing.keys()), missing },
       get left() {
-        return isListed ? missing.size : series.expected - series.received;
+        return missing.size + Math.max(0, unlisted - series.others);
       },
       lastArrival: undefined,
       onArrival: () => {},
     };
     this.active.set(SeriesInstanceUID, active);
-    if (!isListed) return active;
-    for (const instance of await store.instancesOf(SeriesInstanceUID)) missing.set(instance.SOPInstanceUID, instance);
-    for (const { SOPInstanceUID } of await download.receivedOf(SeriesInstanceUID)) missing.delete(SOPInstanceUID);
-    this.count(series, series.expected - missing.size - series.received);
+    await this.recount(series, active.listed, missing);
     return active;
+  }
+
+  /** Counts anew what is noted. @param missing loses what is there */
+  private async recount(
+    series: PlannedSeries,
+    listed: ReadonlySet<string>,
+    missing?: Map<string, ExpectedInstance>,
+  ): Promise<void> {
+    let [ofListed, others] = [0, 0];
+    for (const { SOPInstanceUID: uid } of await this.ports.download.receivedOf(series.SeriesInstanceUID)) {
+      missing?.delete(uid);
+      if (listed.has(uid)) ofListed++;
+      else others++;
+    }
+    series.others = others;
+    this.count(series, ofListed + Math.min(others, series.unlisted) - series.received);
   }
 
   end({ series }: ActiveSeries): void {
@@ -204,8 +220,8 @@ export class DownloadPlan {
     const folder = this.folderOf(SeriesInstanceUID);
     if (folder === undefined) return undefined;
     const planned = this.all.get(SeriesInstanceUID);
-    if (planned?.isListed === false) return folder;
-    return (await this.expectedOf(SeriesInstanceUID)).has(SOPInstanceUID) ? folder : undefined;
+    if (planned !== undefined && planned.unlisted > 0) return folder;
+    return (await this.instancesOf(SeriesInstanceUID)).has(SOPInstanceUID) ? folder : undefined;
   }
 
   /** Notes what has come. */
@@ -217,18 +233,29 @@ export class DownloadPlan {
       this.note(download.addNotAskedFor(SeriesInstanceUID, received));
       return;
     }
-    this.note(download.add(SeriesInstanceUID, received));
+    const adding = download.add(SeriesInstanceUID, received);
     const planned = this.all.get(SeriesInstanceUID);
     const active = this.active.get(SeriesInstanceUID);
-    const isNew = active?.series.isListed === true ? active.missing.delete(SOPInstanceUID) : outcome === 'stored';
-    if (isNew && planned !== undefined) {
-      this.counts.bytes += size;
-      // Of a series of which only the number is known there may be more than that.
-      if (planned.received < planned.expected) this.count(planned, 1);
+    const wasMissing = active?.missing.delete(SOPInstanceUID) === true;
+    if (planned !== undefined && (wasMissing || outcome === 'stored')) this.counts.bytes += size;
+    // What comes when nobody waits for it any more is seldom, and to be counted as exactly.
+    if (active === undefined) {
+      this.note(planned === undefined ? adding : adding.then(() => this.countLate(planned)));
+      return;
     }
-    if (active === undefined) return;
+    this.note(adding);
+    if (wasMissing) this.count(active.series, 1);
+    else if (!active.listed.has(SOPInstanceUID) && outcome === 'stored') {
+      const { series } = active;
+      // There may be more of these than the PACS has counted.
+      if (++series.others <= series.unlisted) this.count(series, 1);
+    }
     active.lastArrival = performance.now();
     active.onArrival();
+  }
+
+  private async countLate(planned: PlannedSeries): Promise<void> {
+    await this.recount(planned, await this.listedOf(planned));
   }
 
   /** Resolves when all that has come is noted. */
@@ -248,13 +275,16 @@ export class DownloadPlan {
     this.counts.received += more;
   }
 
-  private expectedOf(SeriesInstanceUID: string): Promise<ReadonlySet<string>> {
+  private listedOf({ SeriesInstanceUID, expected, unlisted }: PlannedSeries): Promise<ReadonlySet<string>> {
+    return expected > unlisted ? this.instancesOf(SeriesInstanceUID) : Promise.resolve(new Set<string>());
+  }
+
+  private instancesOf(SeriesInstanceUID: string): Promise<ReadonlySet<string>> {
     const { remembered, ports } = this;
     let found = remembered.get(SeriesInstanceUID);
     if (found === undefined) {
-      found = ports.store
-        .instancesOf(SeriesInstanceUID)
-        .then((instances) => new Set(instances.map((instance) => instance.SOPInstanceUID)));
+      // Whoever asks for it knows that the PACS lists some.
+      found = listedOf({ SeriesInstanceUID, listed: 1 }, ports.store).then((uids) => new Set(uids));
       if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
     } else remembered.delete(SeriesInstanceUID);
     // The one that was needed last stands last.

@@ -70,6 +70,7 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
   const download = new DownloadInMemory();
   const files = {
     list: async () => new Map<string, number>(),
+    seriesOf: async () => undefined,
     digest: async () => ({ size: 0, sha256: '' }),
     setAside: async () => undefined,
     freeSpace: async () => play.free ?? Number.MAX_SAFE_INTEGER,
@@ -145,6 +146,7 @@ function sendAll({ uids, send }: Came): number {
 }
 
 class DownloadInMemory implements DownloadStore {
+  readonly startedAt = '2026-01-01T00:00:00.000Z';
   readonly reasons = new Map<string, string>();
   private readonly received = new Map<string, ReceivedInstance[]>();
 
@@ -164,6 +166,7 @@ class DownloadInMemory implements DownloadStore {
     return this.reasons.get(SeriesInstanceUID) ?? '';
   }
 
+  begun = async () => new Map<string, string>();
   async addNotAskedFor(): Promise<void> {}
   async remove(): Promise<void> {}
   async setComplete(): Promise<void> {}
@@ -370,4 +373,39 @@ describe('a download', { concurrency: true, timeout: 30_000 }, () => {
     const hours = told!.opensIn / 3_600_000;
     assert.ok(hours > 1.9 && hours <= 2, String(hours));
   });
+
+  test('ends its associations when its hours end, and goes on when they begin again', async () => {
+    const minute = new Date().getHours() * 60 + new Date().getMinutes();
+    const open = { from: (minute + 1439) % 1440, to: (minute + 120) % 1440 };
+    const closed = { from: open.to, to: (minute + 180) % 1440 };
+    const window = { ...open };
+    const held: number[] = [];
+    let [before, standing] = [0, 0];
+    const { asked, received } = await run(
+      [1, 1],
+      {
+        open: (others) => {
+          standing = others + 1;
+          held.push(performance.now());
+        },
+        retrieve: (came) => {
+          if (isFirst(came)) {
+            Object.assign(window, closed);
+            before = performance.now();
+            setTimeout(() => Object.assign(window, open), 500);
+          }
+          return sendAll(came);
+        },
+      },
+      { window },
+    );
+    assert.deepEqual([asked, received, standing], [['SERIES 1.1', 'SERIES 1.2'], 2, 1]);
+    // The second association was made when the hours had begun again.
+    assert.equal(held.length, 2);
+    assert.ok(held[1]! - before >= 450, `${held[1]! - before} ms`);
+  });
 });
+
+function isFirst({ uids }: Came): boolean {
+  return uids[0] === '1.1.1';
+}

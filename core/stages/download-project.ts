@@ -153,8 +153,8 @@ class Download {
       while (!signal.aborted && (this.queue.length > 0 || this.underWay > 0)) {
         const item = await this.take(number);
         if (item === undefined) {
-          // Others may need the association that this one may not use.
-          if (number >= this.pace.limit(performance.now())) await connection.close();
+          // Others may need the association that this one may not use, and outside of the hours nobody has any.
+          if (number >= this.pace.limit(performance.now()) || this.opensIn() > 0) await connection.close();
           await pause(LOOK_EVERY, signal);
           continue;
         }
@@ -175,9 +175,8 @@ class Download {
   /** The next series, where this worker may ask for one now. */
   private async take(number: number): Promise<Item | undefined> {
     const now = performance.now();
-    const { window } = this.options;
     if (number >= this.pace.limit(now)) return undefined;
-    if (window !== undefined && untilOpen(window, new Date()) > 0) {
+    if (this.opensIn() > 0) {
       // Time in which nothing is asked is nobody's silence.
       this.answeredAt = now;
       this.tell();
@@ -331,10 +330,16 @@ class Download {
     }
   }
 
+  /** Milliseconds until the PACS may be asked; 0 where it may be now. */
+  private opensIn(): number {
+    const { window } = this.options;
+    return window === undefined ? 0 : untilOpen(window, new Date());
+  }
+
   private tell(): void {
     const { plan } = this.ports;
-    const { window, onProgress } = this.options;
-    const opensIn = window === undefined ? 0 : untilOpen(window, new Date());
+    const { onProgress } = this.options;
+    const opensIn = this.opensIn();
     const allowed = this.pace.limit(performance.now());
     const doing = Array.from(this.active, ({ series }) => series);
     onProgress({ ...plan.counts, doing, allowed, opensIn });

@@ -6,9 +6,9 @@ import type { StoreFailure } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
 import { shortageText } from '../projects/download-space.ts';
-import { type ExpectedSeries, expectedCount } from '../projects/expected.ts';
+import { type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
 import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window.ts';
-import { receivedCount } from './download-counts.ts';
+import { receivedOfExpected } from './download-counts.ts';
 import type { PlannedSeries } from './download-plan.ts';
 import { SPACE_LEFT } from './download-project.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
@@ -112,9 +112,9 @@ class GatewayDownload {
       const here = await this.receivedOf(one);
       received += here;
       if (here === expectedCount(one)) continue;
-      const { accession, StudyInstanceUID, SeriesInstanceUID, isListed } = one;
-      const known = { expected: expectedCount(one), received: here };
-      const planned = { accession, StudyInstanceUID, SeriesInstanceUID, folder: '', isListed, ...known };
+      const { accession, StudyInstanceUID, SeriesInstanceUID } = one;
+      const known = { expected: expectedCount(one), unlisted: unlistedCount(one), received: here, others: 0 };
+      const planned = { accession, StudyInstanceUID, SeriesInstanceUID, folder: '', ...known };
       open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
     }
     const { bytes, notAskedFor } = await download.sums();
@@ -160,7 +160,7 @@ class GatewayDownload {
 
   private async receivedOf(series: ExpectedSeries): Promise<number> {
     const { store, download } = this.ports;
-    return receivedCount(series, await download.receivedOf(series.SeriesInstanceUID), store);
+    return (await receivedOfExpected(series, await download.receivedOf(series.SeriesInstanceUID), store)).count;
   }
 
   private async waitUntilOpen(window: TimeWindow): Promise<void> {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Identifier, type IdentifierText, identifierOf, text } from '../dimse/identifier.ts';
+import { AnswerCounts } from './answer-counts.ts';
 import { type Answered, findAccession } from './find-accession.ts';
 
 const REFUSED = 0xa900;
@@ -21,7 +22,7 @@ function played(levels: Readonly<Record<string, (keys: Keys) => IdentifierText[]
     if (typeof found === 'number') return { answers: [], status: found };
     return { answers: found.map((row) => identifierOf(row)), status: 0 };
   };
-  return { ask, asked, find: () => findAccession('A1', ask) };
+  return { ask, asked, find: (counts = new AnswerCounts()) => findAccession('A1', ask, counts) };
 }
 
 const STUDY = { AccessionNumber: 'A1', StudyInstanceUID: '1.1' };
@@ -182,7 +183,7 @@ test('a refusal fails it, at the IMAGE level one that may pass', async () => {
 test('what cannot be asked at all is thrown', async () => {
   const gone = new Error('gone');
   await assert.rejects(
-    findAccession('A1', () => Promise.reject(gone)),
+    findAccession('A1', () => Promise.reject(gone), new AnswerCounts()),
     gone,
   );
 });
@@ -194,5 +195,9 @@ test('a study without series, and a list that may be cut and cannot be asked for
   const hundred = Array.from({ length: 100 }, (_, i) => ({ SOPInstanceUID: `1.2.3.${i}` }));
   const cut = played({ STUDY: one(STUDY), SERIES: one(SERIES), IMAGE: () => hundred });
   const { outcome, reason } = await cut.find();
-  assert.deepEqual([outcome, /seems to cut its answers off/.test(reason)], ['incomplete', true], reason);
+  assert.deepEqual(
+    [outcome, /100 answers at IMAGE level, as many as a limit would leave/.test(reason)],
+    ['incomplete', true],
+    reason,
+  );
 });

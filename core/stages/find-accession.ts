@@ -5,6 +5,8 @@ import { type Identifier, type IdentifierText, identifierOf, values } from '../d
 import { isTemporary, statusText } from '../dimse/reasons.ts';
 import type { AccessionAnswer, Attributes, ExpectedInstance, FoundSeries, FoundStudy } from '../projects/expected.ts';
 
+import type { AnswerCounts, QueryLevel } from './answer-counts.ts';
+
 /** What the studies and series of a project are known by; each is asked for as a return key. */
 export const STUDY_KEYS = [
   'StudyInstanceUID',
@@ -30,6 +32,11 @@ export const SERIES_KEYS = [
 ] as const;
 export const IMAGE_KEYS = ['SOPInstanceUID', 'SOPClassUID', 'InstanceNumber'] as const;
 
+/** What answers of a level are known by, and what splits them. */
+const NAMED_BY = {
+  SERIES: { uid: 'SeriesInstanceUID', number: 'SeriesNumber' },
+  IMAGE: { uid: 'SOPInstanceUID', number: 'InstanceNumber' },
+} as const;
 /** Asking part by part: so many numbers beyond the highest that was seen, and in all. */
 const NUMBERS_BEYOND = 20;
 const MOST_NUMBERS = 20_000;
@@ -53,10 +60,10 @@ class QueryRefused extends Error {
   }
 }
 
-/** Throws what `ask` throws; what the PACS refuses is an outcome. */
-export async function findAccession(accession: string, ask: Ask): Promise<AccessionAnswer> {
+/** @param counts of the same PACS. Throws what `ask` throws; what the PACS refuses is an outcome. */
+export async function findAccession(accession: string, ask: Ask, counts: AnswerCounts): Promise<AccessionAnswer> {
   try {
-    return await new Finding(accession, ask).run();
+    return await new Finding(accession, ask, counts).run();
   } catch (error) {
     if (!(error instanceof QueryRefused)) throw error;
     return { accession, outcome: 'failed', reason: error.message, studies: [] };
@@ -66,21 +73,30 @@ export async function findAccession(accession: string, ask: Ask): Promise<Access
 class Finding {
   private readonly accession: string;
   private readonly ask: Ask;
+  private readonly counts: AnswerCounts;
   /** Why there may be more than what was found; and what else does not add up. */
   private readonly shortfalls: string[] = [];
   private readonly notes: string[] = [];
+  /** Answers of the study that is being asked for that may be cut off. */
+  private readonly cut: { readonly level: QueryLevel; readonly answers: number; readonly isSaid: boolean }[] = [];
 
-  constructor(accession: string, ask: Ask) {
+  constructor(accession: string, ask: Ask, counts: AnswerCounts) {
     this.accession = accession;
     this.ask = ask;
+    this.counts = counts;
   }
 
   async run(): Promise<AccessionAnswer> {
     const { accession } = this;
-    const keys = { QueryRetrieveLevel: 'STUDY', AccessionNumber: accession, ...empty(STUDY_KEYS) };
-    const { answers: all, isCut } = await this.answers(keys);
+    const keys = { AccessionNumber: accession, ...empty(STUDY_KEYS) };
+    const { answers: all, isCut } = await this.answers('STUDY', keys);
     // One that does not understand the key answers with whatever it has.
-    const own = all.filter((answer) => isSame(one(answer, 'AccessionNumber'), accession));
+    const alike = all.filter((answer) => isSame(one(answer, 'AccessionNumber'), accession));
+    // Some fold case, whoever has other studies of the same letters.
+    const exact = alike.filter((answer) => one(answer, 'AccessionNumber') === accession);
+    const own = exact.length > 0 ? exact : alike;
+    if (exact.length === 0 && alike.length > 0)
+      this.notes.push(`the PACS has it as ${one(alike[0]!, 'AccessionNumber')}`);
     const byUid = distinct(own, 'StudyInstanceUID');
     if (byUid.size === 0 && isCut) {
       const reason = `the PACS broke off after ${all.length} studies of other accession numbers`;
@@ -91,8 +107,10 @@ class Finding {
       return { accession, outcome: 'not-found', reason, studies: [] };
     }
     if (isCut) this.shortfalls.push(`the PACS broke off after ${all.length} studies`);
-    else if (mayBeLimit(all.length))
+    else if (this.counts.mayBeLimit('STUDY', all.length)) {
+      this.counts.doubt(accession, 'STUDY', all.length);
       this.shortfalls.push(`the PACS gives ${all.length} studies, as many as a limit of answers would leave`);
+    }
     const studies: FoundStudy[] = [];
     for (const [StudyInstanceUID, answer] of byUid) studies.push(await this.study(StudyInstanceUID, answer));
     const outcome = this.shortfalls.length === 0 ? 'found' : 'incomplete';
@@ -102,9 +120,9 @@ class Finding {
   private async study(StudyInstanceUID: string, answer: Identifier): Promise<FoundStudy> {
     const attributes = { ...attributesOf(answer, STUDY_KEYS), AccessionNumber: this.accession };
     const announced = count(answer, 'NumberOfStudyRelatedSeries');
-    const keys = { QueryRetrieveLevel: 'SERIES', StudyInstanceUID, ...empty(SERIES_KEYS) };
+    const keys = { StudyInstanceUID, ...empty(SERIES_KEYS) };
     const inStudy = (found: Identifier) => isUidOrNone(one(found, 'StudyInstanceUID'), StudyInstanceUID);
-    const found = await this.whole(keys, 'SeriesInstanceUID', 'SeriesNumber', announced, inStudy);
+    const found = await this.whole('SERIES', keys, announced, inStudy);
     if (found.size === 0) this.shortfalls.push('the PACS lists no series of a study');
     else if (announced !== undefined && found.size < announced)
       this.shortfalls.push(`of ${announced} series of a study the PACS lists ${found.size}`);
@@ -114,6 +132,9 @@ class Finding {
     const known = series.reduce((sum, each) => sum + Math.max(each.listed, each.announced ?? 0), 0);
     if (instances !== undefined && known < instances)
       this.shortfalls.push(`of ${instances} instances of a study the PACS lists ${known}`);
+    // What adds up to what the study has was not cut off.
+    const cut = this.cut.splice(0);
+    if (instances === undefined || known < instances) for (const one of cut) this.doubt(one);
     return { StudyInstanceUID, attributes, series };
   }
 
@@ -121,11 +142,11 @@ class Finding {
     const SeriesInstanceUID = uid;
     // A series without instances is none: then it is not counted.
     const announced = count(answer, 'NumberOfSeriesRelatedInstances') || undefined;
-    const keys = { QueryRetrieveLevel: 'IMAGE', StudyInstanceUID, SeriesInstanceUID, ...empty(IMAGE_KEYS) };
+    const keys = { StudyInstanceUID, SeriesInstanceUID, ...empty(IMAGE_KEYS) };
     const inSeries = (found: Identifier) => isUidOrNone(one(found, 'SeriesInstanceUID'), SeriesInstanceUID);
     let found: ReadonlyMap<string, Identifier>;
     try {
-      found = await this.whole(keys, 'SOPInstanceUID', 'InstanceNumber', announced, inSeries);
+      found = await this.whole('IMAGE', keys, announced, inSeries);
     } catch (error) {
       // Not every PACS knows this level.
       if (!(error instanceof QueryRefused) || error.mayPass) throw error;
@@ -147,21 +168,22 @@ class Finding {
 
   /** All answers to a query, by UID. Where some may be missing, it is asked for them number by number. */
   private async whole(
+    level: keyof typeof NAMED_BY,
     keys: IdentifierText,
-    uid: 'SeriesInstanceUID' | 'SOPInstanceUID',
-    number: 'SeriesNumber' | 'InstanceNumber',
     announced: number | undefined,
     belongs: (answer: Identifier) => boolean,
   ): Promise<Map<string, Identifier>> {
-    const { answers: all, isCut } = await this.answers(keys);
+    const { uid, number } = NAMED_BY[level];
+    const { answers: all, isCut } = await this.answers(level, keys);
     const found = distinct(all.filter(belongs), uid);
-    const isShort = isCut || (announced === undefined ? mayBeLimit(all.length) : found.size < announced);
+    const mayBeLimit = this.counts.mayBeLimit(level, all.length);
+    const isShort = isCut || (announced === undefined ? mayBeLimit : found.size < announced);
     if (!isShort || found.size === 0) return found;
     let isSplit = true;
     let highest = 0;
     for (const answer of found.values()) highest = Math.max(highest, count(answer, number) ?? 0);
     for (let n = 0; n <= Math.min(highest + NUMBERS_BEYOND, MOST_NUMBERS); n++) {
-      const { answers: some, isCut: isSomeCut } = await this.answers({ ...keys, [number]: String(n) });
+      const { answers: some, isCut: isSomeCut } = await this.answers(level, { ...keys, [number]: String(n) });
       // One that does not match by number would give the same again and again.
       isSplit &&= !isSomeCut && some.every((answer) => count(answer, number) === n);
       if (some.some((answer) => count(answer, number) !== n)) break;
@@ -171,25 +193,46 @@ class Finding {
       }
       if (announced !== undefined && found.size >= announced) break;
     }
-    // Those without a number cannot be asked for.
-    const isSettled = isSplit && [...found.values()].every((answer) => count(answer, number) !== undefined);
-    if (!isSettled && announced === undefined)
-      this.shortfalls.push('the PACS seems to cut its answers off, and gives no other part of them');
+    if (announced !== undefined) return found;
+    const numbers = [...found.values()].map((answer) => count(answer, number));
+    // Those without a number cannot be asked for. Instances are numbered one after the other; series by whoever has made
+    // them, 101, 201, 1001, and which is the last cannot be found out by asking.
+    if (isSplit && level === 'IMAGE' && isWithoutGap(numbers)) return found;
+    this.cut.push({ level, answers: all.length, isSaid: isCut });
     return found;
   }
 
+  private doubt({ level, answers, isSaid }: (typeof this.cut)[number]): void {
+    // What the PACS itself calls cut off nothing makes good.
+    if (!isSaid) this.counts.doubt(this.accession, level, answers);
+    const limit = isSaid ? 'and breaks off' : 'as many as a limit would leave';
+    this.shortfalls.push(
+      `the PACS gives ${answers} answers at ${level} level, ${limit}, and does not say how many there are`,
+    );
+  }
+
   /** Throws QueryRefused where there are none because of it. */
-  private async answers(keys: IdentifierText): Promise<{ answers: readonly Identifier[]; isCut: boolean }> {
-    const { answers, status } = await this.ask(identifierOf(keys));
+  private async answers(
+    level: QueryLevel,
+    keys: IdentifierText,
+  ): Promise<{ answers: readonly Identifier[]; isCut: boolean }> {
+    const { answers, status } = await this.ask(identifierOf({ QueryRetrieveLevel: level, ...keys }));
+    this.counts.saw(level, answers.length);
     if (status !== 0 && answers.length === 0) throw new QueryRefused(status);
     // Some end with another status what goes beyond their limit: Orthanc with FE00.
     return { answers, isCut: status !== 0 };
   }
 }
 
-/** Numbers at which queries are cut off: round ones, and powers of two. */
-function mayBeLimit(answers: number): boolean {
-  return answers >= 16 && (answers % 50 === 0 || (answers & (answers - 1)) === 0 || answers === 255);
+/** Whether all have a number, and each number from the least to the highest is there. */
+function isWithoutGap(numbers: readonly (number | undefined)[]): boolean {
+  const all = new Set<number>();
+  for (const number of numbers) {
+    if (number === undefined) return false;
+    all.add(number);
+  }
+  const sorted = [...all].sort((a, b) => a - b);
+  return sorted.at(-1)! - sorted[0]! === sorted.length - 1;
 }
 
 function empty(keywords: readonly string[]): Record<string, string> {

@@ -4,11 +4,12 @@ import { DitagError } from '../errors/errors.ts';
 import type { Pacs } from '../ports/pacs.ts';
 import type { ProjectStore } from '../ports/project-store.ts';
 import type { AccessionAnswer, Target } from '../projects/expected.ts';
+import { AnswerCounts } from './answer-counts.ts';
 import { findAccession } from './find-accession.ts';
 import { PacsAsker } from './pacs-asker.ts';
 import { pauseUnlessAborted } from './pause.ts';
 
-/** So many one after the other that could not be asked for: the PACS is gone. */
+/** After so many one after the other that could not be asked for it is looked whether the PACS is there at all. */
 const MOST_FAILURES = 8;
 /** How often the only association is asked for, and the pause before it is again, which doubles (milliseconds). */
 const MOST_REJECTIONS = 4;
@@ -17,6 +18,8 @@ const FIRST_PAUSE = 500;
 export interface FindAccessionsPorts {
   readonly pacs: Pacs;
   readonly store: Pick<ProjectStore, 'keep'>;
+  /** What is known of the limits of the PACS; nothing where it is not given. */
+  readonly counts?: AnswerCounts;
 }
 
 export interface FindAccessionsOptions {
@@ -29,10 +32,10 @@ export interface FindAccessionsOptions {
 /** Throws why the PACS cannot be asked any more; what was answered is kept. Where the signal aborts it ends early. */
 export async function findAccessions(
   targets: readonly Target[],
-  { pacs, store }: FindAccessionsPorts,
+  { pacs, store, counts = new AnswerCounts() }: FindAccessionsPorts,
   { threads, onAnswer, signal }: FindAccessionsOptions,
 ): Promise<void> {
-  const queue = targets.toReversed();
+  let queue = targets.toReversed();
   let atWork = 0;
   let rejectionsInARow = 0;
   let failuresInARow = 0;
@@ -54,7 +57,7 @@ export async function findAccessions(
         const target = queue.pop()!;
         const { accession } = target;
         try {
-          keep(await findAccession(accession, asker.ask));
+          keep(await findAccession(accession, asker.ask, counts));
           failuresInARow = 0;
           rejectionsInARow = 0;
         } catch (error) {
@@ -69,7 +72,10 @@ export async function findAccessions(
             continue;
           }
           keep({ accession, outcome: 'failed', reason: error.message, studies: [] });
-          if (++failuresInARow >= MOST_FAILURES) gone = error;
+          if (++failuresInARow < MOST_FAILURES) continue;
+          failuresInARow = 0;
+          // What breaks it may be these, and not those behind them.
+          gone ??= await failureOf(pacs);
         }
       }
     } finally {
@@ -80,6 +86,21 @@ export async function findAccessions(
   }
 
   await Promise.all(Array.from({ length: Math.min(threads, targets.length) }, work));
+  // What was taken for cut off, before the PACS gave more than that.
+  const overtaken = counts.takeOvertaken(targets.map(({ accession }) => accession));
+  queue = targets.filter(({ accession }) => overtaken.has(accession)).toReversed();
+  if (gone === undefined) await Promise.all(Array.from({ length: Math.min(threads, queue.length) }, work));
   await kept;
   if (gone !== undefined) throw gone;
+}
+
+/** Why there is no association to be had; undefined where there is. */
+async function failureOf(pacs: Pacs): Promise<DitagError | undefined> {
+  try {
+    await (await pacs.queries()).close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof DitagError) return error;
+    throw error;
+  }
 }

@@ -22,8 +22,8 @@ export function* retrievalRequests(
   { series, missing, left }: ActiveSeries,
   { isFirst, isByName }: { readonly isFirst: boolean; readonly isByName: boolean },
 ): Iterable<RetrievalRequest> {
-  const { StudyInstanceUID, SeriesInstanceUID, isListed, expected } = series;
-  if (!isListed || !isByName || (isFirst && left === expected)) {
+  const { StudyInstanceUID, SeriesInstanceUID, unlisted, expected } = series;
+  if (unlisted > 0 || !isByName || (isFirst && left === expected)) {
     yield {
       identifier: identifierOf({ QueryRetrieveLevel: 'SERIES', StudyInstanceUID, SeriesInstanceUID }),
       isByName: false,

@@ -2,7 +2,7 @@
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import { downloadFolders, type SeriesFolders } from '../projects/download-folders.ts';
 import { expectedCount } from '../projects/expected.ts';
-import { receivedCount } from './download-counts.ts';
+import { receivedOfExpected } from './download-counts.ts';
 
 /** The folder of every series of a project, the same in every run. */
 export async function projectFolders(store: Pick<ProjectStore, 'series'>): Promise<SeriesFolders> {
@@ -30,7 +30,7 @@ export async function wholeSubjects(
     const own = subjects.get(subject);
     if (own === undefined) subjects.set(subject, [uid]);
     else own.push(uid);
-    if ((await receivedCount(series, received, store)) < expectedCount(series)) notWhole.add(subject);
+    if ((await receivedOfExpected(series, received, store)).count < expectedCount(series)) notWhole.add(subject);
   }
   for (const subject of notWhole) subjects.delete(subject);
   return subjects;

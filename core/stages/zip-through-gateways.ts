@@ -1,5 +1,5 @@
 // The stage that has the gateways of a cluster make the zips of a download: an item for each subject that is whole.
-import { DitagError, ditagError } from '../errors/errors.ts';
+import { ditagError } from '../errors/errors.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import type { RetrieveItem } from '../ports/work-queue.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
@@ -24,14 +24,14 @@ export function zipsOf(send: string): string {
   return `${send}-zip`;
 }
 
-/** Throws `no-gateway`, and `zip-failed` when all others are made. */
+/** Gives why there is no zip of some subjects. Throws `no-gateway`. */
 export async function zipThroughGateways(
   ports: GatewayZipPorts,
   { item, associations, onSubject, signal }: GatewayZipOptions,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { queue, gateways, store, download } = ports;
   const whole = [...(await wholeSubjects(store, download))];
-  if (whole.length === 0) return;
+  if (whole.length === 0) return [];
   const { send } = item;
   const name = await queue.open(item.pacs, associations);
   const isThere = async () => {
@@ -40,7 +40,7 @@ export async function zipThroughGateways(
   };
   try {
     for (const [number, [zip, series]] of whole.entries()) {
-      if (signal.aborted) return;
+      if (signal.aborted) return [];
       // Whoever makes it takes that back: what nobody says is not taken for made.
       const reason = 'no gateway has made it';
       await download.setReason(series[0]!, ditagError('zip-failed', { path: `${zip}.zip`, reason }).message);
@@ -58,9 +58,11 @@ export async function zipThroughGateways(
     await queue.drop(send).catch(() => {});
     await gateways.cancel(send).catch(() => {});
   }
-  if (signal.aborted) return;
+  if (signal.aborted) return [];
+  const failures: string[] = [];
   for (const [, series] of whole) {
     const reason = await download.reasonOf(series[0]!);
-    if (reason !== '') throw new DitagError('zip-failed', reason);
+    if (reason !== '') failures.push(reason);
   }
+  return failures;
 }

@@ -21,8 +21,13 @@ export interface DownloadWorkPorts {
   readonly projectOf: (name: string) => ProjectStore;
   /** The folder of a download, which is made if need be. */
   readonly filesOf: (folder: string) => DownloadFiles & {
+    claim(owner: string): void;
     writeManifest(lines: AsyncIterable<string>): Promise<void>;
-    zip(subject: string, expected: Iterable<ReceivedInstance>, signal: AbortSignal): Promise<void>;
+    zip(
+      subject: string,
+      expected: Iterable<ReceivedInstance>,
+      options: { readonly signal: AbortSignal; readonly reserve: number },
+    ): Promise<void>;
   };
   readonly pacsOf: (pacs: PacsAddress, method: RetrieveItem['method'], patience: number) => Pacs;
   /** Addresses of a host; none where it has none. */
@@ -111,7 +116,8 @@ export class DownloadWork {
 
   /** False where it broke off. Throws what the project and the disk throw. */
   async carryOut(item: RetrieveItem, signal: AbortSignal): Promise<boolean> {
-    const opened = await this.opened(item);
+    const opened = await this.opened(item).catch((error) => this.notOpened(item, error));
+    if (opened === undefined) return true;
     if (item.zip !== undefined) return this.zip(item.zip, item.series, opened, signal);
     if (item.series.length === 0) return this.finish(item, opened);
     const { pacs, series } = item;
@@ -194,13 +200,21 @@ export class DownloadWork {
     for (const uid of series) expected.push(...(await download.receivedOf(uid)));
     let reason = '';
     try {
-      await files.zip(subject, expected, signal);
+      await files.zip(subject, expected, { signal, reserve: SPACE_LEFT });
     } catch (error) {
       if (!(error instanceof DitagError) || error.code !== 'zip-failed' || signal.aborted) throw error;
       reason = error.message;
     }
     await download.setReason(series[0]!, reason);
     return true;
+  }
+
+  /** Why nothing comes into the folder of another download is told as the reason of the series. */
+  private async notOpened({ project, folder, series }: RetrieveItem, error: unknown): Promise<undefined> {
+    if (!(error instanceof DitagError) || error.code !== 'foreign-download') throw error;
+    const download = await this.ports.projectOf(project).download(folder);
+    await Promise.all(series.map((uid) => download.setReason(uid, error.message)));
+    return undefined;
   }
 
   /** Who may send now. */
@@ -231,6 +245,7 @@ export class DownloadWork {
     const store = this.ports.projectOf(project);
     const download = await store.download(folder);
     const files = this.ports.filesOf(folder);
+    files.claim(`${project} ${download.startedAt}`);
     // Each item would read all of them.
     const all: (ExpectedSeries & { readonly accession: string })[] = [];
     for await (const series of store.series()) all.push(series);

@@ -3,19 +3,22 @@ import { DitagError } from '../../core/errors/errors.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import type { FindItem, PacsAddress } from '../../core/ports/work-queue.ts';
+import type { AnswerCounts } from '../../core/stages/answer-counts.ts';
 import { findAccessions } from '../../core/stages/find-accessions.ts';
 import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface FindWorkPorts {
   readonly pacsOf: (pacs: PacsAddress) => Pacs;
   readonly projectOf: (name: string) => Pick<ProjectStore, 'keep'>;
+  /** What this gateway knows of the limits of a PACS. */
+  readonly countsOf: (pacs: PacsAddress) => AnswerCounts;
   readonly log: GatewayWorkLog;
 }
 
 /** False where the PACS could not be asked for all of them. */
 export async function findForItem(
   { send, item, pacs, project, accessions }: FindItem,
-  { pacsOf, projectOf, log }: FindWorkPorts,
+  { pacsOf, projectOf, countsOf, log }: FindWorkPorts,
   signal: AbortSignal,
 ): Promise<boolean> {
   const began = performance.now();
@@ -25,7 +28,7 @@ export async function findForItem(
   const whom = { send, item, host, port, calledAETitle, callingAETitle };
   const count = ({ outcome }: { readonly outcome: string }) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1);
   try {
-    const ports = { pacs: pacsOf(pacs), store: projectOf(project) };
+    const ports = { pacs: pacsOf(pacs), store: projectOf(project), counts: countsOf(pacs) };
     await findAccessions(targets, ports, { threads: 1, onAnswer: count, signal });
   } catch (error) {
     if (!(error instanceof DitagError)) throw error;

@@ -38,6 +38,7 @@ import {
   receivingSettings,
   SendingVariables,
 } from '../../core/settings/settings.ts';
+import { AnswerCounts } from '../../core/stages/answer-counts.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { IndexReceived } from '../../core/stages/index-received.ts';
 import { Gateway, type GatewayPeer } from './app.ts';
@@ -71,6 +72,13 @@ await runService('dimse-gateway', async ({ logger }) => {
   const files = FilesystemInstanceFiles.mounted(roots);
   const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
     new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
+  const counts = new Map<string, AnswerCounts>();
+  const countsOf = ({ host, port, calledAETitle }: PacsAddress) => {
+    const key = `${host}:${port} ${calledAETitle}`;
+    const known = counts.get(key) ?? new AnswerCounts();
+    counts.set(key, known);
+    return known;
+  };
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);
   const downloads = await openDownloads(set, { projectOf, tls, log: logger });
   const work = new GatewayWork(
@@ -80,7 +88,7 @@ await runService('dimse-gateway', async ({ logger }) => {
       commands: new NatsGatewaySource(cluster.connection),
       files,
       peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
-      find: (item, signal) => findForItem(item, { pacsOf, projectOf, log: logger }, signal),
+      find: (item, signal) => findForItem(item, { pacsOf, projectOf, countsOf, log: logger }, signal),
       retrieve: downloads?.retrieve,
       freeSpace: downloads?.freeSpace,
       doing: downloads?.doing,

@@ -142,12 +142,34 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
       const zipped = await zip();
       assert.deepEqual([zipped.code, it.pacs.sent.length], [0, sent], zipped.stderr);
       const left = fs.readdirSync(whole).filter((one) => !one.endsWith('.zip'));
-      assert.deepEqual(left, ['manifest.csv']);
+      assert.deepEqual(left, ['.owner', 'manifest.csv']);
       const inZips = await here('verify', '--folder', whole);
       assert.deepEqual([inZips.code, inZips.stdout], [0, ''], inZips.stderr);
       await begun[1]!.stop();
       it.forget(begun[1]!);
     });
+
+  test('share one limit: lookups and downloads of several, by several gateways', async (t) => {
+    if (!(await it.hasParts(t))) return;
+    const mount = path.join(home, 'downloads-shared');
+    const begun = await Promise.all([1, 2].map(() => it.startGateway({ DITAG_GATEWAY_DOWNLOADS: mount })));
+    const lookUp = (name: string) => cluster('index', ...of(name), ...at(), '--target-list', list);
+    const second = await lookUp('second');
+    assert.equal(second.code, 0, second.stderr);
+    it.pacs.peakAssociations = 0;
+    it.pacs.faults.slow = 5;
+    const fetch = (name: string) =>
+      cluster('download', ...of(name), '--output', name, '--method', 'get', '--threads', String(THREADS));
+    const all = await Promise.all([fetch('study'), fetch('second'), lookUp('third')]);
+    it.pacs.faults.slow = 0;
+    for (const { code, stderr } of all) assert.equal(code, 0, stderr);
+    const { peakAssociations } = it.pacs;
+    assert.ok(peakAssociations > 1 && peakAssociations <= THREADS, `${peakAssociations} associations`);
+    for (const gateway of begun) {
+      await gateway.stop();
+      it.forget(gateway);
+    }
+  });
 
   test('are listed as jobs, and what gateways do can be ended', async (t) => {
     if (!(await it.hasParts(t))) return;
@@ -170,11 +192,12 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     assert.match(broken.stderr, /Not complete: \d+ of 270 instances/);
     assert.match(broken.stderr, /project study was ended by `ditag jobs cancel`/);
     assert.equal(broken.code, 1);
-    assert.equal((await jobs('list')).stdout, '');
+    assert.match((await jobs('list')).stdout, /^[0-9a-f-]{13} {2}cancelled {2}.* project study, download: .*\n$/);
     assert.equal((await jobs('cancel', 'nothing')).code, 2);
     it.pacs.faults.slow = 0;
     const again = await download();
     assert.equal(again.code, 0, again.stderr);
+    assert.equal((await jobs('list')).stdout, '');
     // The same gateway, another download of the same series: each has its own.
     const series = path.join(home, 'part.csv');
     assert.equal(

@@ -119,7 +119,8 @@ export function projectStoreContract(name: string, make: () => Promise<Open>): v
     assert.equal((await store.totals()).series, 1);
     assert.deepEqual(
       (await store.targetsToAsk(false)).map(({ accession }) => accession),
-      ['A', 'B é'],
+      // What has failed last time keeps nobody waiting.
+      ['B é', 'A'],
     );
     await store.keep({ accession: 'A', outcome: 'not-found', reason: '', studies: [] });
     const { series: left, outcomes } = await store.totals();
@@ -145,8 +146,16 @@ export function projectStoreContract(name: string, make: () => Promise<Open>): v
         { ...received('9.9.1', 5, 'not-asked-for/b'), SeriesInstanceUID: '9.9' },
       ]);
     }
+    assert.deepEqual(
+      await download.begun(),
+      new Map([
+        ['1.1.1', 's/t'],
+        ['1.1.2', 's/t'],
+      ]),
+    );
     const [state] = await store.downloads();
     const { startedAt, ...rest } = state!;
+    assert.deepEqual([download.startedAt, other.startedAt], [startedAt, startedAt]);
     assert.match(startedAt, /^\d{4}-\d\d-\d\dT/);
     const sums = { received: 3, notAskedFor: 2, bytes: 44 };
     assert.deepEqual(rest, { folder: '/out/x_20260101', completedAt: undefined, ...sums });

@@ -200,11 +200,15 @@ describe('a PACS that is to send', { timeout: 60_000, concurrency: 16 }, () => {
       assert.equal((await project.manifest()).length, 10);
     });
 
-    byMethod('has no resources for a while (A702)', async (project) => {
-      project.pacs.faults = { refusesTimes: 2 };
-      await assertCompletes(project, method, { threads: '1', rounds: '4', patience: '3' });
-      assert.equal(project.pacs.sent.length, 9);
-    });
+    for (const [name, refusesWith] of [
+      ['A701', 0xa701],
+      ['A702', 0xa702],
+    ] as const)
+      byMethod(`has no resources for a while (${name})`, async (project) => {
+        project.pacs.faults = { refusesTimes: 2, refusesWith };
+        await assertCompletes(project, method, { threads: '1', rounds: '4', patience: '3' });
+        assert.equal(project.pacs.sent.length, 9);
+      });
 
     byMethod('has no resources (A702), whatever it is asked', async (project) => {
       project.pacs.faults = { refusesTimes: 1000 };

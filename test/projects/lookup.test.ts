@@ -100,7 +100,54 @@ describe('a PACS that is asked for accession numbers', { timeout: 60_000, concur
       studies: [study(many)],
       faults: { withoutNumbers: true, capsAnswers: { SERIES: 16, IMAGE: 64 } },
     });
-    await assertFound(project);
+    const { code, stderr } = await project.index();
+    assert.equal(code, 1, stderr);
+    assert.deepEqual(await expected(project), project.content.uids().toSorted());
+    // Which series number is the last nobody can say: 101 may be followed by 2001.
+    const [{ outcome, reason } = assert.fail()] = await project.targets();
+    const doubt =
+      'the PACS gives 16 answers at SERIES level, as many as a limit would leave, and does not say how many there are';
+    assert.deepEqual([outcome, reason], ['incomplete', doubt]);
+    const downloaded = await project.download();
+    assert.equal(downloaded.code, 1);
+    assert.match(downloaded.stderr, /^All 87 expected instances are on disk .*; there may be more\./m);
+    await project.assertComplete();
+  });
+
+  test('gives as many series as a limit would leave, and more of another study: then there is none', async (t) => {
+    const studies = [16, 17].map((count, n) => ({
+      ...{ StudyInstanceUID: `1.${n + 6}`, AccessionNumber: `A${n}` },
+      series: Array.from({ length: count }, (_, i) => ({
+        ...{ SeriesInstanceUID: `1.${n + 6}.${i + 1}`, SeriesNumber: String(i * 100 + 1), instances: 1, pixels: 64 },
+      })),
+    }));
+    const project = await startProject(t, { studies, faults: { withoutNumbers: true } });
+    // A0 is asked for first, doubted, and asked for again when A1 has more.
+    const { code, stderr } = await project.index({ threads: '1' });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(await outcomes(project), { A0: 'found', A1: 'found' });
+    const alone = await startProject(t, { studies: studies.slice(0, 1), faults: { withoutNumbers: true } });
+    assert.equal((await alone.index()).code, 1);
+    assert.deepEqual(await outcomes(alone), { A0: 'incomplete' });
+  });
+
+  test('answers what cannot be read for many one after the other: those behind them are asked for', async (t) => {
+    const studies = Array.from({ length: 12 }, (_, n) => ({
+      ...{ StudyInstanceUID: `1.${n + 10}`, AccessionNumber: n < 9 ? `BAD${n}` : `GOOD${n}` },
+      series: [{ SeriesInstanceUID: `1.${n + 10}.1`, instances: 1 }],
+    }));
+    const project = await startProject(t, { studies, faults: { damages: /^BAD/ } });
+    assert.equal((await project.index({ threads: '2' })).code, 1);
+    const found = Object.values(await outcomes(project));
+    assert.deepEqual(
+      [found.filter((one) => one === 'failed').length, found.slice(9)],
+      [9, ['found', 'found', 'found']],
+    );
+    // Next time they are asked for when all others have been.
+    project.list([...studies.map(({ AccessionNumber }) => AccessionNumber), 'NEW']);
+    const now = project.fromNow();
+    assert.equal((await project.index({ threads: '1' })).code, 1);
+    assert.equal(now.requests()[0]!.keys['AccessionNumber'], 'NEW');
   });
 
   test('answers what cannot be read: that accession number fails, the others do not', async (t) => {

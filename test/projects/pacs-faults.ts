@@ -37,8 +37,8 @@ export interface PacsFaults {
   refusesWith?: number | undefined;
   /** C-FIND answers everything of the level, whatever the keys. */
   ignoresKeys?: boolean | undefined;
-  /** What it answers of this accession number is cut in the middle of an element. */
-  damages?: string | undefined;
+  /** What it answers of this accession number, or of such ones, is cut in the middle of an element. */
+  damages?: string | RegExp | undefined;
   /** C-FIND ends with this status and no answers. */
   findFails?: number | undefined;
   /** How many more C-FINDs that happens to; all where it is not set. */

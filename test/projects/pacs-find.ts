@@ -71,7 +71,7 @@ export async function answerFind(
     else if (answers > 0) association.gather();
     answers++;
     const answer = encodeIdentifier(asAsked(row, keys, faults), syntax);
-    const isDamaged = faults.damages !== undefined && text(row, 'AccessionNumber') === faults.damages;
+    const isDamaged = faults.damages !== undefined && matches(text(row, 'AccessionNumber'), faults.damages);
     await association.send(context.id, pending, [isDamaged ? answer.subarray(0, -4) : answer]);
   }
   return { command: { Status: signal.aborted ? CANCELLED : SUCCESS } };
@@ -144,4 +144,8 @@ function inUpperCase(identifier: Identifier): Identifier {
   const accession = identifier.get(ACCESSION_NUMBER);
   if (accession === undefined) return identifier;
   return new Map([...identifier, [ACCESSION_NUMBER, changed(accession, (value) => value.toUpperCase())]]);
+}
+
+function matches(value: string, wanted: string | RegExp): boolean {
+  return typeof wanted === 'string' ? value === wanted : wanted.test(value);
 }

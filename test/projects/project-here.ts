@@ -126,7 +126,7 @@ export async function startProject(
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(within, path.join(entry.parentPath, entry.name)));
     const named = entries.filter(({ path: at }) => at !== '').map(({ path: at }) => at);
-    assert.deepEqual(files.toSorted(), ['manifest.csv', ...named].toSorted());
+    assert.deepEqual(files.toSorted(), ['.owner', 'manifest.csv', ...named].toSorted());
     const verified = await verify();
     assert.match(verified.stderr, /^\d+ files are as the manifest has them/);
     assert.doesNotMatch(verified.stderr, /are not/);

@@ -67,7 +67,7 @@ export async function startScriptedPacs(
 
 export class ScriptedPacs {
   readonly aeTitle: string;
-  readonly content: PacsContent;
+  content: PacsContent;
   readonly destinations: ReadonlyMap<string, Destination>;
   faults: PacsFaults;
   /** What it was asked, in order. */

@@ -137,8 +137,7 @@ export class ClusterProject implements Project {
       const allowed = 'name a folder below the one in which gateways keep downloads';
       throw ditagError('bad-option', { option: '--output', value: output, allowed });
     }
-    const { instances } = await store.totals();
-    const { folder, isContinued } = downloadFolder(project, within, await store.downloads(), instances);
+    const { folder, isContinued } = await downloadFolder(this, within, await store.downloads());
     options.onFolder(`${folder}, where the gateways keep downloads`, isContinued);
     const download = await store.download(folder);
     const isWanted = (uid: string) => series?.has(uid) ?? true;
@@ -164,11 +163,11 @@ export class ClusterProject implements Project {
     return { ...outcome, stopped: undefined, folder };
   }
 
-  async zip(options: ZipOptions): Promise<void> {
+  async zip(options: ZipOptions): Promise<readonly string[]> {
     const { folder, peer, threads: associations, onSubject, signal } = options;
     if (path.isAbsolute(folder)) return zipHere(this, options);
     const { cluster, store, name: project } = this;
-    await zipThroughGateways(
+    return zipThroughGateways(
       {
         queue: new NatsWorkQueue(cluster),
         gateways: new NatsGateways(cluster.connection),

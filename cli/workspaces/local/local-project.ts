@@ -72,7 +72,7 @@ export class LocalProject implements Project {
     return downloadHere(this, options);
   }
 
-  zip(options: ZipOptions): Promise<void> {
+  zip(options: ZipOptions): Promise<readonly string[]> {
     return zipHere(this, options);
   }
 

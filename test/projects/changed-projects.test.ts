@@ -1,0 +1,264 @@
+// A project that is not what it was when its download began: series that are gone, renamed or replaced, more instances than
+// there were, folders of somebody else; and zips that stand beside folders. Nothing is taken for what it is not.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, type TestContext, test } from 'node:test';
+import { projectReport } from '../../cli/commands/project-report.ts';
+import { readConfiguration } from '../../cli/configuration/configuration.ts';
+import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
+import { commandIn } from '../cli/query-here.ts';
+import { type DescribedStudy, pacsContent } from './pacs-content.ts';
+import type { PacsFaults } from './pacs-faults.ts';
+import { NAME, type ProjectHere, STUDIES, startProject } from './project-here.ts';
+
+type Described = DescribedStudy['series'][number];
+
+/** One study of one patient. */
+function study(series: readonly Described[], more: Partial<DescribedStudy> = {}): DescribedStudy {
+  const patient = { PatientID: 'P1', PatientName: 'Doe^Jane' };
+  return { StudyInstanceUID: '1.4', AccessionNumber: 'A', ...patient, ...more, series };
+}
+
+function oneSeries(
+  instances: Described['instances'],
+  SeriesInstanceUID = '1.4.1',
+  SeriesDescription = 'T1',
+): Described {
+  return { SeriesInstanceUID, SeriesDescription, SeriesNumber: '1', instances };
+}
+
+/** The PACS has these from now on, and the project is told. */
+async function changed(
+  project: ProjectHere,
+  studies: readonly DescribedStudy[],
+  faults: PacsFaults = {},
+): Promise<void> {
+  project.pacs.content = pacsContent(studies);
+  project.pacs.faults = faults;
+  const { code, stderr } = await project.index({ refresh: true });
+  assert.equal(code, 0, stderr);
+}
+
+async function downloaded(t: TestContext, studies: readonly DescribedStudy[], faults: PacsFaults = {}) {
+  const project = await startProject(t, { studies, faults });
+  const { code, stderr } = await project.index();
+  assert.equal(code, 0, stderr);
+  const ended = await project.download();
+  assert.equal(ended.code, 0, ended.stderr);
+  return project;
+}
+
+async function outcomes(project: ProjectHere): Promise<string[]> {
+  const lines = (await project.manifest()).map(({ SOPInstanceUID, outcome }) => `${SOPInstanceUID} ${outcome}`);
+  return lines.toSorted();
+}
+
+async function assertVerified(project: ProjectHere): Promise<void> {
+  const { code, stderr, stdout } = await project.verify();
+  assert.deepEqual([code, stdout], [0, ''], stderr);
+}
+
+/** What is known of it. */
+function stateFile({ home }: ProjectHere): string {
+  const folder = path.join(home, '.ditag', 'projects', NAME);
+  return path.join(folder, fs.readdirSync(folder).find((name) => name.endsWith('.state.db'))!);
+}
+
+const uids = (series: string, count: number) => Array.from({ length: count }, (_, i) => `${series}.${i + 1}`);
+
+describe('a project that has changed since its download', { timeout: 60_000, concurrency: 8 }, () => {
+  test('files of a series that was replaced are not taken for those of its successor, whatever it is called', async (t) => {
+    // Only the number is known: any name would do.
+    const project = await downloaded(t, [study([oneSeries(4)])], { noImageLevel: true });
+    await changed(project, [study([oneSeries(4, '1.4.7')])], { noImageLevel: true });
+    const now = project.fromNow();
+    const { code, stderr } = await project.download();
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(now.sent().toSorted(), uids('1.4.7', 4));
+    const entries = await project.manifest();
+    const old = entries.filter(({ outcome }) => outcome === 'not-asked-for');
+    assert.deepEqual(old.map(({ SOPInstanceUID }) => SOPInstanceUID).toSorted(), uids('1.4.1', 4));
+    assert.deepEqual([...new Set(old.map(({ reason }) => reason))], ['its series is in the project no more']);
+    const folders = new Set(entries.map(({ path: at }) => path.dirname(at)));
+    assert.equal(folders.size, 2, 'the two series lie in one folder');
+    await assertVerified(project);
+  });
+
+  test('a series whose name was corrected keeps its folder to itself', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(2)])]);
+    const next = { ...oneSeries(3, '1.4.2', 'T1'), SeriesNumber: '2' };
+    await changed(project, [study([oneSeries(2, '1.4.1', 'T1 post'), next])]);
+    const { code, stderr } = await project.download();
+    assert.equal(code, 0, stderr);
+    const folderOf = new Map<string, Set<string>>();
+    for (const { SeriesInstanceUID, path: at } of await project.manifest())
+      folderOf.set(SeriesInstanceUID, (folderOf.get(SeriesInstanceUID) ?? new Set()).add(path.dirname(at)));
+    const [first, second] = [folderOf.get('1.4.1')!, folderOf.get('1.4.2')!];
+    assert.deepEqual([[...first], second.size, first.isDisjointFrom(second)], [['Jane_Doe/T1'], 1, true]);
+    await assertVerified(project);
+  });
+
+  test('what is in the project no more is in the manifest, and not counted; what has come in its place comes', async (t) => {
+    const project = await downloaded(t, STUDIES);
+    const [first] = STUDIES;
+    await changed(project, [first!]);
+    const again = await project.download();
+    assert.match(again.stderr, /^Complete: all 6 instances are on disk/m);
+    assert.equal((await outcomes(project)).filter((line) => line.endsWith('not-asked-for')).length, 3);
+    await assertVerified(project);
+    const configuration = readConfiguration(path.join(project.home, '.ditag', 'config.ini'), { environment: {} });
+    const report = await commandIn(new LocalWorkspace(configuration), (context) =>
+      projectReport({ projectName: NAME, format: 'json' }, context),
+    );
+    const { expected, received, bytes } = JSON.parse(report.stdout) as Record<string, number>;
+    const ofProject = (await project.manifest()).filter(({ outcome }) => outcome === 'received');
+    const sum = ofProject.reduce((total, { size }) => total + size!, 0);
+    assert.deepEqual([expected, received, bytes], [6, 6, sum]);
+    // As many as are gone: it is another project all the same, and its folder is gone on with on whatever day.
+    const more = study([oneSeries(3, '1.9.1')], { StudyInstanceUID: '1.9', AccessionNumber: 'Acc3', PatientID: 'P9' });
+    project.list(['Acc1', 'Acc2', 'Acc3']);
+    await changed(project, [first!, more]);
+    const earlier = `${await project.folder()}_earlier`;
+    fs.renameSync(await project.folder(), earlier);
+    const database = new DatabaseSync(stateFile(project));
+    database.prepare('UPDATE download SET folder = ?').run(earlier);
+    database.close();
+    const now = project.fromNow();
+    const last = await project.download();
+    assert.match(last.stderr, /^Continued in .*_earlier$/m);
+    assert.deepEqual([last.code, now.sent().toSorted()], [0, uids('1.9.1', 3)], last.stderr);
+    await assertVerified(project);
+  });
+
+  test('of a series that is listed in part each listed instance has to come, however many others do', async (t) => {
+    const unnumbered = (count: number) => oneSeries(Array.from({ length: count }, () => ({ InstanceNumber: '' })));
+    const project = await startProject(t, { studies: [study([unnumbered(4)])], faults: { capsAnswers: { IMAGE: 3 } } });
+    const index = await project.index();
+    assert.equal(index.code, 0, index.stderr);
+    // It announces 4 and lists 3. By now there are 5, and one of the three does not come.
+    project.pacs.content = pacsContent([study([unnumbered(5)])]);
+    project.pacs.faults = { loses: (uid) => uid === '1.4.1.1' };
+    const { code, stderr } = await project.download();
+    assert.equal(code, 1);
+    assert.match(stderr, /^Not complete: 3 of 4 instances are on disk/m);
+    const expected = ['1.4.1.1 missing', ...[2, 3, 4, 5].map((n) => `1.4.1.${n} received`)];
+    assert.deepEqual(await outcomes(project), expected);
+    project.pacs.faults = {};
+    const again = await project.download();
+    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual(
+      await outcomes(project),
+      uids('1.4.1', 5).map((uid) => `${uid} received`),
+    );
+  });
+
+  test('a file that was changed twice is kept twice', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(2)])]);
+    const file = path.join(await project.folder(), (await project.manifest())[0]!.path);
+    for (const text of ['first change', 'second change!']) {
+      fs.writeFileSync(file, text);
+      assert.equal((await project.download()).code, 0);
+    }
+    const aside = (await project.manifest()).filter(({ outcome }) => outcome === 'not-asked-for');
+    const kept = await Promise.all(
+      aside.map(async ({ path: at }) => fs.readFileSync(path.join(await project.folder(), at), 'utf8')),
+    );
+    assert.deepEqual(kept.toSorted(), ['first change', 'second change!']);
+    await assertVerified(project);
+  });
+});
+
+describe('the folder of another download', { timeout: 60_000, concurrency: 8 }, () => {
+  test('is not taken over unless it is told to', async (t) => {
+    const first = await downloaded(t, [study([oneSeries(3)])]);
+    // The same name of a project and of a patient, from another home.
+    const other = await startProject(t, {
+      studies: [study([oneSeries(3, '1.5.1')], { StudyInstanceUID: '1.5', PatientID: 'P2' })],
+      faults: { noImageLevel: true },
+    });
+    assert.equal((await other.index()).code, 0);
+    const { output } = first;
+    const refused = await other.download({ output });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /has a download that another project has begun/);
+    assert.deepEqual(other.pacs.sent, []);
+    await assertVerified(first);
+    fs.rmSync(path.join(await first.folder(), '.owner'));
+    const now = other.fromNow();
+    const taken = await other.download({ output });
+    assert.equal(taken.code, 0, taken.stderr);
+    // What lies there is of another series, as its files say.
+    assert.deepEqual(now.sent().toSorted(), uids('1.5.1', 3));
+    assert.equal((await first.download({ output })).code, 2);
+  });
+
+  test('is gone on with after what was known of it is lost: what is there is read, and not asked for', async (t) => {
+    const first = await downloaded(t, [study([oneSeries(3)])]);
+    const second = await startProject(t, { studies: [study([oneSeries(3)])] });
+    assert.equal((await second.index()).code, 0);
+    fs.rmSync(path.join(await first.folder(), '.owner'));
+    const { code, stderr } = await second.download({ output: first.output });
+    assert.deepEqual([code, second.pacs.sent], [0, []], stderr);
+    assert.match(stderr, /^Complete: all 3 instances/m);
+  });
+});
+
+describe('a zip beside its folder', { timeout: 60_000, concurrency: 8 }, () => {
+  const zipProject = true;
+
+  test('counts as what was received, also when more has come since', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(10)])]);
+    assert.equal((await project.download({ zipProject })).code, 0);
+    await changed(project, [study([oneSeries(12)])], { loses: (uid) => uid === '1.4.1.12' });
+    let now = project.fromNow();
+    const part = await project.download({ zipProject });
+    assert.deepEqual([part.code, now.sent().includes('1.4.1.11')], [1, true], part.stderr);
+    assert.match(part.stderr, /^Not complete: 11 of 12/m);
+    project.pacs.faults = {};
+    now = project.fromNow();
+    const whole = await project.download({ zipProject });
+    assert.deepEqual([whole.code, now.sent()], [0, ['1.4.1.12']], whole.stderr);
+    assert.ok(!fs.existsSync(path.join(await project.folder(), 'Jane_Doe')));
+    await assertVerified(project);
+  });
+
+  test('counts also where the process died while it removed the folder', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(10)])]);
+    const folder = path.join(await project.folder(), 'Jane_Doe');
+    const copy = path.join(project.home, 'copy');
+    fs.cpSync(folder, copy, { recursive: true, preserveTimestamps: true });
+    assert.equal((await project.download({ zipProject })).code, 0);
+    fs.cpSync(copy, folder, { recursive: true, preserveTimestamps: true });
+    for (const name of fs.readdirSync(path.join(folder, 'T1')).slice(0, 4)) fs.rmSync(path.join(folder, 'T1', name));
+    const now = project.fromNow();
+    const { code, stderr } = await project.download({ zipProject });
+    assert.deepEqual([code, now.sent()], [0, []], stderr);
+    assert.ok(!fs.existsSync(folder));
+    await assertVerified(project);
+  });
+
+  test('that cannot be made hides nothing of what is missing, and keeps no other from being made', async (t) => {
+    const project = await startProject(t);
+    assert.equal((await project.index()).code, 0);
+    project.pacs.faults = { loses: (uid) => uid === '1.2.1.1.1' };
+    assert.equal((await project.download()).code, 1);
+    project.pacs.faults = {};
+    const folder = await project.folder();
+    const linked = path.join(folder, 'Jane_Doe', 'link');
+    fs.symlinkSync('elsewhere', linked);
+    project.pacs.faults = { loses: (uid) => uid === '1.2.1.1.1' };
+    const part = await project.download({ zipProject });
+    assert.equal(part.code, 1);
+    assert.match(part.stderr, /^Missing of Acc1, series 1\.2\.1\.1: 1; /m);
+    assert.match(part.stderr, /^The archive Jane_Doe\.zip could not be made: .*link/m);
+    project.pacs.faults = {};
+    const whole = await project.download({ zipProject });
+    assert.equal(whole.code, 1);
+    assert.match(whole.stderr, /^Complete: all 9 instances/m);
+    assert.ok(fs.existsSync(path.join(folder, 'Jürgen_Müller.zip')));
+    fs.rmSync(linked);
+    assert.equal((await project.download({ zipProject })).code, 0);
+  });
+});
