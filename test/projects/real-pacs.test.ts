@@ -284,7 +284,7 @@ describe('a project over a PACS of others', { timeout: 120_000 + 100 * INSTANCES
       const folder = projects.folderIn('got');
       const subjects = new Set([...(await paths(folder)).values()].map((place) => place.split('/', 1)[0]!));
       const zips = [...subjects].map((subject) => `${subject}.zip`);
-      assert.deepEqual(fs.readdirSync(folder).sort(), [...zips, 'manifest.csv'].sort());
+      assert.deepEqual(fs.readdirSync(folder).sort(), ['.owner', ...zips, 'manifest.csv'].sort());
       // Read by others.
       const unzipped = path.join(home, 'unzipped');
       const script = 'import sys, zipfile\nfor name in sys.argv[2:]: zipfile.ZipFile(name).extractall(sys.argv[1])';
@@ -297,7 +297,7 @@ describe('a project over a PACS of others', { timeout: 120_000 + 100 * INSTANCES
       const again = await projects.download('got', 'get', 'got', '--zip-project');
       assert.equal(again.code, 0, again.stderr);
       assert.deepEqual(retrievals(pacs), asked, 'nothing is asked for again');
-      assert.deepEqual(fs.readdirSync(folder).sort(), [...zips, 'manifest.csv'].sort());
+      assert.deepEqual(fs.readdirSync(folder).sort(), ['.owner', ...zips, 'manifest.csv'].sort());
     });
   });
 
