@@ -84,7 +84,7 @@ async function clustered(options: BenchOptions, ditag: Ditag, { first, warming, 
     ['warming', warming.path],
     ['second', second.path],
   ]);
-  await using bench = await BenchCluster.start(state, archives);
+  await using bench = await BenchCluster.start(options, state, archives);
   for (let count = 0; count < availableParallelism(); count++) await bench.addScanner();
   for (const [name, archive, rounds] of [
     ['first', first, into.cold],

@@ -9,6 +9,7 @@ import { type RunningCluster, type RunningService, startCluster } from '../scrip
 import { installElasticsearch } from '../scripts/parts/elasticsearch-node.ts';
 import { installNatsServer } from '../scripts/parts/nats-server.ts';
 import { MissingPart } from '../scripts/parts/parts.ts';
+import { findDitag } from './competitors.ts';
 import type { Figures, Target } from './figures.ts';
 import { type BenchOptions, workingFolder } from './options.ts';
 
@@ -93,10 +94,18 @@ export class BenchCluster implements AsyncDisposable {
     this.cluster = cluster;
   }
 
-  /** Starts everything but scanners. */
-  static async start(state: StateFolder | string, archives: ReadonlyMap<string, string>): Promise<BenchCluster> {
+  /** Starts everything but scanners, compiled. */
+  static async start(
+    options: BenchOptions,
+    state: StateFolder | string,
+    archives: ReadonlyMap<string, string>,
+  ): Promise<BenchCluster> {
+    const found = findDitag(options);
+    if ('missing' in found) throw new Error(found.missing);
     const stateFolder = typeof state === 'string' ? state : state.path;
-    return new BenchCluster(await startCluster({ stateFolder, archives, scanners: 0, heapMB, isLasting: true }));
+    return new BenchCluster(
+      await startCluster({ stateFolder, archives, scanners: 0, heapMB, isLasting: true, isCompiled: true }),
+    );
   }
 
   async addScanner(variables: Readonly<Record<string, string>> = {}): Promise<void> {

@@ -100,7 +100,7 @@ export async function run(options: BenchOptions): Promise<Figures> {
   if (missing !== undefined) return notMeasured(title, targets(undefined, 0), missing);
   let measured: Measured;
   {
-    await using bench = await BenchCluster.start(stateFolder, new Map());
+    await using bench = await BenchCluster.start(options, stateFolder, new Map());
     await fillCluster(bench, shape, mark);
     // What filling has warmed up or left behind is not to be measured.
     await bench.cluster.service('api').stop();

@@ -79,16 +79,20 @@ export function findProgram(program: string, debianPackage: string): Found {
     : { command: [path], version: '' };
 }
 
+/** Once in a run is enough. */
+let isBuilt = false;
+
 /** The compiled command, run by the Node that runs this. */
 export function findDitag(options: BenchOptions): Found {
   const main = resolve(root, 'dist/main.js');
-  if (options.build) {
+  if (options.build && !isBuilt) {
     console.error('Compiling dist/');
     try {
       execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
     } catch {
       return { missing: 'not here: npm run build failed' };
     }
+    isBuilt = true;
   }
   if (!existsSync(main)) return { missing: 'not here: npm run build' };
   return { command: [process.execPath, main], version: `Node ${process.version.slice(1)}` };

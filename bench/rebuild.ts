@@ -73,7 +73,7 @@ async function measure(options: BenchOptions, shape: SyntheticShape): Promise<Me
   using state = new StateFolder(options, 'rebuild');
   const { events, bytes: logBytes } = await fillLog(state, shape);
   settle();
-  await using bench = await BenchCluster.start(state, new Map());
+  await using bench = await BenchCluster.start(options, state, new Map());
   const { pid } = bench.cluster.service('indexer');
   const ended = new AbortController();
   const memory: number[] = [];

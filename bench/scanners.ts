@@ -81,7 +81,7 @@ async function oneRound(
 ) {
   using state = new StateFolder(options, 'scanners');
   const paths = new Map([...archives].map(([name, path]) => [name, realpathSync(path)]));
-  await using bench = await BenchCluster.start(state, paths);
+  await using bench = await BenchCluster.start(options, state, paths);
   const env = slowed(options);
   await bench.addScanner(env);
   await index(bench.nats, 'warm');

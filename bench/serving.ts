@@ -53,7 +53,7 @@ export async function serveCluster(options: BenchOptions): Promise<Served | { mi
   if (missing !== undefined) return { missing };
   const { folder, mark, shape } = clusterState(options);
   const isFilled = existsSync(mark);
-  const bench = await BenchCluster.start(folder, new Map());
+  const bench = await BenchCluster.start(options, folder, new Map());
   try {
     await fillCluster(bench, shape, mark);
     const cluster = await openCluster({ url: bench.nats }, 'ditag bench');

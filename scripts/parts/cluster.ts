@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly isLasting?: boolean;
   /** Further lines of the NATS server's configuration. */
   readonly natsConfig?: string;
+  /** The services as they are shipped, from dist/, which is there. */
+  readonly isCompiled?: boolean;
 }
 
 export interface ClusterAddresses {
@@ -69,14 +71,16 @@ export class RunningCluster implements AsyncDisposable {
   /** Starts a service. Resolves when it says that it is ready. */
   async start(name: ServiceName, variables: Readonly<Record<string, string>> = {}): Promise<RunningService> {
     const { options, addresses } = this;
-    const service = await startService(name, join(options.stateFolder, `${name}-${++this.started}.log`), {
+    const logFile = join(options.stateFolder, `${name}-${++this.started}.log`);
+    const all = {
       DITAG_NATS_URL: addresses.nats,
       DITAG_ELASTICSEARCH_URL: addresses.elasticsearch,
       DITAG_ARCHIVES: [...options.archives].map(([archive, folder]) => `${archive}=${folder}`).join(','),
       ...(name === 'api' ? { DITAG_HTTP_PORT: String(this.apiPort) } : {}),
       ...options.variables,
       ...variables,
-    });
+    };
+    const service = await startService(name, logFile, all, options.isCompiled);
     const counted: RunningService = {
       ...service,
       stop: () => {
@@ -125,16 +129,17 @@ export class RunningCluster implements AsyncDisposable {
   }
 }
 
-/** Starts one service. Resolves when it says that it is ready. @param variables its settings */
+/** Starts one service. Resolves when it says that it is ready. @param variables its settings @param isCompiled as in `ClusterOptions` */
 export async function startService(
   name: ServiceName,
   logFile: string,
   variables: Readonly<Record<string, string>>,
+  isCompiled = false,
 ): Promise<RunningService> {
   // One of an earlier run, where the state is kept, says ready too soon.
   fs.rmSync(logFile, { force: true });
   const log = fs.openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [join(root, 'services', name, 'main.ts')], {
+  const child = spawn(process.execPath, [join(root, isCompiled ? `dist/${name}.js` : `services/${name}/main.ts`)], {
     cwd: root,
     stdio: ['ignore', log, log],
     env: { ...process.env, ...variables },
