@@ -167,7 +167,7 @@ export class CommandOperations implements Operations {
       const tallied = scans.map(async (scan) => ({ ...scan, tally: await jobs.tally(scan.id) }));
       // Options name paths of whoever gave them.
       const projects = (await jobs.projects())
-        .filter(({ endedAt }) => endedAt === undefined)
+        .filter(({ endedAt, isCancelled }) => endedAt === undefined && isCancelled !== true)
         .map(({ id, project, what, startedAt }) => ({ id, project, what, startedAt }));
       return { scans: await Promise.all(tallied), projects };
     });

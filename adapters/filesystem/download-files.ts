@@ -20,11 +20,17 @@ export const MANIFEST = 'manifest.csv';
 /** Where what is on its way to a download is. */
 export const INCOMING = '.incoming';
 /** Whose download it is. */
-export const OWNER = '.owner';
+const OWNER = '.owner';
+const OWNER_PART = /^\.owner\.[0-9a-f]{16}$/;
 /** Files that are not what was received, among what was not asked for. */
 const CHANGED = 'changed';
 /** Characters of a manifest that are written at a time. */
 const BLOCK = 256 * 1024;
+
+/** What a download has of its own, besides instances. @param name in its folder */
+export function isOfDownload(name: string): boolean {
+  return name === MANIFEST || name === OWNER || OWNER_PART.test(name) || name.startsWith(`${INCOMING}/`);
+}
 
 /** A store whose instances are put where a download has them, in or below `folder`. Throws `cannot-write`. */
 export function openDownloadStore(folder: string, place: Place): FilesystemInstanceStore {
@@ -48,23 +54,30 @@ export class FilesystemDownloadFiles implements DownloadFiles {
    */
   claim(owner: string): void {
     const [file, text] = [path.join(this.folder, OWNER), `${owner}\n`];
-    const temporary = `${file}.${randomBytes(8).toString('hex')}`;
     try {
-      // Whoever finds it finds all of it.
-      fs.writeFileSync(temporary, text, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
-      try {
-        fs.linkSync(temporary, file);
-        syncFolderNow(this.folder);
-      } catch (error) {
-        if (failureCode(error) !== 'EEXIST') throw error;
-        if (fs.readFileSync(file, 'utf8') !== text)
-          throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
-      } finally {
-        fs.rmSync(temporary, { force: true });
-      }
+      if (!fs.existsSync(file)) this.writeOwner(file, text);
+      if (fs.readFileSync(file, 'utf8') !== text)
+        throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
     } catch (error) {
       if (error instanceof DitagError) throw error;
       throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+    }
+  }
+
+  /** Whoever finds it finds all of it. What a process left that died at this goes, too. */
+  private writeOwner(file: string, text: string): void {
+    for (const name of fs.readdirSync(this.folder))
+      if (OWNER_PART.test(name)) fs.rmSync(path.join(this.folder, name), { force: true });
+    const part = `${file}.${randomBytes(8).toString('hex')}`;
+    fs.writeFileSync(part, text, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
+    try {
+      fs.linkSync(part, file);
+      syncFolderNow(this.folder);
+    } catch (error) {
+      // Another one was first: whose it is now is read.
+      if (failureCode(error) !== 'EEXIST') throw error;
+    } finally {
+      fs.rmSync(part, { force: true });
     }
   }
 
@@ -115,9 +128,10 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     });
     if (handle === undefined) return undefined;
     try {
-      const found = await this.identities.read((await handle.stat()).size, async (...range) => {
+      const found = await this.identities.identityIn((await handle.stat()).size, async (...range) => {
         return (await handle.read(...range)).bytesRead;
       });
+      if (found === undefined) return undefined;
       const isOther = found.SOPInstanceUID !== '' && found.SOPInstanceUID !== SOPInstanceUID;
       return isOther || found.SeriesInstanceUID === '' ? undefined : found.SeriesInstanceUID;
     } finally {

@@ -3,6 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import { NOT_HELD, UNDEFINED_LENGTH } from '../../core/dicom/element-table.ts';
 import { HeaderReader } from '../../core/dicom/header-reader.ts';
+import { Issue } from '../../core/dicom/issues.ts';
 import { type ArrivingInstance, type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 
 const STUDY_INSTANCE_UID = 0x0020000d;
@@ -32,12 +33,24 @@ export class IdentityReader {
     return { ...found, SOPInstanceUID, SOPClassUID };
   }
 
-  /** What the file says of itself; '' for what it does not say. @param bytes size of the file */
-  async read(bytes: number, read: ReadBytes): Promise<Identity> {
-    const reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]);
+  /** What a whole file says of itself; undefined where it is seen to be cut. @param bytes size of the file */
+  async identityIn(bytes: number, read: ReadBytes): Promise<Identity | undefined> {
+    const reader = new HeaderReader([STUDY_INSTANCE_UID]);
+    const { SOPInstanceUID, SOPClassUID, SeriesInstanceUID } = await this.read(bytes, read, reader, true);
+    if ((reader.issues & (Issue.Truncated | Issue.HeaderCut)) !== 0) return undefined;
+    return { SOPInstanceUID, SOPClassUID, StudyInstanceUID: studyOf(reader), SeriesInstanceUID };
+  }
+
+  /** What the file says of itself; '' for what it does not say. */
+  private async read(
+    bytes: number,
+    read: ReadBytes,
+    reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]),
+    isToEnd = false,
+  ): Promise<Identity> {
     try {
       let request = reader.begin(bytes);
-      while (request !== undefined && reader.SeriesInstanceUID === '') {
+      while (request !== undefined && (isToEnd || reader.SeriesInstanceUID === '')) {
         const { buffer, bufferOffset } = reader;
         request = reader.advance(await read(buffer, bufferOffset, request.length, request.position));
       }

@@ -55,7 +55,7 @@ onNats('one that was cancelled learns so, and another may begin', async (cluster
   assert.equal(await cancelProjectJob(cluster, job('first')), true);
   assert.equal(await cancelProjectJob(cluster, job('first')), false);
   await assert.rejects(first.confirm(), { code: 'project-cancelled' });
-  assert.deepEqual(await projectJobs(cluster), []);
+  assert.deepEqual(await projectJobs(cluster), [{ ...job('first'), isCancelled: true }]);
   // Until it has ended it holds the project.
   const second = lockProject(cluster, job('second'));
   await sleep(1_000);
@@ -77,6 +77,33 @@ onNats('one that ended before all was done is left with its options, and keeps n
   await assert.rejects(second.confirm(), { code: 'project-cancelled' });
   await second[Symbol.asyncDispose]();
   assert.deepEqual(await leftOf(cluster), { ...job('second'), isCancelled: true });
+});
+
+onNats('one that ends before it has heard that it was cancelled is left as cancelled', async (cluster) => {
+  const first = await lockProject(cluster, job('first'));
+  assert.equal(await cancelProjectJob(cluster, job('first')), true);
+  await first[Symbol.asyncDispose]();
+  assert.deepEqual(await leftOf(cluster), { ...job('first'), isCancelled: true });
+  // Nobody waits for it.
+  const began = performance.now();
+  const second = await lockProject(cluster, job('second'));
+  assert.ok(performance.now() - began < 5_000, 'it was waited for');
+  second.finished();
+  assert.equal(await cancelProjectJob(cluster, job('second')), true);
+  await second[Symbol.asyncDispose]();
+  assert.deepEqual(await projectJobs(cluster), []);
+});
+
+onNats('what was left of a download is left when the list has been asked for', async (cluster) => {
+  await (await lockProject(cluster, job('first')))[Symbol.asyncDispose]();
+  const second = await lockProject(cluster, { ...job('second'), what: 'index' });
+  second.finished();
+  await second[Symbol.asyncDispose]();
+  assert.deepEqual(await leftOf(cluster), job('first'));
+  const third = await lockProject(cluster, job('third'));
+  third.finished();
+  await third[Symbol.asyncDispose]();
+  assert.deepEqual(await projectJobs(cluster), []);
 });
 
 onNats('one that was taken for dead learns that another has it, and leaves it that', async (cluster) => {

@@ -26,6 +26,8 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
   const running = () => ditagError('already-running', { database: `the project ${name}` });
   const look = async () => (await manager.direct.getMessage(PROJECTS, { last_by_subj: subject })) ?? undefined;
   const found = await look();
+  // What was left to do of the other kind is so still when this is done.
+  const before = found !== undefined && isLeftOfAnother(found.data, job) ? found.data : NOTHING;
   // No clock decides: whoever lives says so in the meantime.
   let last = found?.seq ?? 0;
   const began = performance.now();
@@ -80,9 +82,13 @@ export async function lockProject({ manager, jetstream }: Cluster, job: ProjectJ
       clearInterval(timer);
       await saying;
       if (!isHolding) return;
-      const isCancelled = lost.signal.aborted;
-      const left = { ...job, ...(isCancelled ? { isCancelled } : {}), endedAt: new Date().toISOString() };
-      await say(isFinished ? NOTHING : encodeFrame(left)).catch(() => {});
+      const wasCancelled = lost.signal.aborted;
+      const endedAt = new Date().toISOString();
+      const left = (more: Partial<ProjectJob>) => encodeFrame({ ...job, ...more, endedAt });
+      const instead = await say(isFinished ? before : left(wasCancelled ? { isCancelled: true } : {})).catch(() => {});
+      // It was cancelled since it was said last.
+      if (instead !== undefined && isCancelled(instead, job))
+        await say(isFinished ? before : left({ isCancelled: true })).catch(() => {});
     },
   };
 }
@@ -109,6 +115,11 @@ export async function cancelProjectJob({ manager, jetstream }: Cluster, { id, pr
 
 const NOTHING = new Uint8Array(0);
 
+function isLeftOfAnother(data: Uint8Array, { what }: ProjectJob): boolean {
+  if (data.length === 0 || holds(data)) return false;
+  return decodeProjectJob(data).what !== what;
+}
+
 /** Whether a message keeps others from the project. */
 function holds(data: Uint8Array = NOTHING): boolean {
   return data.length > 0 && decodeProjectJob(data).endedAt === undefined;
@@ -125,7 +136,5 @@ export async function projectJobs(cluster: Cluster): Promise<ProjectJob[]> {
   const jobs: ProjectJob[] = [];
   for await (const { data } of storedMessages(cluster, PROJECTS, ALL_PROJECT_LOCKS))
     if (data.length > 0) jobs.push(decodeProjectJob(data));
-  // One that is ending can be neither cancelled nor resumed.
-  const isEnding = ({ isCancelled, endedAt }: ProjectJob) => isCancelled === true && endedAt === undefined;
-  return jobs.filter((job) => !isEnding(job)).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  return jobs.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }

@@ -9,6 +9,8 @@ import { streamOutput } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { Jobs, RetryOutcome } from '../workspaces/workspace.ts';
 
+/** What `--input` is for it. */
+const STDIN = '-';
 /** Scans that ended are listed up to this many. */
 const MOST_ENDED = 20;
 
@@ -38,6 +40,8 @@ export async function listJobs(context: CommandContext): Promise<ExitCode> {
 
 function projectLine({ id, what, project, startedAt, isCancelled, endedAt }: ProjectJob): string {
   const start = `${startedAt.slice(0, 19)}Z  project ${project}`;
+  // Also one that was cancelled and cannot hear it: its command has died.
+  if (endedAt === undefined && isCancelled === true) return `${id}  ending  ${start}, ${what}\n`;
   if (endedAt === undefined) return `${id}  ${what === 'index' ? 'asking' : 'downloading'}  ${start}\n`;
   const left = isCancelled === true ? 'cancelled' : 'not done';
   return `${id}  ${left}  ${start}, ${what}: \`ditag jobs resume ${id}\` goes on with it\n`;
@@ -73,6 +77,10 @@ export async function resumeJob(id: string, context: CommandContext): Promise<Ex
   const job = await withJobs(context, async (jobs) => (await jobs.projects()).find((one) => one.id === id));
   if (job === undefined) throw ditagError('no-job', { what: 'work for a project to resume', id, list: ' list' });
   const { what, options } = job;
+  if (options['input'] === STDIN) {
+    const allowed = 'its list of series came from standard input: run that command again with the list';
+    throw ditagError('bad-option', { option: '--input', value: STDIN, allowed });
+  }
   context.stderr.write(`Resuming: ditag project ${what} ${typedOptions(options)}\n`);
   if (what === 'index') return (await import('./project-index.ts')).projectIndex(options, context);
   return (await import('./project-download.ts')).projectDownload(options, context);

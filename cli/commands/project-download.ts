@@ -100,7 +100,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
         return [];
       });
     }
-    const code = await ended(project, outcome, { ...options, quiet, unknown }, within);
+    const code = await ended(project, outcome, { quiet, series, unknown }, within);
     for (const failure of zipping.failures) stderr.write(`${failure}\n`);
     if (zipping.thrown !== undefined) throw zipping.thrown;
     const all = code === 0 && zipping.failures.length > 0 ? 1 : code;
@@ -137,14 +137,14 @@ async function zip(
 async function ended(
   project: Project,
   outcome: ProjectDownloadOutcome,
-  { quiet, input, unknown }: { quiet: boolean; input?: string; unknown: number },
+  { quiet, series, unknown }: { quiet: boolean; series: ReadonlySet<string> | undefined; unknown: number },
   context: CommandContext,
 ): Promise<ExitCode> {
   const { stderr, signal } = context;
   const { folder, manifest, expected, received, bytes, notAskedFor, open, stopped, notStored, refusedCallers } =
     outcome;
-  // With a list, only what it names is asked for.
-  const doubts = input === undefined ? await doubtsOf(project) : [];
+  // With a list, only what it names is asked for, and only of that there may be more.
+  const doubts = await (series === undefined ? doubtsOf(project) : doubtsOfSeries(project, series));
   if (!quiet)
     stderr.write(
       `${summary(expected, received, bytes, doubts.length > 0)}${manifest ? ` The manifest is ${folder}/manifest.csv.` : ''}\n`,
@@ -193,6 +193,20 @@ async function doubtsOf({ store, name }: Project): Promise<string[]> {
       `${grouped(incomplete)} accession numbers are found incompletely, so there may be more: run \`${again} --refresh\`.`,
     );
   return doubts;
+}
+
+/** The same of some series: those of which nobody has said how many instances there are. */
+async function doubtsOfSeries({ store, name }: Project, chosen: ReadonlySet<string>): Promise<string[]> {
+  const incomplete = new Set<string>();
+  for await (const { accession, outcome } of store.targets()) if (outcome === 'incomplete') incomplete.add(accession);
+  let doubted = 0;
+  for await (const { SeriesInstanceUID, accession, announced } of store.series())
+    if (chosen.has(SeriesInstanceUID) && announced === undefined && incomplete.has(accession)) doubted++;
+  if (doubted === 0) return [];
+  const again = `ditag project index --project-name ${name} --refresh`;
+  return [
+    `${grouped(doubted)} of the series are of accession numbers that are found incompletely, and not counted, so there may be more: run \`${again}\`.`,
+  ];
 }
 
 /** By accession number and series. */

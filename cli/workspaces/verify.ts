@@ -1,7 +1,7 @@
 // A download compared with its manifest, in either mode: it stands on a disk of this machine.
 import fs from 'node:fs';
 import path from 'node:path';
-import { INCOMING, MANIFEST, OWNER } from '../../adapters/filesystem/download-files.ts';
+import { isOfDownload, MANIFEST } from '../../adapters/filesystem/download-files.ts';
 import { type ExpectedFile, listFiles, verifyFiles } from '../../adapters/filesystem/verify-download.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import { readManifest } from '../../core/projects/manifest.ts';
@@ -50,7 +50,7 @@ export async function verifyDownload(
       onProblem(problem.path, problem.detail);
     }
     for await (const at of listFiles(folder)) {
-      if (at === MANIFEST || at === OWNER || at.startsWith(`${INCOMING}/`) || named.has(at)) continue;
+      if (isOfDownload(at) || named.has(at)) continue;
       unknown++;
       onProblem(at, 'It is not in the manifest.');
     }

@@ -51,6 +51,9 @@ export interface DownloadState {
   readonly bytes: number;
 }
 
+/** In the place of a SeriesInstanceUID. */
+export const WHOLE_DOWNLOAD = 'download';
+
 /** What one download has received. */
 export interface DownloadStore {
   /** ISO 8601. */
@@ -63,7 +66,7 @@ export interface DownloadStore {
   remove(SeriesInstanceUID: string, SOPInstanceUID: string): Promise<void>;
   receivedOf(SeriesInstanceUID: string): Promise<readonly ReceivedInstance[]>;
   notAskedFor(): AsyncIterable<ReceivedInstance & { readonly SeriesInstanceUID: string }>;
-  /** Keeps why the rest of a series is missing; '' forgets it. */
+  /** Keeps why the rest of a series is missing; '' forgets it. Of `WHOLE_DOWNLOAD`: why nothing can be downloaded. */
   setReason(SeriesInstanceUID: string, reason: string): Promise<void>;
   reasonOf(SeriesInstanceUID: string): Promise<string>;
   setComplete(isComplete: boolean): Promise<void>;

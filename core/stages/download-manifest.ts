@@ -5,7 +5,7 @@ import { manifestHeader, manifestLine } from '../projects/manifest.ts';
 import type { ManifestEntry } from '../projects/received.ts';
 import { listedOf } from './download-counts.ts';
 
-const NOT_YET = 'not downloaded yet';
+export const NOT_YET = 'not downloaded yet';
 const NO_UID = 'the PACS says only how many instances there are';
 
 /** The lines, those of a series together. @param isWanted of which of the project's series what is missing is told */

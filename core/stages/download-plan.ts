@@ -27,8 +27,6 @@ export interface PlannedSeries {
   readonly unlisted: number;
   /** Of those that are expected: each listed one is there by its UID. */
   received: number;
-  /** On disk besides the listed ones; there may be more of them than expected. */
-  others: number;
 }
 
 /** A series that is being retrieved. */
@@ -37,6 +35,8 @@ export interface ActiveSeries {
   readonly listed: ReadonlySet<string>;
   /** Of the listed ones those that are not on disk. */
   readonly missing: Map<string, ExpectedInstance>;
+  /** On disk besides the listed ones; there may be more of them than expected. */
+  readonly others: Set<string>;
   /** How many are not on disk. */
   readonly left: number;
   /** When the last one came (performance.now()); undefined for none since it is being retrieved. */
@@ -120,15 +120,15 @@ export class DownloadPlan {
     const onDisk = await files.list(folder);
     const planned: PlannedSeries = {
       ...{ accession, StudyInstanceUID, SeriesInstanceUID, folder },
-      ...{ expected: expectedCount(series), unlisted: unlistedCount(series), received: 0, others: 0 },
+      ...{ expected: expectedCount(series), unlisted: unlistedCount(series), received: 0 },
     };
     if (noted.length === 0 && onDisk.size === 0) return planned;
     const listed = await this.listedOf(planned);
     const isExpected = (uid: string) => listed.has(uid) || planned.unlisted > 0;
-    let ofListed = 0;
+    let [ofListed, others] = [0, 0];
     const count = (uid: string, size: number) => {
       if (listed.has(uid)) ofListed++;
-      else planned.others++;
+      else others++;
       this.counts.bytes += size;
     };
     const known = new Set<string>();
@@ -136,15 +136,9 @@ export class DownloadPlan {
       known.add(path);
       const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : '';
       if (onDisk.get(name) !== size) {
+        // Before it is forgotten: a file that nobody has noted may count.
+        if (onDisk.has(name)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
         await download.remove(SeriesInstanceUID, SOPInstanceUID);
-        // Else the right one, when it comes, would not get its name.
-        const aside = onDisk.has(name) ? await files.setAside(path) : undefined;
-        if (aside !== undefined)
-          await download.addNotAskedFor(SeriesInstanceUID, {
-            SOPInstanceUID,
-            path: aside,
-            ...(await files.digest(aside)),
-          });
       } else if (isExpected(SOPInstanceUID)) count(SOPInstanceUID, size);
     }
     for (const name of onDisk.keys()) {
@@ -159,14 +153,26 @@ export class DownloadPlan {
       }
       // Without a list, a name is a UID or it is something else.
       if (!/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
-      // Files get their names when they are whole; a folder may have been that of another series.
-      if ((await files.seriesOf(path, SOPInstanceUID)) !== SeriesInstanceUID) continue;
+      // Files get their names when they are whole; a folder may have been that of another series, and all may be damaged.
+      if ((await files.seriesOf(path, SOPInstanceUID)) !== SeriesInstanceUID) {
+        if (listed.has(SOPInstanceUID)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
+        continue;
+      }
       const { size, sha256 } = await files.digest(path);
       await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
       count(SOPInstanceUID, size);
     }
-    planned.received = ofListed + Math.min(planned.others, planned.unlisted);
+    planned.received = ofListed + Math.min(others, planned.unlisted);
     return planned;
+  }
+
+  /** Else the right one, when it comes, would not get its name. */
+  private async setAside(SeriesInstanceUID: string, SOPInstanceUID: string, path: string): Promise<void> {
+    const { download, files } = this.ports;
+    const aside = await files.setAside(path);
+    if (aside === undefined) return;
+    const { size, sha256 } = await files.digest(aside);
+    await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path: aside, size, sha256 });
   }
 
   private async putAside(SeriesInstanceUID: string, SOPInstanceUID: string, path: string): Promise<void> {
@@ -182,33 +188,29 @@ export class DownloadPlan {
     const { SeriesInstanceUID, expected, unlisted } = series;
     const instances = expected > unlisted ? await store.instancesOf(SeriesInstanceUID) : [];
     const missing = new Map(instances.map((instance) => [instance.SOPInstanceUID, instance]));
+    const others = new Set<string>();
     const active: ActiveSeries = {
-      ...{ series, listed: new Set(missing.keys()), missing },
+      ...{ series, listed: new Set(missing.keys()), missing, others },
       get left() {
-        return missing.size + Math.max(0, unlisted - series.others);
+        return missing.size + Math.max(0, unlisted - others.size);
       },
       lastArrival: undefined,
       onArrival: () => {},
     };
     this.active.set(SeriesInstanceUID, active);
-    await this.recount(series, active.listed, missing);
+    // What comes meanwhile counts, too: by UID, so that nothing counts twice.
+    for (const { SOPInstanceUID } of await this.ports.download.receivedOf(SeriesInstanceUID))
+      mark(active, SOPInstanceUID);
+    this.raise(active);
     return active;
   }
 
-  /** Counts anew what is noted. @param missing loses what is there */
-  private async recount(
-    series: PlannedSeries,
-    listed: ReadonlySet<string>,
-    missing?: Map<string, ExpectedInstance>,
-  ): Promise<void> {
-    let [ofListed, others] = [0, 0];
-    for (const { SOPInstanceUID: uid } of await this.ports.download.receivedOf(series.SeriesInstanceUID)) {
-      missing?.delete(uid);
-      if (listed.has(uid)) ofListed++;
-      else others++;
-    }
-    series.others = others;
-    this.count(series, ofListed + Math.min(others, series.unlisted) - series.received);
+  /** What is on disk does not go while this runs, so there is never less of it; while it is read less may be known. */
+  private raise({ series, left }: Pick<ActiveSeries, 'series' | 'left'>): void {
+    const more = series.expected - left - series.received;
+    if (more <= 0) return;
+    series.received += more;
+    this.counts.received += more;
   }
 
   end({ series }: ActiveSeries): void {
@@ -236,26 +238,26 @@ export class DownloadPlan {
     const adding = download.add(SeriesInstanceUID, received);
     const planned = this.all.get(SeriesInstanceUID);
     const active = this.active.get(SeriesInstanceUID);
-    const wasMissing = active?.missing.delete(SOPInstanceUID) === true;
-    if (planned !== undefined && (wasMissing || outcome === 'stored')) this.counts.bytes += size;
     // What comes when nobody waits for it any more is seldom, and to be counted as exactly.
     if (active === undefined) {
-      this.note(planned === undefined ? adding : adding.then(() => this.countLate(planned)));
+      this.note(planned === undefined ? adding : adding.then(() => this.countLate(planned, size)));
       return;
     }
     this.note(adding);
-    if (wasMissing) this.count(active.series, 1);
-    else if (!active.listed.has(SOPInstanceUID) && outcome === 'stored') {
-      const { series } = active;
-      // There may be more of these than the PACS has counted.
-      if (++series.others <= series.unlisted) this.count(series, 1);
-    }
+    if (mark(active, SOPInstanceUID)) this.counts.bytes += size;
+    this.raise(active);
     active.lastArrival = performance.now();
     active.onArrival();
   }
 
-  private async countLate(planned: PlannedSeries): Promise<void> {
-    await this.recount(planned, await this.listedOf(planned));
+  private async countLate(series: PlannedSeries, size: number): Promise<void> {
+    const listed = await this.listedOf(series);
+    const received = await this.ports.download.receivedOf(series.SeriesInstanceUID);
+    const ofListed = received.filter(({ SOPInstanceUID }) => listed.has(SOPInstanceUID)).length;
+    const others = Math.min(received.length - ofListed, series.unlisted);
+    const before = series.received;
+    this.raise({ series, left: series.expected - ofListed - others });
+    if (series.received > before) this.counts.bytes += size;
   }
 
   /** Resolves when all that has come is noted. */
@@ -268,11 +270,6 @@ export class DownloadPlan {
       .catch((error: unknown) => void (this.failure ??= error))
       .finally(() => this.noting.delete(noting));
     this.noting.add(noting);
-  }
-
-  private count(planned: PlannedSeries, more: number): void {
-    planned.received += more;
-    this.counts.received += more;
   }
 
   private listedOf({ SeriesInstanceUID, expected, unlisted }: PlannedSeries): Promise<ReadonlySet<string>> {
@@ -291,4 +288,12 @@ export class DownloadPlan {
     remembered.set(SeriesInstanceUID, found);
     return found;
   }
+}
+
+/** Notes that an instance is on disk. False where that was known. */
+function mark({ listed, missing, others }: ActiveSeries, SOPInstanceUID: string): boolean {
+  if (listed.has(SOPInstanceUID)) return missing.delete(SOPInstanceUID);
+  if (others.has(SOPInstanceUID)) return false;
+  others.add(SOPInstanceUID);
+  return true;
 }

@@ -9,6 +9,7 @@ import { shortageText } from '../projects/download-space.ts';
 import { type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
 import { type TimeWindow, untilClosed, untilOpen } from '../projects/time-window.ts';
 import { receivedOfExpected } from './download-counts.ts';
+import { NOT_YET } from './download-manifest.ts';
 import type { PlannedSeries } from './download-plan.ts';
 import { SPACE_LEFT } from './download-project.ts';
 import { type ItemPorts, untilDone } from './gateway-items.ts';
@@ -16,6 +17,7 @@ import { pause } from './pause.ts';
 
 /** Series of an item: little is lost with it, and an association is opened for it. */
 const TOGETHER = 10;
+const NOTED_TOGETHER = 100;
 /** How often it is counted what has come (milliseconds). */
 const COUNT_EVERY = 2_000;
 /** So long it is waited for the manifest of a download that was interrupted (milliseconds). */
@@ -99,6 +101,8 @@ class GatewayDownload {
     this.name = await queue.open(item.pacs, associations);
     let manifest = false;
     try {
+      // The manifest has what was asked for, also where it is not come to.
+      if (item.isPart === true) await this.noteAsked(series);
       await this.retrieve(series);
       await this.count();
     } finally {
@@ -113,13 +117,21 @@ class GatewayDownload {
       received += here;
       if (here === expectedCount(one)) continue;
       const { accession, StudyInstanceUID, SeriesInstanceUID } = one;
-      const known = { expected: expectedCount(one), unlisted: unlistedCount(one), received: here, others: 0 };
+      const known = { expected: expectedCount(one), unlisted: unlistedCount(one), received: here };
       const planned = { accession, StudyInstanceUID, SeriesInstanceUID, folder: '', ...known };
       open.push([planned, await download.reasonOf(SeriesInstanceUID)]);
     }
     const { bytes, notAskedFor } = await download.sums();
     const { expected, notStored, refusedCallers } = this;
     return { expected, received, bytes, notAskedFor, manifest, open, notStored, refusedCallers: [...refusedCallers] };
+  }
+
+  private async noteAsked(series: readonly ExpectedSeries[]): Promise<void> {
+    const { download } = this.ports;
+    for (let at = 0; at < series.length; at += NOTED_TOGETHER) {
+      const some = series.slice(at, at + NOTED_TOGETHER);
+      await Promise.all(some.map((one) => download.setReason(one.SeriesInstanceUID, NOT_YET)));
+    }
   }
 
   private async checkSpace(series: readonly ExpectedSeries[]): Promise<void> {

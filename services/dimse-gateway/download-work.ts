@@ -5,7 +5,7 @@ import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import type { GatewayDoing, SeriesProgress } from '../../core/ports/gateways.ts';
 import type { StoredInstance } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
-import type { DownloadStore, ProjectStore } from '../../core/ports/project-store.ts';
+import { type DownloadStore, type ProjectStore, WHOLE_DOWNLOAD } from '../../core/ports/project-store.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import type { ExpectedSeries } from '../../core/projects/expected.ts';
@@ -209,11 +209,11 @@ export class DownloadWork {
     return true;
   }
 
-  /** Why nothing comes into the folder of another download is told as the reason of the series. */
-  private async notOpened({ project, folder, series }: RetrieveItem, error: unknown): Promise<undefined> {
+  /** The command tells why nothing comes into the folder of another download. */
+  private async notOpened({ project, folder }: RetrieveItem, error: unknown): Promise<undefined> {
     if (!(error instanceof DitagError) || error.code !== 'foreign-download') throw error;
     const download = await this.ports.projectOf(project).download(folder);
-    await Promise.all(series.map((uid) => download.setReason(uid, error.message)));
+    await download.setReason(WHOLE_DOWNLOAD, error.message);
     return undefined;
   }
 

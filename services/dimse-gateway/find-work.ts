@@ -10,8 +10,8 @@ import type { GatewayWorkLog } from './gateway-work.ts';
 export interface FindWorkPorts {
   readonly pacsOf: (pacs: PacsAddress) => Pacs;
   readonly projectOf: (name: string) => Pick<ProjectStore, 'keep'>;
-  /** What this gateway knows of the limits of a PACS. */
-  readonly countsOf: (pacs: PacsAddress) => AnswerCounts;
+  /** What this gateway has seen of the limits of a PACS while something was asked for together. */
+  readonly countsOf: (send: string) => AnswerCounts;
   readonly log: GatewayWorkLog;
 }
 
@@ -28,7 +28,7 @@ export async function findForItem(
   const whom = { send, item, host, port, calledAETitle, callingAETitle };
   const count = ({ outcome }: { readonly outcome: string }) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1);
   try {
-    const ports = { pacs: pacsOf(pacs), store: projectOf(project), counts: countsOf(pacs) };
+    const ports = { pacs: pacsOf(pacs), store: projectOf(project), counts: countsOf(send) };
     await findAccessions(targets, ports, { threads: 1, onAnswer: count, signal });
   } catch (error) {
     if (!(error instanceof DitagError)) throw error;

@@ -58,6 +58,8 @@ const VARIABLES = Type.Object({
 /** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
 const MORE_CONNECTIONS = 32;
 const PEER_ASSOCIATIONS = 8;
+/** Lookups of which it is remembered how many answers came. */
+const MOST_COUNTED = 32;
 
 await runService('dimse-gateway', async ({ logger }) => {
   const set = readSettings(VARIABLES, process.env);
@@ -73,10 +75,11 @@ await runService('dimse-gateway', async ({ logger }) => {
   const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
     new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
   const counts = new Map<string, AnswerCounts>();
-  const countsOf = ({ host, port, calledAETitle }: PacsAddress) => {
-    const key = `${host}:${port} ${calledAETitle}`;
-    const known = counts.get(key) ?? new AnswerCounts();
-    counts.set(key, known);
+  const countsOf = (send: string) => {
+    const known = counts.get(send) ?? new AnswerCounts();
+    counts.delete(send);
+    counts.set(send, known);
+    if (counts.size > MOST_COUNTED) counts.delete(counts.keys().next().value!);
     return known;
   };
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);

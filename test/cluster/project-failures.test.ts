@@ -109,6 +109,7 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
       const line = ['download', ...of('nats'), '--output', path.join(home, 'here'), '--scp-port', String(port)];
       // It is to last longer than it takes a command to notice.
       it.pacs.faults.slow = 200;
+      const before = it.pacs.sent.length;
       const downloading = cluster(...line);
       await sent(20);
       const [job] = (await jobs('list')).stdout.split('\n');
@@ -126,14 +127,14 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
         /^[0-9a-f-]{13} {2}cancelled {2}.* project nats, download: `ditag jobs resume [0-9a-f-]{13}` goes on/,
       );
       assert.equal((await jobs('cancel', left.slice(0, 13))).code, 2);
-      const before = it.pacs.sent.length;
       const again = await jobs('resume', left.slice(0, 13));
       assert.equal(again.code, 0, again.stderr);
       assert.match(
         again.stderr,
         /^Resuming: ditag project download --output \/.* --project-name nats .*\nContinued in /,
       );
-      assert.ok(it.pacs.sent.length - before < ALL, 'what was there was asked for again');
+      const came = it.pacs.sent.length - before;
+      assert.ok(came <= ALL + UNDER_WAY, `${came} instances were sent`);
       assert.doesNotMatch((await jobs('list')).stdout, /project nats/);
       const gone = await jobs('resume', left.slice(0, 13));
       assert.deepEqual([gone.code, gone.stderr.includes('no work for a project to resume')], [2, true]);

@@ -154,6 +154,35 @@ describe('a project that has changed since its download', { timeout: 60_000, con
     );
   });
 
+  test('what comes once more counts once, where only the number is known and more is missing', async (t) => {
+    for (const method of ['move', 'get']) {
+      const project = await downloaded(t, [study([oneSeries(10)])], { noImageLevel: true });
+      assert.equal((await project.download({ zipProject: true })).code, 0);
+      const loses = (uid: string) => /\.1[12]$/.test(uid);
+      await changed(project, [study([oneSeries(12)])], { noImageLevel: true, loses, late: 300 });
+      // The whole series is asked for, and all of it is stored once more beside the zip.
+      const { code, stderr } = await project.download({ method });
+      assert.equal(code, 1);
+      assert.match(stderr, /^Not complete: 10 of 12 instances are on disk/m);
+      assert.match(stderr, /^Missing of A, series 1\.4\.1: 2; /m);
+      project.pacs.faults = { noImageLevel: true };
+      const again = await project.download({ method });
+      assert.match(again.stderr, /^Complete: all 12/m);
+    }
+  });
+
+  test('a list of series does not hide that nobody knows how many instances one has', async (t) => {
+    const faults: PacsFaults = { noImageLevel: true, withoutNumbers: true, loses: (uid) => uid !== '1.4.1.1' };
+    const project = await startProject(t, { studies: [study([oneSeries(5)])], faults });
+    assert.equal((await project.index()).code, 1);
+    const input = path.join(project.home, 'list.csv');
+    fs.writeFileSync(input, 'SeriesInstanceUID\n1.4.1\n');
+    const { code, stderr } = await project.download({ input });
+    assert.equal(code, 1);
+    assert.match(stderr, /^All 1 expected instances are on disk .*; there may be more\./m);
+    assert.match(stderr, /^1 of the series are of accession numbers that are found incompletely, and not counted/m);
+  });
+
   test('a file that was changed twice is kept twice', async (t) => {
     const project = await downloaded(t, [study([oneSeries(2)])]);
     const file = path.join(await project.folder(), (await project.manifest())[0]!.path);
@@ -203,7 +232,32 @@ describe('the folder of another download', { timeout: 60_000, concurrency: 8 }, 
     assert.deepEqual([code, second.pacs.sent], [0, []], stderr);
     assert.match(stderr, /^Complete: all 3 instances/m);
   });
+
+  test('what is cut there, or is another instance than its name says, is put aside and comes anew', async (t) => {
+    const first = await downloaded(t, [study([oneSeries(3)])]);
+    const folder = await first.folder();
+    fs.rmSync(path.join(folder, '.owner'));
+    // As a process leaves it that died while it said whose the folder is.
+    fs.writeFileSync(path.join(folder, '.owner.0123456789abcdef'), 'x');
+    const [cut, other] = ['1.4.1.1', '1.4.1.2'].map((uid) => path.join(folder, 'Jane_Doe', 'T1', `${uid}.dcm`));
+    fs.truncateSync(cut!, 1_500);
+    fs.copyFileSync(path.join(folder, 'Jane_Doe', 'T1', '1.4.1.3.dcm'), other!);
+    await assertFindsProblems(first, 2);
+    const second = await startProject(t, { studies: [study([oneSeries(3)])] });
+    assert.equal((await second.index()).code, 0);
+    const { code, stderr } = await second.download({ output: first.output });
+    assert.deepEqual([code, second.pacs.sent.toSorted()], [0, ['1.4.1.1', '1.4.1.2']], stderr);
+    const aside = (await second.manifest()).filter(({ outcome }) => outcome === 'not-asked-for');
+    assert.equal(aside.length, 2);
+    await assertVerified(second);
+  });
 });
+
+/** Besides those of a process that died. */
+async function assertFindsProblems(project: ProjectHere, count: number): Promise<void> {
+  const { code, stdout } = await project.verify();
+  assert.deepEqual([code, stdout.trim().split('\n').length], [1, count], stdout);
+}
 
 describe('a zip beside its folder', { timeout: 60_000, concurrency: 8 }, () => {
   const zipProject = true;

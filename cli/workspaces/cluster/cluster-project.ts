@@ -8,8 +8,9 @@ import { NatsGateways } from '../../../adapters/nats/gateways.ts';
 import { lockProject } from '../../../adapters/nats/project-lock.ts';
 import { NatsProjectStore } from '../../../adapters/nats/project-store.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
-import { ditagError } from '../../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import type { CommandOptions, ProjectJob, ProjectLock } from '../../../core/jobs/project-job.ts';
+import { WHOLE_DOWNLOAD } from '../../../core/ports/project-store.ts';
 import type { PacsAddress } from '../../../core/ports/work-queue.ts';
 import { isWhollyKnown } from '../../../core/projects/expected.ts';
 import { downloadThroughGateways } from '../../../core/stages/download-through-gateways.ts';
@@ -141,6 +142,8 @@ export class ClusterProject implements Project {
     options.onFolder(`${folder}, where the gateways keep downloads`, isContinued);
     const download = await store.download(folder);
     const isWanted = (uid: string) => series?.has(uid) ?? true;
+    // Gateways say so anew where it is so still.
+    await download.setReason(WHOLE_DOWNLOAD, '');
     const outcome = await downloadThroughGateways(
       { queue: new NatsWorkQueue(cluster), gateways, store, download },
       {
@@ -158,6 +161,8 @@ export class ClusterProject implements Project {
         signal: options.signal,
       },
     );
+    const refused = await download.reasonOf(WHOLE_DOWNLOAD);
+    if (refused !== '') throw new DitagError('foreign-download', refused);
     const isAll = series === undefined && isWhollyKnown((await store.totals()).outcomes);
     await download.setComplete(isAll && outcome.received === outcome.expected);
     return { ...outcome, stopped: undefined, folder };
