@@ -153,7 +153,8 @@ describe('projects of a cluster', { timeout: 120_000 }, () => {
     if (!(await it.hasParts(t))) return;
     const mount = path.join(home, 'downloads-shared');
     const begun = await Promise.all([1, 2].map(() => it.startGateway({ DITAG_GATEWAY_DOWNLOADS: mount })));
-    const lookUp = (name: string) => cluster('index', ...of(name), ...at(), '--target-list', list);
+    const lookUp = (name: string) =>
+      cluster('index', ...of(name), ...at(), '--target-list', list, '--threads', String(THREADS));
     const second = await lookUp('second');
     assert.equal(second.code, 0, second.stderr);
     it.pacs.peakAssociations = 0;
