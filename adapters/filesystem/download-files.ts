@@ -49,13 +49,17 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   }
 
   /**
-   * Makes the folder that of a download, or finds that it is. @param owner a text that no other download has. Throws
+   * Makes an empty folder that of a download, or finds that it is: what is in it was named when it was whole. @param owner a text that no other download has. Throws
    * `foreign-download`, `cannot-write`.
    */
   claim(owner: string): void {
     const [file, text] = [path.join(this.folder, OWNER), `${owner}\n`];
     try {
-      if (!fs.existsSync(file)) this.writeOwner(file, text);
+      if (!fs.existsSync(file)) {
+        const others = fs.readdirSync(this.folder).filter((name) => name !== INCOMING && !OWNER_PART.test(name));
+        if (others.length > 0) throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
+        this.writeOwner(file, text);
+      }
       if (fs.readFileSync(file, 'utf8') !== text)
         throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
     } catch (error) {
@@ -64,10 +68,8 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     }
   }
 
-  /** Whoever finds it finds all of it. What a process left that died at this goes, too. */
+  /** Whoever finds it finds all of it. */
   private writeOwner(file: string, text: string): void {
-    for (const name of fs.readdirSync(this.folder))
-      if (OWNER_PART.test(name)) fs.rmSync(path.join(this.folder, name), { force: true });
     const part = `${file}.${randomBytes(8).toString('hex')}`;
     fs.writeFileSync(part, text, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
     try {

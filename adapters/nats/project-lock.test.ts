@@ -96,7 +96,11 @@ onNats('one that ends before it has heard that it was cancelled is left as cance
 
 onNats('what was left of a download is left when the list has been asked for', async (cluster) => {
   await (await lockProject(cluster, job('first')))[Symbol.asyncDispose]();
-  const second = await lockProject(cluster, { ...job('second'), what: 'index' });
+  const index = (id: string): ProjectJob => ({ ...job(id), what: 'index' });
+  // Neither is lost for the other.
+  await (await lockProject(cluster, index('broken off')))[Symbol.asyncDispose]();
+  assert.deepEqual((await projectJobs(cluster)).map(({ id }) => id).sort(), ['broken off', 'first']);
+  const second = await lockProject(cluster, index('second'));
   second.finished();
   await second[Symbol.asyncDispose]();
   assert.deepEqual(await leftOf(cluster), job('first'));
@@ -104,6 +108,23 @@ onNats('what was left of a download is left when the list has been asked for', a
   third.finished();
   await third[Symbol.asyncDispose]();
   assert.deepEqual(await projectJobs(cluster), []);
+});
+
+onNats('a command that was killed is left to resume, whatever is done first', async (cluster) => {
+  await cluster.jetstream.publish(projectLockSubject('study'), encodeFrame(job('killed')));
+  const index = await lockProject(cluster, { ...job('index'), what: 'index' });
+  index.finished();
+  await index[Symbol.asyncDispose]();
+  assert.deepEqual(await leftOf(cluster), job('killed'));
+});
+
+onNats('what has no options, or cannot be read, keeps nobody from anything', async (cluster) => {
+  const { options: _, ...old } = job('old');
+  await cluster.jetstream.publish(projectLockSubject('study'), encodeFrame({ ...old, endedAt: 'then' }));
+  await cluster.jetstream.publish(projectLockSubject('other'), encodeFrame({ nothing: 'of this' }));
+  assert.deepEqual(await projectJobs(cluster), [{ ...old, options: {}, endedAt: 'then' }]);
+  await using held = await lockProject(cluster, { ...job('new'), project: 'other' });
+  assert.equal(held.lost.aborted, false);
 });
 
 onNats('one that was taken for dead learns that another has it, and leaves it that', async (cluster) => {

@@ -96,7 +96,7 @@ export const ERRORS = {
   },
   'foreign-download': {
     message:
-      '{folder} has a download that another project has begun, or this one with another configuration (its {file} says so): choose another --output. If the other one is gone for good, remove {file}, and this project takes what is there over.',
+      '{folder} is there, and not as a download of this project: {file} in it is missing, or another project has written it, or one of this name with another configuration. Choose another --output, or move it away.',
     exitCode: 2,
     retry: 'never',
   },

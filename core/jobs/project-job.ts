@@ -13,6 +13,8 @@ export interface ProjectJob {
   readonly isCancelled?: boolean;
   /** ISO 8601: when it ended before all was done. It holds the project no more. */
   readonly endedAt?: string;
+  /** What is left to do of the other kind. */
+  readonly left?: Omit<ProjectJob, 'left'>;
 }
 
 /** By their names in camelCase; without those that every command has. */

@@ -39,8 +39,9 @@ export interface ActiveSeries {
   readonly others: Set<string>;
   /** How many are not on disk. */
   readonly left: number;
-  /** When the last one came (performance.now()); undefined for none since it is being retrieved. */
+  /** When the last one came (performance.now()), and the last one that was missing; undefined for none since it is being retrieved. */
   lastArrival: number | undefined;
+  lastNew: number | undefined;
   /** Called when one has come. */
   onArrival: () => void;
 }
@@ -195,6 +196,7 @@ export class DownloadPlan {
         return missing.size + Math.max(0, unlisted - others.size);
       },
       lastArrival: undefined,
+      lastNew: undefined,
       onArrival: () => {},
     };
     this.active.set(SeriesInstanceUID, active);
@@ -244,9 +246,12 @@ export class DownloadPlan {
       return;
     }
     this.note(adding);
-    if (mark(active, SOPInstanceUID)) this.counts.bytes += size;
-    this.raise(active);
     active.lastArrival = performance.now();
+    if (mark(active, SOPInstanceUID)) {
+      this.counts.bytes += size;
+      active.lastNew = active.lastArrival;
+    }
+    this.raise(active);
     active.onArrival();
   }
 

@@ -74,7 +74,7 @@ interface Item {
   readonly series: PlannedSeries;
   /** How often it was asked for since something of it came. */
   rounds: number;
-  /** When one of its instances came last, or else when it was asked for first (performance.now()). */
+  /** When one of its instances came last that was missing, or else when it was asked for first (performance.now()). */
   heardAt: number | undefined;
   notBefore: number;
   reason: string;
@@ -207,7 +207,8 @@ class Download {
     }
     const came = before - active.left;
     const now = performance.now();
-    if (active.lastArrival !== undefined) item.heardAt = active.lastArrival;
+    // What comes again and again brings a series no nearer to its end.
+    if (active.lastNew !== undefined) item.heardAt = active.lastNew;
     if (active.left === 0) {
       this.pace.wentWell(came, now - began);
       // It is not waited for: nothing rests on it.

@@ -130,7 +130,12 @@ class GatewayDownload {
     const { download } = this.ports;
     for (let at = 0; at < series.length; at += NOTED_TOGETHER) {
       const some = series.slice(at, at + NOTED_TOGETHER);
-      await Promise.all(some.map((one) => download.setReason(one.SeriesInstanceUID, NOT_YET)));
+      await Promise.all(
+        some.map(async ({ SeriesInstanceUID: uid }) => {
+          // What an earlier run has said of it stays.
+          if ((await download.reasonOf(uid)) === '') await download.setReason(uid, NOT_YET);
+        }),
+      );
     }
   }
 

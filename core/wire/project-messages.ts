@@ -78,17 +78,22 @@ export const NotAskedForMessage = Type.Object({ SeriesInstanceUID: Type.String()
 export type NotAskedForMessage = Static<typeof NotAskedForMessage>;
 
 /** Who works on a project, or what was left to do. */
-export const ProjectJobMessage = Type.Object({
+const jobFields = {
   id: Type.String(),
   project: Type.String(),
   what: Type.Union([Type.Literal('index'), Type.Literal('download')]),
   startedAt: Type.String(),
-  /** Those of its command, by their names in camelCase. */
-  options: Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean()])),
+  /** Those of its command, by their names in camelCase; the first ones had none. */
+  options: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean()]))),
   /** Somebody wants it to end; it holds the project until it has. */
   isCancelled: Type.Optional(Type.Boolean()),
   /** When it ended before all was done; it holds the project no more. */
   endedAt: Type.Optional(Type.String()),
+};
+export const ProjectJobMessage = Type.Object({
+  ...jobFields,
+  /** What is left to do of the other kind. */
+  left: Type.Optional(Type.Object(jobFields)),
 });
 
 const checks = {
@@ -107,7 +112,11 @@ export const decodeListed = (frame: Uint8Array) => decodeMessage<ListedSeriesMes
 export const decodeProject = (frame: Uint8Array) => decodeMessage<ProjectMessage>(checks.project, frame).description;
 export const decodeDownload = (frame: Uint8Array) => decodeMessage<DownloadMessage>(checks.download, frame).description;
 export const decodeReceived = (frame: Uint8Array) => decodeMessage<ReceivedMessage>(checks.received, frame).description;
-export const decodeProjectJob = (frame: Uint8Array) => decodeMessage<ProjectJob>(checks.job, frame).description;
+export function decodeProjectJob(frame: Uint8Array): ProjectJob {
+  const { left, ...job } = decodeMessage<Static<typeof ProjectJobMessage>>(checks.job, frame).description;
+  const whole = (one: typeof job) => ({ ...one, options: one.options ?? {} });
+  return { ...whole(job), ...(left === undefined ? {} : { left: whole(left) }) };
+}
 export const decodeNotAskedFor = (frame: Uint8Array) =>
   decodeMessage<NotAskedForMessage>(checks.notAskedFor, frame).description;
 
