@@ -36,8 +36,8 @@ export interface InstanceIndexOptions {
   readonly pages?: PageSizes | undefined;
 }
 
-/** Elasticsearch gives out at most 10,000 at once. */
-const PAGES: PageSizes = { first: 200, others: 10_000 };
+/** Elasticsearch gives out at most 10,000 at once; several pages are on their way at a time. */
+const PAGES: PageSizes = { first: 200, others: 5_000 };
 
 export class ElasticsearchInstanceIndex implements InstanceIndex {
   private readonly client: Client;

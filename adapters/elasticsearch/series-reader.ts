@@ -2,6 +2,8 @@
 // order of answers, for distinct values of a field, and for numbers. It is closed also when the reader stops early.
 import type { Client, estypes } from '@elastic/elasticsearch';
 
+import { type DatePart, datePartsOf, MONTH } from './date-parts.ts';
+
 export type Filter = estypes.QueryDslQueryContainer;
 
 /** One series of a page. */
@@ -42,6 +44,8 @@ export interface PageSizes {
 
 /** A point in time without an answer is kept as long: a slow reader takes its next page within this. */
 const KEEP_ALIVE = '15m';
+/** Parts of an answer that are looked for at a time. */
+const AT_A_TIME = 2;
 /** Distinct values of one request: a node gives out at most 65,536. */
 const MOST_VALUES = 50_000;
 
@@ -69,27 +73,81 @@ export class SeriesReader {
   }
 
   /** Pages of living series by StudyDate, then SeriesInstanceUID. */
-  async *pages(request: PageRequest, sizes: PageSizes): AsyncIterable<SeriesHit[]> {
-    const order = (size: number, after: estypes.SortResults | undefined): OrderOfHits => {
-      return { sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }], after, size };
-    };
-    const first = await this.hits(request, order(sizes.first, undefined));
-    if (first.length > 0) yield first;
-    if (first.length < sizes.first) return;
-    // Whoever wants more than the first page mostly wants all: the next one is looked for while this one is taken.
-    const size = sizes.others;
-    let coming = this.hits(request, order(size, first.at(-1)!.sort));
-    for (;;) {
-      const page = await coming;
-      const isLast = page.length < size;
-      if (!isLast) {
-        coming = this.hits(request, order(size, page.at(-1)!.sort));
-        // Where nobody wants it any more, nobody hears of its failure.
-        coming.catch(() => {});
-      }
+  async *pages(request: PageRequest, { first, others }: PageSizes): AsyncIterable<SeriesHit[]> {
+    let page = await this.byDate(request, first);
+    if (page.length > 0) yield page;
+    if (page.length < first) return;
+    // Whoever wants more than the first page mostly wants all.
+    const after = page.at(-1)!.sort;
+    const parts = unheard(this.dateParts(request.filter, after[0] as number, others));
+    page = await this.byDate(request, others, { after });
+    if (page.length < others) {
       if (page.length > 0) yield page;
-      if (isLast) return;
+      return;
     }
+    yield* this.inParts(request, await parts, others, page);
+  }
+
+  /** @param first the page that was asked for before it was known which parts there are */
+  private async *inParts(
+    request: PageRequest,
+    parts: readonly DatePart[],
+    size: number,
+    first: OrderedHit[],
+  ): AsyncIterable<SeriesHit[]> {
+    const after = first.at(-1)!.sort;
+    const left = parts.filter(({ before }) => before === undefined || before > (after[0] as number));
+    const begin = ({ from, before }: DatePart) => {
+      const isAhead = from !== undefined && from > (after[0] as number);
+      // No UID stands before ''.
+      return unheard(this.byDate(request, size, { after: isAhead ? [from, ''] : after, before }));
+    };
+    const begun: Promise<OrderedHit[]>[] = [];
+    const ahead = (count: number) => {
+      while (begun.length < Math.min(count, left.length)) begun.push(begin(left[begun.length]!));
+    };
+    ahead(AT_A_TIME);
+    yield first;
+    for (const [i, { before }] of left.entries()) {
+      ahead(i + AT_A_TIME);
+      let page = await begun[i]!;
+      // What is given out is not held any longer.
+      begun[i] = Promise.resolve([]);
+      while (page.length > 0) {
+        const isLast = page.length < size;
+        const next = isLast ? undefined : unheard(this.byDate(request, size, { after: page.at(-1)!.sort, before }));
+        // While this page is taken as many are looked for as before.
+        if (isLast) ahead(i + 1 + AT_A_TIME);
+        yield page;
+        page = (await next) ?? [];
+      }
+    }
+  }
+
+  /** A page by StudyDate, then SeriesInstanceUID. @param before only of earlier dates */
+  private byDate(
+    request: PageRequest,
+    size: number,
+    { after, before }: { readonly after?: estypes.SortResults; readonly before?: number | undefined } = {},
+  ): Promise<OrderedHit[]> {
+    const range = {
+      ...(after === undefined ? {} : { gte: after[0] as number }),
+      ...(before === undefined ? {} : { lt: before }),
+    };
+    const filter =
+      Object.keys(range).length === 0 ? request.filter : allOf([request.filter, { range: { date: range } }]);
+    return this.hits({ ...request, filter }, { sort: [{ date: 'asc' }, { SeriesInstanceUID: 'asc' }], after, size });
+  }
+
+  /** From a date on. */
+  private async dateParts(filter: Filter, from: number, size: number): Promise<DatePart[]> {
+    const months = { histogram: { field: 'date', interval: MONTH, min_doc_count: 1 } };
+    const { aggregations } = await this.aggregate({ months }, allOf([filter, { range: { date: { gte: from } } }]));
+    const buckets = aggregations['months']!['buckets'] as { key: number; doc_count: number }[];
+    return datePartsOf(
+      buckets.map(({ key: month, doc_count: series }) => ({ month, series })),
+      size,
+    );
   }
 
   /** Living series in an order, from behind a place on, page by page. Each has its sort values. */
@@ -195,6 +253,12 @@ export class SeriesReader {
     if (found.pit_id !== undefined) this.pit = found.pit_id;
     return found;
   }
+}
+
+/** Where nobody wants it any more, nobody hears of its failure. */
+function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 const LIVING: Filter = { term: { alive: true } };
