@@ -3,7 +3,7 @@
 import { type Client, errors, type estypes } from '@elastic/elasticsearch';
 
 const PAGE = 10_000;
-/** Documents that may have got a lower number than one that was seen, and show later: writes that were under way. */
+/** Where it cannot be asked: documents that may have got a lower number than one that was seen, and show later. */
 const UNDER_WAY = 20_000;
 /** Milliseconds after which none of them is under way any more. */
 const SETTLED = 60_000;
@@ -15,6 +15,8 @@ interface Known {
   last: number;
   /** When it was first seen. */
   seenAt: number;
+  /** All documents up to this number were seen. */
+  whole: number;
 }
 
 /** Of one generation of the index. */
@@ -28,25 +30,44 @@ export class DistinctValues {
     this.index = index;
   }
 
-  /** Lets the values show that were written before now; so no series can show whose values do not. */
-  async refresh(): Promise<void> {
+  /**
+   * Lets the values show that were written before now; so no series can show whose values do not. Gives the number up to
+   * which all documents show, where it can be asked.
+   */
+  async refresh(): Promise<number | undefined> {
     try {
+      // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way.
+      const checkpoint = await this.checkpoint();
       await this.client.indices.refresh({ index: this.index });
+      return checkpoint;
     } catch (error) {
       // One who may only read sees new values when the index refreshes by itself.
       if (!(error instanceof errors.ResponseError && error.statusCode === 403)) throw error;
+      return undefined;
     }
   }
 
-  /** All values of an attribute but the empty one. */
-  async of(attribute: number): Promise<ReadonlySet<string>> {
+  private async checkpoint(): Promise<number | undefined> {
+    const { indices } = await this.client.indices.stats({
+      ...{ index: this.index, metric: 'docs', level: 'shards' },
+      filter_path: ['indices.*.shards.*.seq_no.local_checkpoint', 'indices.*.shards.*.routing.primary'],
+    });
+    const shards = Object.values(indices?.[this.index]?.shards ?? {}).flat();
+    const primaries = shards.filter(({ routing }) => routing?.primary === true);
+    // Each shard numbers its own.
+    return primaries.length === 1 ? primaries[0]!.seq_no?.local_checkpoint : undefined;
+  }
+
+  /** All values of an attribute but the empty one. @param checkpoint what `refresh` has given before */
+  async of(attribute: number, checkpoint: number | undefined): Promise<ReadonlySet<string>> {
     let known = this.known.get(attribute);
     if (known === undefined) {
-      known = { values: new Set(), last: -1, seenAt: 0 };
+      known = { values: new Set(), last: -1, seenAt: 0, whole: -1 };
       this.known.set(attribute, known);
     }
     const isSettled = performance.now() - known.seenAt > SETTLED;
-    const from = isSettled ? known.last + 1 : Math.max(known.last - UNDER_WAY, 0);
+    const usual = isSettled ? known.last + 1 : Math.max(known.last - UNDER_WAY, 0);
+    const from = Math.max(usual, known.whole + 1);
     let after: estypes.SortResults | undefined;
     for (;;) {
       const { hits } = await this.client.search<never>({
@@ -67,8 +88,10 @@ export class DistinctValues {
         known.last = sort![0] as number;
         known.seenAt = performance.now();
       }
-      if (page.length < PAGE) return known.values;
+      if (page.length < PAGE) break;
       after = page.at(-1)!.sort;
     }
+    known.whole = Math.max(known.whole, checkpoint ?? -1);
+    return known.values;
   }
 }

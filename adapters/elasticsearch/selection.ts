@@ -16,6 +16,9 @@ export interface Selection {
   readonly test: ((hit: SeriesHit) => boolean) | undefined;
 }
 
+/** All values of an attribute, by now. */
+type ValuesOf = (attribute: number) => Promise<ReadonlySet<string>>;
+
 /** Makes the selection of a query. */
 export async function selectSeries(reader: SeriesReader, values: DistinctValues, query: Query): Promise<Selection> {
   const filters: Filter[] = [];
@@ -27,9 +30,10 @@ export async function selectSeries(reader: SeriesReader, values: DistinctValues,
     filters.push({ range: { date: { gte: Math.max(from ?? 1, 1), ...(to === undefined ? {} : { lte: to }) } } });
   const isTested = ({ targets, pattern }: Condition) =>
     pattern.wholeValues === undefined && targets.some(({ attribute }) => attribute >= 0);
-  if (query.conditions.some(isTested)) await values.refresh();
+  const checkpoint = query.conditions.some(isTested) ? await values.refresh() : undefined;
+  const known = (attribute: number) => values.of(attribute, checkpoint);
   for (const [i, condition] of query.conditions.entries()) {
-    const filter = await conditionFilter(reader, values, condition);
+    const filter = await conditionFilter(reader, known, condition);
     const isLookup = condition.pattern.wholeValues !== undefined;
     if (isLookup || !condition.targets.some(({ isSeriesInstanceUID }) => isSeriesInstanceUID)) {
       filters.push(condition.negate ? noneOf([filter]) : filter);
@@ -61,7 +65,7 @@ function containsLiteral(literal: string): Filter {
  */
 async function conditionFilter(
   reader: SeriesReader,
-  values: DistinctValues,
+  valuesOf: ValuesOf,
   { targets, pattern }: Condition,
 ): Promise<Filter> {
   const filters: Filter[] = [];
@@ -71,17 +75,17 @@ async function conditionFilter(
       const field = target.isSeriesInstanceUID ? 'SeriesInstanceUID' : INDEXED_ATTRIBUTES[target.attribute]!;
       filters.push({ terms: { [field]: [...wholeValues] } });
     } else if (target.isSeriesInstanceUID) continue;
-    else if (target.attribute >= 0) filters.push(await attributeFilter(values, target, pattern));
+    else if (target.attribute >= 0) filters.push(await attributeFilter(valuesOf, target, pattern));
     else filters.push(await headerFilter(reader, target, pattern));
   }
   return anyOf(filters);
 }
 
 async function attributeFilter(
-  values: DistinctValues,
+  valuesOf: ValuesOf,
   { attribute }: Target,
   pattern: Condition['pattern'],
 ): Promise<Filter> {
-  const known = await values.of(attribute);
+  const known = await valuesOf(attribute);
   return termsFilter(INDEXED_ATTRIBUTES[attribute]!, ['', ...known], (value) => pattern.test(value));
 }
