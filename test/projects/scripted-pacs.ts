@@ -81,6 +81,9 @@ export class ScriptedPacs {
   readonly associations = { all: 0, standing: 0, rejected: 0 };
   /** The most that stood at a time. */
   peakAssociations = 0;
+  /** The most requests that were answered at a time, each over an association of its own; a C-ECHO is none. */
+  peakRequests = 0;
+  answering = 0;
   private readonly sockets = new Map<net.Socket, Association>();
   private server: net.Server | undefined;
 
@@ -184,7 +187,17 @@ class PacsAssociation implements Acceptor {
     this.requests.end();
   }
 
-  private serve(asked: Asked, association: Association): Promise<FinalAnswer> {
+  private async serve(asked: Asked, association: Association): Promise<FinalAnswer> {
+    const { pacs } = this;
+    pacs.peakRequests = Math.max(pacs.peakRequests, ++pacs.answering);
+    try {
+      return await this.answer(asked, association);
+    } finally {
+      pacs.answering--;
+    }
+  }
+
+  private answer(asked: Asked, association: Association): Promise<FinalAnswer> {
     const { command, identifier } = asked;
     const kind = KINDS.get(command.CommandField)!;
     const keys = keysOf(identifier);
