@@ -298,6 +298,15 @@ test('a body that is too large is refused before it is read', async () => {
 });
 
 test('a body that does not say how long it is is read no further than it may be', async () => {
+  const tries: { readonly status: number; readonly sent: number }[] = [];
+  // Who goes on sending may find the connection cut before the answer is read.
+  while (tries.length < 20 && tries.at(-1)?.status !== 413) tries.push(await sendWithoutEnd());
+  assert.equal(tries.at(-1)!.status, 413, JSON.stringify(tries));
+  for (const { sent } of tries) assert.ok(sent < 32e6, `${sent} bytes were taken`);
+});
+
+/** Status 0: the connection was cut. */
+async function sendWithoutEnd(): Promise<{ readonly status: number; readonly sent: number }> {
   let sent = 0;
   const status = await new Promise<number>((resolve, reject) => {
     const headers = { authorization: `Bearer ${tokens.get('export')}`, 'content-type': 'application/json' };
@@ -305,7 +314,9 @@ test('a body that does not say how long it is is read no further than it may be'
       resolve(answer.statusCode!);
       request.destroy();
     });
-    request.once('error', reject);
+    request.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' || error.code === 'EPIPE' ? resolve(0) : reject(error),
+    );
     const chunk = `"${'x'.repeat(65_534)}"`;
     const send = () => {
       if (request.destroyed || sent > 64e6) return;
@@ -315,9 +326,8 @@ test('a body that does not say how long it is is read no further than it may be'
     request.write('{"where": [');
     send();
   });
-  assert.equal(status, 413);
-  assert.ok(sent < 32e6, `${sent} bytes were taken`);
-});
+  return { status, sent };
+}
 
 test('no path leads out of the page, and nothing that is asked becomes a header', async () => {
   const port = Number(new URL(beyond.url).port);
