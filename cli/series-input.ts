@@ -4,9 +4,12 @@ import { ditagError } from '../core/errors/errors.ts';
 import { BadList, type Chunks } from '../core/query/csv-reader.ts';
 import { readSeriesList } from '../core/query/series-list.ts';
 
+/** The name of standard input as that of a file. */
+export const STDIN = '-';
+
 /** The SeriesInstanceUIDs of `--input`, or of stdin for `-` and undefined. Throws `no-input`, `bad-series-list`, `cannot-read`. */
 export function readSeriesInput(input: string | undefined, stdin: NodeJS.ReadStream): Promise<readonly string[]> {
-  if (input !== undefined && input !== '-')
+  if (input !== undefined && input !== STDIN)
     return readingInput(input, () => readSeriesList(fs.createReadStream(input)));
   if (stdin.isTTY) throw ditagError('no-input', {});
   return readingInput('standard input', () => readSeriesList(stdin as Chunks));

@@ -35,23 +35,21 @@ export class DistinctValues {
    * which all documents show, where it can be asked.
    */
   async refresh(): Promise<number | undefined> {
-    try {
-      // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way.
-      const checkpoint = await this.checkpoint();
-      await this.client.indices.refresh({ index: this.index });
-      return checkpoint;
-    } catch (error) {
-      // One who may only read sees new values when the index refreshes by itself.
-      if (!(error instanceof errors.ResponseError && error.statusCode === 403)) throw error;
-      return undefined;
-    }
+    // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way.
+    const checkpoint = await this.checkpoint();
+    // One who may only read sees new values when the index refreshes by itself.
+    const isRefreshed = await unlessForbidden(this.client.indices.refresh({ index: this.index }));
+    return isRefreshed === undefined ? undefined : checkpoint;
   }
 
   private async checkpoint(): Promise<number | undefined> {
-    const { indices } = await this.client.indices.stats({
-      ...{ index: this.index, metric: 'docs', level: 'shards' },
-      filter_path: ['indices.*.shards.*.seq_no.local_checkpoint', 'indices.*.shards.*.routing.primary'],
-    });
+    const stats = await unlessForbidden(
+      this.client.indices.stats({
+        ...{ index: this.index, metric: 'docs', level: 'shards' },
+        filter_path: ['indices.*.shards.*.seq_no.local_checkpoint', 'indices.*.shards.*.routing.primary'],
+      }),
+    );
+    const indices = stats?.indices;
     const shards = Object.values(indices?.[this.index]?.shards ?? {}).flat();
     const primaries = shards.filter(({ routing }) => routing?.primary === true);
     // Each shard numbers its own.
@@ -93,5 +91,15 @@ export class DistinctValues {
     }
     known.whole = Math.max(known.whole, checkpoint ?? -1);
     return known.values;
+  }
+}
+
+/** Undefined for one who may not ask this. */
+async function unlessForbidden<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error instanceof errors.ResponseError && error.statusCode === 403) return undefined;
+    throw error;
   }
 }

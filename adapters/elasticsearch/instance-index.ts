@@ -38,10 +38,6 @@ export interface InstanceIndexOptions {
 
 /** Several pages are on their way at a time. */
 const PAGES: PageSizes = { first: 200, others: 5_000 };
-/** What Elasticsearch gives out at once. */
-const MOST_OF_A_PAGE = 10_000;
-/** Characters of JSON. */
-const LARGE_FILTER = 500_000;
 
 export class ElasticsearchInstanceIndex implements InstanceIndex {
   private readonly client: Client;
@@ -62,7 +58,7 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
       const { filter, named, test } = await selectSeries(reader, values, query);
       const docValues = columnFields(query.columns);
       const request: PageRequest = { filter, named, stored: ['row'], docValues };
-      for await (const page of reader.pages(request, pagesFor(filter, this.pages))) {
+      for await (const page of reader.pages(request, this.pages)) {
         const hits = test === undefined ? page : page.filter(test);
         if (hits.length > 0) yield rowBatch(hits, query.columns);
       }
@@ -171,12 +167,6 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
     }
     return names;
   }
-}
-
-/** A filter of tens of thousands of values is read anew for each page, so there are fewer of them. */
-function pagesFor(filter: PageRequest['filter'], pages: PageSizes): PageSizes {
-  const isLarge = JSON.stringify(filter).length > LARGE_FILTER;
-  return isLarge ? { ...pages, others: Math.min(MOST_OF_A_PAGE, 2 * pages.others) } : pages;
 }
 
 /** Fields from which the columns besides the six are made. */

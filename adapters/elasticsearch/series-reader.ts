@@ -44,6 +44,10 @@ export interface PageSizes {
 
 /** A point in time without an answer is kept as long: a slow reader takes its next page within this. */
 const KEEP_ALIVE = '15m';
+/** Characters of JSON. */
+const LARGE_FILTER = 500_000;
+/** What Elasticsearch gives out at once. */
+const MOST_OF_A_PAGE = 10_000;
 /** Parts of an answer that are looked for at a time. */
 const AT_A_TIME = 2;
 /** Distinct values of one request: a node gives out at most 65,536. */
@@ -73,10 +77,11 @@ export class SeriesReader {
   }
 
   /** Pages of living series by StudyDate, then SeriesInstanceUID. */
-  async *pages(request: PageRequest, { first, others }: PageSizes): AsyncIterable<SeriesHit[]> {
+  async *pages(request: PageRequest, { first, others: usual }: PageSizes): AsyncIterable<SeriesHit[]> {
     let page = await this.byDate(request, first);
     if (page.length > 0) yield page;
     if (page.length < first) return;
+    const others = sizeFor(request.filter, usual);
     // Whoever wants more than the first page mostly wants all.
     const after = page.at(-1)!.sort;
     const parts = unheard(this.dateParts(request.filter, after[0] as number, others));
@@ -253,6 +258,11 @@ export class SeriesReader {
     if (found.pit_id !== undefined) this.pit = found.pit_id;
     return found;
   }
+}
+
+/** A filter of tens of thousands of values is read anew for each page, so there are fewer of them. */
+function sizeFor(filter: Filter, usual: number): number {
+  return JSON.stringify(filter).length > LARGE_FILTER ? Math.min(MOST_OF_A_PAGE, 2 * usual) : usual;
 }
 
 /** Where nobody wants it any more, nobody hears of its failure. */

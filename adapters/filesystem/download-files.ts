@@ -7,7 +7,7 @@ import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
-import { IdentityReader } from './incoming-file-identity.ts';
+import { identityIn } from './incoming-file-identity.ts';
 import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import type { Place } from './instance-store-names.ts';
@@ -41,7 +41,6 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   private readonly folder: string;
   /** What the zips of subjects hold, by subject: sizes by path. */
   private readonly zips = new Map<string, ReadonlyMap<string, number>>();
-  private readonly identities = new IdentityReader();
 
   /** @param folder of the download, which is there */
   constructor(folder: string) {
@@ -130,7 +129,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     });
     if (handle === undefined) return undefined;
     try {
-      const found = await this.identities.identityIn((await handle.stat()).size, async (...range) => {
+      const found = await identityIn((await handle.stat()).size, async (...range) => {
         return (await handle.read(...range)).bytesRead;
       });
       if (found === undefined) return undefined;

@@ -24,42 +24,44 @@ export class IdentityReader {
 
   /** @param bytes size of the file. Throws StoreError. */
   async identityOf(arriving: ArrivingInstance, bytes: number, read: ReadBytes): Promise<Identity> {
-    const found = await this.read(bytes, read);
-    const { SOPInstanceUID, SOPClassUID } = arriving;
-    if (found.SeriesInstanceUID === '') throw noIdentity('the data set has no SeriesInstanceUID');
-    // One that the data set lacks is in the file meta, from where every reader takes it.
-    if (isOther(found.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
-    if (isOther(found.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');
-    return { ...found, SOPInstanceUID, SOPClassUID };
-  }
-
-  /** What a whole file says of itself; undefined where it is seen to be cut. @param bytes size of the file */
-  async identityIn(bytes: number, read: ReadBytes): Promise<Identity | undefined> {
-    const reader = new HeaderReader([STUDY_INSTANCE_UID]);
-    const { SOPInstanceUID, SOPClassUID, SeriesInstanceUID } = await this.read(bytes, read, reader, true);
-    if ((reader.issues & (Issue.Truncated | Issue.HeaderCut)) !== 0) return undefined;
-    return { SOPInstanceUID, SOPClassUID, StudyInstanceUID: studyOf(reader), SeriesInstanceUID };
-  }
-
-  /** What the file says of itself; '' for what it does not say. */
-  private async read(
-    bytes: number,
-    read: ReadBytes,
-    reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]),
-    isToEnd = false,
-  ): Promise<Identity> {
+    const reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]);
     try {
-      let request = reader.begin(bytes);
-      while (request !== undefined && (isToEnd || reader.SeriesInstanceUID === '')) {
-        const { buffer, bufferOffset } = reader;
-        request = reader.advance(await read(buffer, bufferOffset, request.length, request.position));
-      }
-      const { SOPInstanceUID, SOPClassUID, SeriesInstanceUID } = reader;
-      return { SOPInstanceUID, SOPClassUID, StudyInstanceUID: studyOf(reader), SeriesInstanceUID };
+      await readHeader(reader, bytes, read, () => reader.SeriesInstanceUID !== '');
+      const { SOPInstanceUID, SOPClassUID } = arriving;
+      if (reader.SeriesInstanceUID === '') throw noIdentity('the data set has no SeriesInstanceUID');
+      // One that the data set lacks is in the file meta, from where every reader takes it.
+      if (isOther(reader.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
+      if (isOther(reader.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');
+      return { ...foundIn(reader), SOPInstanceUID, SOPClassUID };
     } finally {
       this.idle.push(reader);
     }
   }
+}
+
+/** What a whole file says of itself, '' for what it does not say; undefined where it is seen to be cut. @param bytes size of the file */
+export async function identityIn(bytes: number, read: ReadBytes): Promise<Identity | undefined> {
+  const reader = new HeaderReader([STUDY_INSTANCE_UID]);
+  await readHeader(reader, bytes, read, () => false);
+  return (reader.issues & (Issue.Truncated | Issue.HeaderCut)) === 0 ? foundIn(reader) : undefined;
+}
+
+async function readHeader(
+  reader: HeaderReader,
+  bytes: number,
+  read: ReadBytes,
+  isEnough: () => boolean,
+): Promise<void> {
+  let request = reader.begin(bytes);
+  while (request !== undefined && !isEnough()) {
+    const { buffer, bufferOffset } = reader;
+    request = reader.advance(await read(buffer, bufferOffset, request.length, request.position));
+  }
+}
+
+function foundIn(reader: HeaderReader): Identity {
+  const { SOPInstanceUID, SOPClassUID, SeriesInstanceUID } = reader;
+  return { SOPInstanceUID, SOPClassUID, StudyInstanceUID: studyOf(reader), SeriesInstanceUID };
 }
 
 /** What is wrong with the UIDs of the command; undefined for nothing. */

@@ -134,6 +134,20 @@ test('where only the zip is left, its directory is compared and no more of it re
     assert.match(await failure(zipSubject(folder, SUBJECT, expected(files), { signal: NEVER })), message);
 });
 
+test('without room for it no zip is begun; one that is there needs none', async (t) => {
+  const folder = download(t);
+  const usable = (bytes: number) => ({ signal: NEVER, usable: async () => bytes });
+  const names = fs.readdirSync(folder);
+  assert.match(
+    await failure(zipSubject(folder, SUBJECT, expected(), usable(10))),
+    /are needed for it, and 1 MB may be used/,
+  );
+  assert.deepEqual(fs.readdirSync(folder), names);
+  await zipSubject(folder, SUBJECT, expected(), usable(1e9));
+  await zipSubject(folder, SUBJECT, expected(), usable(0));
+  assert.deepEqual(fs.readdirSync(folder), [`${SUBJECT}.zip`]);
+});
+
 test('many files take the memory of a few', async (t) => {
   const bytes = Buffer.alloc(500_000);
   const names = Array.from({ length: 120 }, (_, i) => `${SUBJECT}/MR/${i}.dcm`);

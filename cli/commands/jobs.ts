@@ -7,10 +7,9 @@ import type { CommandContext, ExitCode } from '../command.ts';
 import { typedOptions } from '../options.ts';
 import { streamOutput } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';
+import { STDIN } from '../series-input.ts';
 import type { Jobs, RetryOutcome } from '../workspaces/workspace.ts';
 
-/** What `--input` is for it. */
-const STDIN = '-';
 /** Scans that ended are listed up to this many. */
 const MOST_ENDED = 20;
 

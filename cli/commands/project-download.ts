@@ -36,7 +36,7 @@ const NOT_STORED: Readonly<Record<StoreFailure, string>> = {
   'no-space': 'there was no space',
   failed: 'the disk refused them',
 };
-/** Series with something missing that are told of; all stand in the manifest. */
+/** Series with something missing that are told of (all stand in the manifest), and archives that could not be made. */
 const MOST_TOLD = 50;
 
 export async function projectDownload(options: ProjectDownloadOptions, context: CommandContext): Promise<ExitCode> {
@@ -91,8 +91,8 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       progress.stop();
     }
     const zipping = { failures: [] as readonly string[], thrown: undefined as unknown };
-    // What is missing is told first, whatever becomes of the zips; where the disk is full they would only fill it more.
-    if (options.zipProject === true && !signal.aborted && outcome.stopped?.code !== 'disk-full') {
+    // What is missing is told first, whatever becomes of the zips.
+    if (options.zipProject === true && !signal.aborted) {
       const { folder } = outcome;
       const zips = zip(project, { folder, peer, threads: settings.threads, signal }, await context.progress(quiet));
       zipping.failures = await zips.catch((error) => {
@@ -101,7 +101,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
       });
     }
     const code = await ended(project, outcome, { quiet, series, unknown }, within);
-    for (const failure of zipping.failures) stderr.write(`${failure}\n`);
+    tellFailures(zipping.failures, stderr);
     if (zipping.thrown !== undefined) throw zipping.thrown;
     const all = code === 0 && zipping.failures.length > 0 ? 1 : code;
     if (all === 0) lock.finished();
@@ -207,6 +207,12 @@ async function doubtsOfSeries({ store, name }: Project, chosen: ReadonlySet<stri
   return [
     `${grouped(doubted)} of the series are of accession numbers that are found incompletely, and not counted, so there may be more: run \`${again}\`.`,
   ];
+}
+
+function tellFailures(failures: readonly string[], stderr: NodeJS.WriteStream): void {
+  for (const failure of failures.slice(0, MOST_TOLD)) stderr.write(`${failure}\n`);
+  const more = failures.length - MOST_TOLD;
+  if (more > 0) stderr.write(`… and ${grouped(more)} more archives could not be made.\n`);
 }
 
 /** By accession number and series. */

@@ -21,14 +21,20 @@ export async function receivedOfExpected(
   if (received.length === 0) return { count: 0, bytes: 0 };
   const unlisted = unlistedCount(series);
   const listed = new Set(await listedOf(series, store));
-  let [ofListed, others, bytes] = [0, 0, 0];
-  for (const { SOPInstanceUID, size } of received) {
-    const isListed = listed.has(SOPInstanceUID);
-    if (isListed) ofListed++;
-    else if (unlisted > 0) others++;
-    if (isListed || unlisted > 0) bytes += size;
-  }
-  return { count: ofListed + Math.min(others, unlisted), bytes };
+  const belonging = received.filter(({ SOPInstanceUID }) => unlisted > 0 || listed.has(SOPInstanceUID));
+  const count = countExpected(belonging, listed, unlisted);
+  return { count, bytes: belonging.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** How many of those that are expected these are. @param listed those that are known by UID @param unlisted how many others */
+export function countExpected(
+  received: readonly Pick<ReceivedInstance, 'SOPInstanceUID'>[],
+  listed: ReadonlySet<string>,
+  unlisted: number,
+): number {
+  let ofListed = 0;
+  for (const { SOPInstanceUID } of received) if (listed.has(SOPInstanceUID)) ofListed++;
+  return ofListed + Math.min(received.length - ofListed, unlisted);
 }
 
 /** UIDs of the instances that the PACS lists. */

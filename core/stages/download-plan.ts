@@ -6,7 +6,7 @@ import type { StoredInstance } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import { foldersBeside, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
 import { type ExpectedInstance, type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
-import { listedOf } from './download-counts.ts';
+import { countExpected, listedOf } from './download-counts.ts';
 import { projectFolders } from './whole-subjects.ts';
 
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
@@ -126,10 +126,9 @@ export class DownloadPlan {
     if (noted.length === 0 && onDisk.size === 0) return planned;
     const listed = await this.listedOf(planned);
     const isExpected = (uid: string) => listed.has(uid) || planned.unlisted > 0;
-    let [ofListed, others] = [0, 0];
-    const count = (uid: string, size: number) => {
-      if (listed.has(uid)) ofListed++;
-      else others++;
+    const here: { readonly SOPInstanceUID: string }[] = [];
+    const count = (SOPInstanceUID: string, size: number) => {
+      here.push({ SOPInstanceUID });
       this.counts.bytes += size;
     };
     const known = new Set<string>();
@@ -163,7 +162,7 @@ export class DownloadPlan {
       await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
       count(SOPInstanceUID, size);
     }
-    planned.received = ofListed + Math.min(others, planned.unlisted);
+    planned.received = countExpected(here, listed, planned.unlisted);
     return planned;
   }
 
@@ -258,10 +257,8 @@ export class DownloadPlan {
   private async countLate(series: PlannedSeries, size: number): Promise<void> {
     const listed = await this.listedOf(series);
     const received = await this.ports.download.receivedOf(series.SeriesInstanceUID);
-    const ofListed = received.filter(({ SOPInstanceUID }) => listed.has(SOPInstanceUID)).length;
-    const others = Math.min(received.length - ofListed, series.unlisted);
     const before = series.received;
-    this.raise({ series, left: series.expected - ofListed - others });
+    this.raise({ series, left: series.expected - countExpected(received, listed, series.unlisted) });
     if (series.received > before) this.counts.bytes += size;
   }
 

@@ -180,6 +180,16 @@ test('a refusal fails it, at the IMAGE level one that may pass', async () => {
   }
 });
 
+test('of numbers that differ in upper and lower case only, the one that is the same is taken', async () => {
+  const studies = ['a1', 'A1'].map((AccessionNumber, i) => ({ AccessionNumber, StudyInstanceUID: `1.${i}` }));
+  const { find } = played({ STUDY: () => studies, SERIES: () => [], IMAGE: () => [] });
+  const { studies: found, reason } = await find();
+  assert.deepEqual(
+    [found.map(({ StudyInstanceUID }) => StudyInstanceUID), reason.includes('has it as')],
+    [['1.1'], false],
+  );
+});
+
 test('what cannot be asked at all is thrown', async () => {
   const gone = new Error('gone');
   await assert.rejects(

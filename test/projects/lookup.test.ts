@@ -390,6 +390,7 @@ describe('a PACS that is asked for accession numbers', { timeout: 60_000, concur
   test('pads and changes case', async (t) => {
     const project = await startProject(t, { faults: { padsAndCase: true } });
     await assertFound(project);
+    for (const { reason } of await project.targets()) assert.match(reason, /^the PACS has it as aCC[12]$/);
     const { stdout } = await queryHere(['--project-name', NAME, '--format', 'json'], project.home);
     assert.doesNotMatch(stdout, /P[12] |\\u0000/);
     assert.match(stdout, /"P1"/);

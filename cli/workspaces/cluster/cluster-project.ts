@@ -19,11 +19,9 @@ import { zipsOf, zipThroughGateways } from '../../../core/stages/zip-through-gat
 import { expandHome } from '../../configuration/configuration.ts';
 import { replaceFile } from '../../configuration/private-file.ts';
 import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../configuration/project-settings.ts';
+import { STDIN } from '../../series-input.ts';
 import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
-
-/** What `--input` is for it. */
-const STDIN = '-';
 
 export class ClusterProject implements Project {
   readonly name: string;
@@ -32,6 +30,8 @@ export class ClusterProject implements Project {
   private readonly id = randomUUID().slice(0, 13);
   private readonly cluster: Cluster;
   private readonly projectsFolder: string;
+  /** Whether gateways keep downloads: for all that this command does. */
+  private canGatewaysDownload: Promise<boolean> | undefined;
 
   private constructor(cluster: Cluster, name: string, projectsFolder: string) {
     this.cluster = cluster;
@@ -96,7 +96,8 @@ export class ClusterProject implements Project {
   /** A path from the root on, or of a home, is one of this machine; others are where gateways keep downloads, if they do. */
   private async isHere(output: string): Promise<boolean> {
     if (path.isAbsolute(output) || output.startsWith('~')) return true;
-    return !(await new NatsGateways(this.cluster.connection).canDownload());
+    this.canGatewaysDownload ??= new NatsGateways(this.cluster.connection).canDownload();
+    return !(await this.canGatewaysDownload);
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
