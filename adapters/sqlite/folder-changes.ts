@@ -76,14 +76,15 @@ export class FolderChanges {
     };
   }
 
-  /** Throws `too-many-deletions`, unless `acceptDeletions`. */
-  apply(staging: Staging, acceptDeletions: boolean): FolderChangesReport {
+  /** Throws `too-many-deletions`, unless `acceptDeletions`, and what `throwIfEnded` throws. */
+  apply(staging: Staging, acceptDeletions: boolean, throwIfEnded?: () => void): FolderChangesReport {
     const known = this.database
       .prepare('SELECT coalesce(sum(instances), 0) AS n FROM folder WHERE archive = ?')
       .get(this.archive.id) as { n: number };
     for (const { folder } of staging.vanishedFolders()) this.removeFolder(folder);
     let changedChunks = 0;
     for (const chunk of staging.chunks()) {
+      throwIfEnded?.();
       this.applyChunk({ ...chunk });
       changedChunks++;
     }

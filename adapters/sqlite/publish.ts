@@ -81,7 +81,7 @@ export class Publication {
   run(): PublishReport {
     const { append, acceptDeletions } = this.options;
     const changes = new FolderChanges(this.database, this.archive, this.tree, this.parts);
-    const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions);
+    const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions, this.ports.throwIfEnded);
     const others = append ? this.otherArchives().length : this.removeOtherArchives();
     this.isOnlyArchive = others === 0;
     // Series whose speaker could not be read when it was wanted are tried again.
@@ -89,6 +89,7 @@ export class Publication {
     const { count, ids } = this.parts.touched();
     let done = 0;
     for (const { series } of ids) {
+      this.ports.throwIfEnded?.();
       this.foldOne(series);
       if (++done % PROGRESS_EVERY === 0) this.ports.progress(done, count);
     }

@@ -289,6 +289,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'downloads-away': {
+    message:
+      'Gateways have begun to download into {folder}, and none that keeps downloads answers: start one (with DITAG_GATEWAY_DOWNLOADS), or give an --output from the root on to download anew, to this machine.',
+    exitCode: 2,
+    retry: 'later',
+  },
   'gateway-of-cluster': {
     message:
       '`ditag gateway` is the gateway of one machine: say --local, or start the service dimse-gateway in the cluster.',

@@ -35,6 +35,8 @@ export interface PublishPorts {
   ) => { readonly elements: readonly HeaderElement[]; readonly issues: number } | undefined;
   /** Called now and then with the number of series that are done, and of all. */
   readonly progress: (done: number, all: number) => void;
+  /** Called often; throws where the publication is to end: then it is undone. */
+  readonly throwIfEnded?: () => void;
 }
 
 /** What the index holds of the archive after publishing. */

@@ -1,9 +1,11 @@
 // What happens to projects of a cluster when a command is killed, NATS goes away or somebody ends a command: nothing that is
 // known is asked for again, nothing that is on disk comes again, and the end is the same.
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openCluster } from '../../adapters/nats/connection.ts';
 import { NatsGateways } from '../../adapters/nats/gateways.ts';
 import { projectJobs } from '../../adapters/nats/project-lock.ts';
@@ -15,7 +17,16 @@ const ALL = CONTENT.uids({}).length;
 /** Instances and queries that may have been under way when something died. */
 const UNDER_WAY = 60;
 
-describe('projects of a cluster of which parts die', { timeout: 180_000 }, () => {
+/** Until a command has said so on stderr, or has ended. */
+function said({ stderr }: ChildProcess, what: string): Promise<void> {
+  return new Promise((resolve) => {
+    let text = '';
+    stderr!.on('data', (data: Buffer) => (text += data.toString()).includes(what) && resolve());
+    stderr!.once('close', resolve);
+  });
+}
+
+describe('projects of a cluster of which parts die', { timeout: 300_000 }, () => {
   const it = new ProjectCluster({ before, after });
   const { home, cluster, here, jobs } = it;
   const of = (name: string) => ['--project-name', name];
@@ -71,15 +82,14 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
     const mount = path.join(home, 'downloads');
     for (let n = 0; n < 2; n++) await it.startGateway({ DITAG_GATEWAY_DOWNLOADS: mount });
     const before = it.pacs.sent.length;
-    it.pacs.faults.slow = 20;
+    // Some are to be left when it is known that the first command is dead.
+    it.pacs.faults.slow = 250;
     const options = ['--output', 'out', '--method', 'get', '--threads', String(THREADS), '--patience', '5'];
     const line = ['download', ...of('nats'), ...options];
     const { child, ended } = it.begin(...line);
     await sent(40);
     child.kill('SIGKILL');
     await ended;
-    const again = cluster(...line);
-    await sent(40);
     const told = await openCluster({ url: it.url }, 'test');
     const gateways = new NatsGateways(told.connection);
     const [job] = await projectJobs(told);
@@ -88,9 +98,12 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
     assert.ok(doing.every(({ received, expected }) => received <= expected && expected <= 2));
     assert.ok((await gateways.freeSpace())! > 0);
     await told.close();
+    const again = it.begin(...line);
+    await said(again.child, 'Continued in out/');
+    await sent(6);
     await it.restartNats();
-    const { code, stderr } = await again;
     it.pacs.faults.slow = 0;
+    const { code, stderr } = await again.ended;
     // Whatever a series was missing when NATS was away a later run gets.
     const last = code === 0 ? { code, stderr } : await cluster(...line);
     assert.equal(last.code, 0, stderr + last.stderr);
@@ -99,6 +112,30 @@ describe('projects of a cluster of which parts die', { timeout: 180_000 }, () =>
     const folder = path.join(mount, 'out', fs.readdirSync(path.join(mount, 'out'))[0]!);
     const verified = await here('verify', '--folder', folder);
     assert.deepEqual([verified.code, verified.stdout], [0, ''], verified.stderr);
+  });
+
+  parts('what gateways have begun never comes a second time because they are away for a moment', async () => {
+    const mount = path.join(home, 'downloads');
+    const line = ['download', ...of('nats'), '--output', 'out', '--method', 'get'];
+    const { length } = it.pacs.sent;
+    await Promise.all(it.gateways.splice(0).map((gateway) => gateway.stop()));
+    const again = it.begin(...line);
+    await Promise.race([again.ended, sleep(2_000)]);
+    await it.startGateway({ DITAG_GATEWAY_DOWNLOADS: mount });
+    const { code, stderr } = await again.ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /Complete: all 270 instances are on disk/);
+    // One that keeps no downloads is none.
+    await Promise.all(it.gateways.splice(0).map((gateway) => gateway.stop()));
+    await it.startGateway();
+    const refused = await cluster(...line);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(
+      refused.stderr,
+      /^Gateways have begun to download into out\/nats_\d{8}, and none that keeps downloads answers/,
+    );
+    assert.equal(it.pacs.sent.length, length);
+    assert.ok(!fs.existsSync(path.join(home, 'out')));
   });
 
   parts(

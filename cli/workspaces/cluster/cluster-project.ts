@@ -2,6 +2,7 @@
 // the command.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Peer } from '../../../adapters/dimse/connection.ts';
 import type { Cluster } from '../../../adapters/nats/connection.ts';
 import { NatsGateways } from '../../../adapters/nats/gateways.ts';
@@ -22,6 +23,10 @@ import { isProjectName, type ProjectChanges, type ProjectSettings } from '../../
 import { STDIN } from '../../series-input.ts';
 import { downloadFolder, downloadHere, zipHere } from '../download-here.ts';
 import type { FindOptions, Project, ProjectDownloadOptions, ProjectDownloadOutcome, ZipOptions } from '../project.ts';
+
+/** Gateways that were restarted, or have lost NATS, are back within seconds: tries, and milliseconds between them. */
+const GATEWAY_TRIES = 20;
+const GATEWAY_PAUSE = 500;
 
 export class ClusterProject implements Project {
   readonly name: string;
@@ -96,8 +101,21 @@ export class ClusterProject implements Project {
   /** A path from the root on, or of a home, is one of this machine; others are where gateways keep downloads, if they do. */
   private async isHere(output: string): Promise<boolean> {
     if (path.isAbsolute(output) || output.startsWith('~')) return true;
-    this.canGatewaysDownload ??= new NatsGateways(this.cluster.connection).canDownload();
+    this.canGatewaysDownload ??= this.gatewaysDownload(withinDownloads(output));
     return !(await this.canGatewaysDownload);
+  }
+
+  /** What gateways have begun they go on with: where none answers, all of it would come a second time, to this machine. */
+  private async gatewaysDownload(within: string): Promise<boolean> {
+    const gateways = new NatsGateways(this.cluster.connection);
+    if (await gateways.canDownload()) return true;
+    const begun = (await this.store.downloads()).find(({ folder }) => path.posix.dirname(folder) === within);
+    if (begun === undefined) return false;
+    for (let tries = 0; tries < GATEWAY_TRIES; tries++) {
+      await setTimeout(GATEWAY_PAUSE);
+      if (await gateways.canDownload()) return true;
+    }
+    throw ditagError('downloads-away', { folder: begun.folder });
   }
 
   async find({ targets, peer, threads, onAnswer, signal }: FindOptions): Promise<void> {
@@ -134,7 +152,7 @@ export class ClusterProject implements Project {
     gateways: NatsGateways,
   ): Promise<ProjectDownloadOutcome> {
     const { cluster, store, name: project } = this;
-    const within = path.posix.normalize(output).replace(/(?<=.)\/$/, '');
+    const within = withinDownloads(output);
     if (within === '..' || within.startsWith('../')) {
       const allowed = 'name a folder below the one in which gateways keep downloads';
       throw ditagError('bad-option', { option: '--output', value: output, allowed });
@@ -197,6 +215,11 @@ export class ClusterProject implements Project {
   close(): Promise<void> {
     return this.cluster.close();
   }
+}
+
+/** A folder below the one in which gateways keep downloads, as it is kept. */
+function withinDownloads(output: string): string {
+  return path.posix.normalize(output).replace(/(?<=.)\/$/, '');
 }
 
 function pacsOf({ host, port, calledAETitle, callingAETitle, tls }: Peer): PacsAddress {

@@ -20,21 +20,28 @@ export interface IndexThreadData {
   readonly config: string;
 }
 
+/** What the thread has beside it: the first element is not 0 once a publication that is under way is to end. */
+export interface IndexThreadStart extends IndexThreadData {
+  readonly ending: Int32Array<SharedArrayBuffer>;
+}
+
 /** A request to the thread; each is answered once, in order. */
 export type IndexThreadRequest =
   | { readonly ask: 'open' }
   | { readonly ask: 'stage'; readonly events: readonly ScanEvent[] }
   | { readonly ask: 'publish'; readonly options: PublishOptions }
-  | { readonly ask: 'close' };
+  | { readonly ask: 'close' }
+  /** The last one, which has no answer. */
+  | { readonly ask: 'end' };
 
 export type IndexThreadReply =
   | { readonly reply: 'done'; readonly value: IndexWriterStart | PublishReport | undefined }
   | { readonly reply: 'progress'; readonly done: number; readonly all: number }
   | { readonly reply: 'failed'; readonly code: ErrorCode | undefined; readonly message: string };
 
-if (parentPort !== null) serve(parentPort, workerData as IndexThreadData);
+if (parentPort !== null) serve(parentPort, workerData as IndexThreadStart);
 
-function serve(port: NonNullable<typeof parentPort>, data: IndexThreadData): void {
+function serve(port: NonNullable<typeof parentPort>, data: IndexThreadStart): void {
   let writer: SqliteIndexWriter | undefined;
   const reply = (message: IndexThreadReply) => port.postMessage(message);
 
@@ -49,6 +56,9 @@ function serve(port: NonNullable<typeof parentPort>, data: IndexThreadData): voi
           ports: {
             readHeader: (folder, name) => readNow(files, joinPath(folder, name)),
             progress: (done, all) => reply({ reply: 'progress', done, all }),
+            throwIfEnded: () => {
+              if (Atomics.load(data.ending, 0) !== 0) throw new Error('the publication was ended');
+            },
           },
         });
         return writer.start;
@@ -60,6 +70,9 @@ function serve(port: NonNullable<typeof parentPort>, data: IndexThreadData): voi
         return writer!.publish(request.options);
       case 'close':
         await writer?.close();
+        return undefined;
+      case 'end':
+        port.close();
         return undefined;
     }
   }

@@ -1,14 +1,16 @@
 // Shares the jobs of a scan out to worker threads until none is left: the embedded mode's job queue. The jobs wait on
 // a stack, so the archive is walked depth first and few of them wait at a time, however large it is.
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { joinPath } from '../../../core/instance/byte-path.ts';
 import type { ScanEvent, ScanJob } from '../../../core/jobs/jobs.ts';
+import { endWorker } from './end-worker.ts';
 import type { JobOutcome, ScanBatch, ScanBatchDone, ScanWorkerStart } from './scan-worker.ts';
 
 /** Batches that a worker has at a time: while one is on its way back the next is being worked on. */
 const BATCHES_AHEAD = 3;
 const MOST_JOBS = 64;
+/** How long workers that have nothing to do may take to close what they have open (milliseconds). */
+const NO_HURRY = 60_000;
 /** A batch should take about this long (milliseconds): long enough to be worth a message, short enough to share out. */
 const BATCH_TIME = 25;
 
@@ -30,7 +32,7 @@ type Waiting =
   | { readonly job: ScanJob; readonly share: number }
   | { readonly folder: string; readonly names: readonly string[]; next: number; readonly share: number };
 
-/** Worker threads, started at once and put to work by `scan`; disposing ends them wherever they are. */
+/** Worker threads, started at once and put to work by `scan`; disposing ends them before that. */
 export class ScanPool implements AsyncDisposable {
   private readonly workers: readonly Worker[];
 
@@ -47,24 +49,11 @@ export class ScanPool implements AsyncDisposable {
 
   /** Lets the workers close what they have open, and ends them. */
   async end(): Promise<void> {
-    await Promise.all(
-      this.workers.map(async (worker) => {
-        worker.removeAllListeners();
-        if (worker.threadId === -1) return;
-        const ended = once(worker, 'exit');
-        worker.postMessage('end');
-        await ended;
-      }),
-    );
+    await Promise.all(this.workers.map((worker) => endWorker(worker, 'end', NO_HURRY)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(
-      this.workers.map((worker) => {
-        worker.removeAllListeners();
-        return worker.terminate();
-      }),
-    );
+    await Promise.all(this.workers.map((worker) => endWorker(worker, 'end')));
   }
 }
 

@@ -34,24 +34,37 @@ export interface ScanBatchDone {
 
 if (parentPort !== null) {
   const port = parentPort;
-  port.once('message', (start: ScanWorkerStart) => serve(port, start));
+  port.once('message', (start: ScanWorkerStart | 'end') => {
+    if (start === 'end') port.close();
+    else serve(port, start);
+  });
 }
 
 function serve(port: NonNullable<typeof parentPort>, start: ScanWorkerStart): void {
   const files = new FilesystemArchiveFiles(start.root, { mostCalls: start.mostCalls });
   const ledger = new SqliteScanLedger(start.databasePath, start.archive);
   const ports = { files, ledger };
+  let underWay = 0;
+  let isEnding = false;
+  const endWhenIdle = (): void => {
+    if (!isEnding || underWay > 0) return;
+    ledger.close();
+    port.close();
+  };
   port.on('message', (batch: ScanBatch | 'end') => {
     if (batch === 'end') {
-      ledger.close();
-      port.close();
+      isEnding = true;
+      endWhenIdle();
       return;
     }
+    underWay++;
     const began = performance.now();
     // A failure here is a fault of ours (files that cannot be read are outcomes): it ends the worker and the run.
     void carryOutAll(batch.jobs).then((outcomes) => {
       const done: ScanBatchDone = { id: batch.id, outcomes, took: performance.now() - began };
       port.postMessage(done, transferablesOf(outcomes.flatMap(({ events }) => events)));
+      underWay--;
+      endWhenIdle();
     });
   });
 

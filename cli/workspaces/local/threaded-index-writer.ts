@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { DitagError } from '../../../core/errors/errors.ts';
 import type { ScanEvent } from '../../../core/jobs/jobs.ts';
 import type { IndexWriter, IndexWriterStart, PublishOptions, PublishReport } from '../../../core/ports/index-writer.ts';
-import type { IndexThreadData, IndexThreadReply, IndexThreadRequest } from './index-thread.ts';
+import { endWorker } from './end-worker.ts';
+import type { IndexThreadData, IndexThreadReply, IndexThreadRequest, IndexThreadStart } from './index-thread.ts';
 import { transferablesOf } from './transfer.ts';
 
 /** Batches of events that may wait for the index thread: past that, scanning waits for it. */
@@ -59,13 +60,14 @@ export class ThreadedIndexWriter implements IndexWriter {
     }
   }
 
-  /** Ends the thread wherever it is: an open transaction is rolled back, what was committed stays. */
+  /** Ends the thread: a publication that is under way is rolled back, what was committed stays. */
   async abandon(): Promise<void> {
     await this.thread.end();
   }
 }
 
 class Thread {
+  private readonly ending = new Int32Array(new SharedArrayBuffer(4));
   private readonly worker: Worker;
   private readonly pending: Pending[] = [];
   private failure: Error | undefined;
@@ -74,7 +76,8 @@ class Thread {
 
   constructor(data: IndexThreadData, progress: (done: number, all: number) => void) {
     const file = import.meta.url.endsWith('.ts') ? './index-thread.ts' : './index-thread.js';
-    this.worker = new Worker(new URL(file, import.meta.url), { workerData: data, resourceLimits: HEAP });
+    const workerData: IndexThreadStart = { ...data, ending: this.ending };
+    this.worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: HEAP });
     this.worker.on('message', (reply: IndexThreadReply) => {
       if (reply.reply === 'progress') progress(reply.done, reply.all);
       else if (reply.reply === 'done') this.settle((pending) => pending.resolve(reply.value));
@@ -107,9 +110,9 @@ class Thread {
   }
 
   async end(): Promise<void> {
-    this.worker.removeAllListeners();
     this.fail(new Error('the index thread has ended'));
-    await this.worker.terminate();
+    Atomics.store(this.ending, 0, 1);
+    await endWorker(this.worker, { ask: 'end' } satisfies IndexThreadRequest);
   }
 
   private settle(how: (pending: Pending) => void): void {
