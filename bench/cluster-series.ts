@@ -15,7 +15,7 @@ import type { SyntheticShape } from './synthetic-data.ts';
 import { syntheticArchive, syntheticEntry } from './synthetic-entries.ts';
 
 /** To be raised with every change of the data or of the documents, so that older indices are made anew. */
-const generation = 3;
+const generation = 4;
 const atATime = 500;
 export const archiveEntry: LogEntry = {
   entry: 'archive',

@@ -6,6 +6,7 @@ import { startElasticsearch } from '../../scripts/parts/elasticsearch-node.ts';
 import { MissingPart } from '../../scripts/parts/parts.ts';
 import { answeringIndices, currentGeneration, ensureIndices, switchGeneration } from './indices.ts';
 import { ElasticsearchInstanceIndex } from './instance-index.ts';
+import { INDEX_FORMAT } from './mappings.ts';
 import { ElasticsearchRecordIndex } from './record-index.ts';
 import { chunkEntry, elasticsearchNode, testIndex } from './test-index.ts';
 
@@ -49,16 +50,24 @@ if (node !== undefined) {
     for (const one of [index, second, writer]) await one.close();
   });
 
-  test('what is missing or of a newer format is said by name', async () => {
+  test('what is missing or of another format is said by name', async () => {
     const { writer, prefix, client } = await testIndex(node);
     const asked = client();
     const none = new ElasticsearchInstanceIndex(client(), { prefix: `${prefix}-none` });
     await assert.rejects(none.count(await makeQuery({})), { code: 'no-index' });
-    await asked.indices.putMapping({ index: `${prefix}-series-1`, _meta: { format: 3 } });
+    await asked.indices.putMapping({ index: `${prefix}-series-1`, _meta: { format: INDEX_FORMAT - 1 } });
     const index = new ElasticsearchInstanceIndex(client(), { prefix });
     await assert.rejects(index.count(await makeQuery({})), {
+      code: 'older-index',
+      message: /-series-1 has index format \d+.*`ditag index --rebuild`/,
+    });
+    // It is kept up to date until it has been rebuilt.
+    await ensureIndices(asked, { prefix, generation: 1 });
+    await writer.put([chunkEntry(1, ARCHIVE, 'f', [series('1', 'x')])]);
+    await asked.indices.putMapping({ index: `${prefix}-series-1`, _meta: { format: INDEX_FORMAT + 1 } });
+    await assert.rejects(index.count(await makeQuery({})), {
       code: 'newer-database',
-      message: /-series-1 has index format 3/,
+      message: new RegExp(`-series-1 has index format ${INDEX_FORMAT + 1}`),
     });
     await assert.rejects(ensureIndices(asked, { prefix, generation: 1 }), { code: 'newer-database' });
     for (const one of [none, index, writer, asked]) await one.close();

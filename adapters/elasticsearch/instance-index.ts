@@ -22,9 +22,9 @@ import type { Target } from '../../core/query/target.ts';
 import { DistinctValues } from './distinct-values.ts';
 import { countFacets } from './facets.ts';
 import { fullHeader, HEADER_FIELDS, headerText, WHOLE_HEADER_FIELDS } from './header-fields.ts';
-import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseNewerFormat } from './indices.ts';
+import { answeringIndices, DEFAULT_PREFIX, type IndexNames, refuseOtherFormats } from './indices.ts';
 import { selectSeries } from './selection.ts';
-import { lineOfRow } from './series-document.ts';
+import { csvLineOf } from './series-document.ts';
 import { everyFile, seriesFiles } from './series-files.ts';
 import { type OrderedHit, type PageRequest, type PageSizes, type SeriesHit, SeriesReader } from './series-reader.ts';
 import { skippedFiles } from './skipped-files.ts';
@@ -56,8 +56,7 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
     const { reader, values } = await this.open();
     try {
       const { filter, named, test } = await selectSeries(reader, values, query);
-      const docValues = columnFields(query.columns);
-      const request: PageRequest = { filter, named, stored: ['row'], docValues };
+      const request: PageRequest = { filter, named, docValues: rowFields(query.columns) };
       for await (const page of reader.pages(request, this.pages)) {
         const hits = test === undefined ? page : page.filter(test);
         if (hits.length > 0) yield rowBatch(hits, query.columns);
@@ -89,7 +88,7 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
       const isByDate = orderBy === 'StudyDate';
       const order = descending ? 'desc' : 'asc';
       const fields = [...(isByDate ? [] : [orderBy]), 'date', 'SeriesInstanceUID'];
-      const request: PageRequest = { filter, named, stored: ['row'], docValues: columnFields(query.columns) };
+      const request: PageRequest = { filter, named, docValues: rowFields(query.columns) };
       const from = place && [...(isByDate ? [] : [place.value]), place.date, place.SeriesInstanceUID];
       const sort = fields.map((field) => ({ [field]: order }) as estypes.SortCombinations);
       const hits: OrderedHit[] = [];
@@ -162,16 +161,16 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
   private async indices(): Promise<IndexNames> {
     const names = await answeringIndices(this.client, this.prefix);
     if (this.values?.index !== names.values) {
-      await refuseNewerFormat(this.client, names.series);
+      await refuseOtherFormats(this.client, names.series);
       this.values = new DistinctValues(this.client, names.values);
     }
     return names;
   }
 }
 
-/** Fields from which the columns besides the six are made. */
-function columnFields(columns: readonly Target[]): string[] {
-  const fields = new Set<string>();
+/** Fields from which the line and the columns besides its six are made. */
+function rowFields(columns: readonly Target[]): string[] {
+  const fields = new Set(['line']);
   for (const { attribute, isSeriesInstanceUID } of columns) {
     if (attribute >= 0) fields.add(INDEXED_ATTRIBUTES[attribute]!);
     else if (!isSeriesInstanceUID) for (const field of HEADER_FIELDS) fields.add(field);
@@ -181,7 +180,7 @@ function columnFields(columns: readonly Target[]): string[] {
 
 function rowBatch(hits: readonly SeriesHit[], columns: readonly Target[]): RowBatch {
   const lines = Buffer.from(
-    hits.map(({ fields, SeriesInstanceUID }) => lineOfRow(fields['row']![0]!, SeriesInstanceUID)).join(''),
+    hits.map(({ fields, SeriesInstanceUID }) => csvLineOf(fields['line']![0]!, SeriesInstanceUID)).join(''),
     'utf8',
   );
   return {

@@ -1,12 +1,12 @@
 // THE table of Elasticsearch's indices: their settings and the type of every field, derived from the tables of core.
 // Changing the meaning of a field means a new FORMAT and a rebuild; a new attribute or reason is only a new field.
-// Binaries and `row` are never searched: they are what answers are made of.
+// Binaries are never searched: they are what answers are made of.
 import type { estypes } from '@elastic/elasticsearch';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { SKIP_REASONS } from '../../core/instance/skipped.ts';
 
-/** Version of the documents. An older one is rebuilt, a newer one is refused by name. */
-export const INDEX_FORMAT = 2;
+/** Version of the documents. An older one is written until it has been rebuilt, but not read; a newer one is refused. */
+export const INDEX_FORMAT = 3;
 
 /** `folders`: one document a folder chunk. `series`: one a series. `values`: one a distinct value. `archives`: one each. */
 export const INDEX_KINDS = ['folders', 'series', 'values', 'archives'] as const;
@@ -63,8 +63,11 @@ const PROPERTIES: Record<IndexKind, Properties> = {
     archives: keyword,
     /** The folder chunks that have files of the series: see series-state.ts. */
     places: keyword,
-    /** The CSV line; where it ends in a comma, the SeriesInstanceUID is to follow. */
-    row: { type: 'keyword', index: false, doc_values: false, store: true },
+    /**
+     * The CSV line; where it ends in a comma, the SeriesInstanceUID is to follow. Not a stored field: of those
+     * Elasticsearch unpacks a block of many series for each one that it gives out.
+     */
+    line: binary,
     /** The full header, `KEY=VR text` for each element that can be searched: see header-fields.ts. */
     header: { type: 'keyword', index: false },
     /** The other elements, and the keys of those that have a value. */

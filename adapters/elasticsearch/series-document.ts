@@ -1,5 +1,6 @@
 // A series as its document in Elasticsearch: fields that are searched and counted, the CSV line, the full header.
 // What the fields are is in mappings.ts; where the pieces come from, in series-writes.ts.
+import { Buffer } from 'node:buffer';
 import { issueNames } from '../../core/dicom/issues.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
@@ -40,21 +41,22 @@ export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces):
     issues: issueNames(fold.issues | speaker.issues),
     archive: state.archive.name,
     archives: state.archives,
-    row: shortened(Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'), own.SeriesInstanceUID),
+    line: shortened(Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'), own.SeriesInstanceUID),
     ...encodeSeries(pieces, { piece: speaker, own }),
   });
   return { body, values };
 }
 
-/** A CSV line without the SeriesInstanceUID at its end, which every answer has beside it. */
+/** A CSV line without the SeriesInstanceUID at its end, which every answer has beside it, as base64. */
 function shortened(line: string, SeriesInstanceUID: string): string {
   const end = `,${SeriesInstanceUID}\n`;
-  return line.endsWith(end) ? line.slice(0, 1 - end.length) : line;
+  return Buffer.from(line.endsWith(end) ? line.slice(0, 1 - end.length) : line).toString('base64');
 }
 
-/** The CSV line of a document's `row`. */
-export function lineOfRow(row: string, SeriesInstanceUID: string): string {
-  return row.endsWith('\n') ? row : `${row}${SeriesInstanceUID}\n`;
+/** The CSV line of a document's `line`. */
+export function csvLineOf(line: string, SeriesInstanceUID: string): string {
+  const text = Buffer.from(line, 'base64').toString('utf8');
+  return text.endsWith('\n') ? text : `${text}${SeriesInstanceUID}\n`;
 }
 
 /** StudyDate with StudyTime, where that is one, as ISO 8601. */

@@ -32,7 +32,6 @@ export interface PageRequest {
   readonly filter: Filter;
   /** Filters that are not demanded: the hit says whether it meets them. */
   readonly named?: Readonly<Record<string, Filter>>;
-  readonly stored?: readonly string[];
   readonly docValues?: readonly string[];
 }
 
@@ -227,7 +226,7 @@ export class SeriesReader {
 
   /** The SeriesInstanceUID has to be the last of the sort. */
   private async hits(
-    { filter, named = {}, stored = [], docValues = [] }: PageRequest,
+    { filter, named = {}, docValues = [] }: PageRequest,
     { sort, after, size }: OrderOfHits,
   ): Promise<OrderedHit[]> {
     const should = Object.entries(named).map(([_name, wanted]) => ({ bool: { _name, filter: [wanted] } }));
@@ -238,7 +237,8 @@ export class SeriesReader {
       },
       sort,
       _source: false,
-      ...(stored.length === 0 ? {} : { stored_fields: [...stored] }),
+      // Not even the document's identifier, which stands among them.
+      stored_fields: '_none_',
       ...(docValues.length === 0 ? {} : { docvalue_fields: [...docValues] }),
       ...(after === undefined ? {} : { search_after: after }),
       track_total_hits: false,

@@ -51,6 +51,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'older-index': {
+    message:
+      '{index} has index format {found}; this ditag reads format {known}. `ditag index --rebuild` makes it anew from the log, without reading the archive.',
+    exitCode: 2,
+    retry: 'later',
+  },
   'not-a-database': {
     message: '{database} is not a ditag index: move it away, or name another file in {config} under database.',
     exitCode: 2,
