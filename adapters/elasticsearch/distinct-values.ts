@@ -1,6 +1,7 @@
 // The distinct values of the indexed attributes, kept in memory between queries: what was added since is read before
 // each one. They are a superset of the values in use. They are written by value-writes.ts.
 import { type Client, errors, type estypes } from '@elastic/elasticsearch';
+import { KnownValues } from './known-values.ts';
 
 const PAGE = 10_000;
 /** Where it cannot be asked: documents that may have got a lower number than one that was seen, and show later. */
@@ -10,7 +11,9 @@ const SETTLED = 60_000;
 
 /** The values of one attribute as they are known. */
 interface Known {
-  readonly values: Set<string>;
+  readonly values: KnownValues;
+  /** Who reads the next ones: one at a time. */
+  reading: Promise<void>;
   /** The greatest number of a document that was seen. */
   last: number;
   /** When it was first seen. */
@@ -56,16 +59,26 @@ export class DistinctValues {
     return primaries.length === 1 ? primaries[0]!.seq_no?.local_checkpoint : undefined;
   }
 
-  /** All values of an attribute but the empty one. @param checkpoint what `refresh` has given before */
-  async of(attribute: number, checkpoint: number | undefined): Promise<ReadonlySet<string>> {
+  /** All values of an attribute, and the empty one. @param checkpoint what `refresh` has given before */
+  async of(attribute: number, checkpoint: number | undefined): Promise<KnownValues> {
     let known = this.known.get(attribute);
     if (known === undefined) {
-      known = { values: new Set(), last: -1, seenAt: 0, whole: -1 };
+      known = { values: new KnownValues(), reading: Promise.resolve(), last: -1, seenAt: 0, whole: -1 };
       this.known.set(attribute, known);
     }
+    const { reading } = known;
+    const own = reading.then(() => this.read(attribute, known, checkpoint));
+    // Who comes next reads what this one could not.
+    known.reading = own.catch(() => {});
+    await own;
+    return known.values;
+  }
+
+  private async read(attribute: number, known: Known, checkpoint = -1): Promise<void> {
     const isSettled = performance.now() - known.seenAt > SETTLED;
     const usual = isSettled ? known.last + 1 : Math.max(known.last - UNDER_WAY, 0);
     const from = Math.max(usual, known.whole + 1);
+    known.values.settle(from - 1);
     let after: estypes.SortResults | undefined;
     for (;;) {
       const { hits } = await this.client.search<never>({
@@ -81,16 +94,18 @@ export class DistinctValues {
       });
       const page = hits?.hits ?? [];
       for (const { sort, fields } of page) {
-        known.values.add((fields as { value: string[] }).value[0]!);
-        if ((sort![0] as number) <= known.last) continue;
-        known.last = sort![0] as number;
+        const number = sort![0] as number;
+        known.values.add((fields as { value: string[] }).value[0]!, number);
+        if (number <= known.last) continue;
+        known.last = number;
         known.seenAt = performance.now();
       }
-      if (page.length < PAGE) break;
-      after = page.at(-1)!.sort;
+      after = page.at(-1)?.sort;
+      const isLast = page.length < PAGE;
+      known.whole = Math.max(known.whole, isLast ? checkpoint : Math.min(checkpoint, after![0] as number));
+      known.values.settle(known.whole);
+      if (isLast) return;
     }
-    known.whole = Math.max(known.whole, checkpoint ?? -1);
-    return known.values;
   }
 }
 

@@ -66,16 +66,3 @@ async function termsOf(reader: SeriesReader, key: string): Promise<readonly stri
 function hasAny(terms: readonly string[]): Filter {
   return terms.length === 0 ? NONE : { terms: { header: [...terms] } };
 }
-
-/**
- * The series whose field has one of the values that pass the test. `values` are all that occur: where most of them pass,
- * the others are excluded instead.
- */
-export function termsFilter(field: string, values: Iterable<string>, test: (value: string) => boolean): Filter {
-  const passed: string[] = [];
-  const failed: string[] = [];
-  for (const value of values) (test(value) ? passed : failed).push(value);
-  if (passed.length === 0) return NONE;
-  if (passed.length <= failed.length) return { terms: { [field]: passed } };
-  return noneOf(failed.length === 0 ? [] : [{ terms: { [field]: failed } }]);
-}

@@ -5,7 +5,8 @@ import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import type { Condition, Query } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import type { DistinctValues } from './distinct-values.ts';
-import { headerFilter, termsFilter } from './header-filter.ts';
+import { headerFilter } from './header-filter.ts';
+import type { KnownValues } from './known-values.ts';
 import { allOf, anyOf, EVERY, type Filter, noneOf, type SeriesHit, type SeriesReader } from './series-reader.ts';
 
 /** The selected series: those that the filter lets through and that `test`, if there is one, finds true. */
@@ -17,7 +18,7 @@ export interface Selection {
 }
 
 /** All values of an attribute, by now. */
-type ValuesOf = (attribute: number) => Promise<ReadonlySet<string>>;
+type ValuesOf = (attribute: number) => Promise<KnownValues>;
 
 /** Makes the selection of a query. */
 export async function selectSeries(reader: SeriesReader, values: DistinctValues, query: Query): Promise<Selection> {
@@ -86,6 +87,7 @@ async function attributeFilter(
   { attribute }: Target,
   pattern: Condition['pattern'],
 ): Promise<Filter> {
-  const known = await valuesOf(attribute);
-  return termsFilter(INDEXED_ATTRIBUTES[attribute]!, ['', ...known], (value) => pattern.test(value));
+  const { values, areFound } = (await valuesOf(attribute)).find(pattern);
+  const filters = values.length === 0 ? [] : [{ terms: { [INDEXED_ATTRIBUTES[attribute]!]: [...values] } }];
+  return areFound ? anyOf(filters) : noneOf(filters);
 }

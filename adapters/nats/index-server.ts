@@ -1,6 +1,7 @@
 // Answers requests for an index over NATS: the serving side of index-client.ts. All that serve share the requests; the
 // pages of one answer come from the one that began it.
 import { Buffer } from 'node:buffer';
+import { setImmediate } from 'node:timers/promises';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { InstanceIndex, RowBatch, SeriesFile, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
@@ -173,9 +174,10 @@ export class NatsIndexServer {
     const here = await stream.ahead;
     const last = here.done === true;
     const { bytes, ...rest } = here.done === true ? END : here.value;
-    // Made while this page is on its way; the reader does not wait to learn whether it is the last.
+    // Made while this page is on its way; the reader does not wait to learn whether it is the last, nor for what has to
+    // be done before the next one can be asked for.
     if (!last) {
-      stream.ahead = stream.pages.next();
+      stream.ahead = setImmediate().then(() => stream.pages.next());
       stream.ahead.catch(() => {});
     }
     const sent = encodeFrame({ stream: id, subject: this.subject, page: number, last, ...rest }, bytes);

@@ -2,8 +2,9 @@
 // code. Values that went out of use stay: the values are a superset. How they are kept is in value-texts.ts.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { joinValues, splitValues } from '../../core/query/joined-values.ts';
 import { digestOf } from './value-lookup.ts';
-import { CHUNK, chunkId, joinValues, splitValues } from './value-texts.ts';
+import { CHUNK, chunkId } from './value-texts.ts';
 
 /** Codes remembered per attribute while writing: frequent values are found without asking the database. */
 const REMEMBERED = 20_000;

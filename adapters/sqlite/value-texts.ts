@@ -1,32 +1,15 @@
 // The distinct values of the indexed attributes by their codes; code 0 is the empty value. A pattern is tested against
-// each value once, then rows are selected by code. Values are kept in chunks of joined text, in which a literal is found
-// without taking them apart. Codes are given out by value-codes.ts, apart from here: a query does without what that loads.
+// each value once, then rows are selected by code. Values are kept in chunks of joined text. Codes are given out by value-codes.ts, apart from here: a query does without what that loads.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { JOINED_AT_ONCE, nthValue, splitValues, testJoined, testValues } from '../../core/query/joined-values.ts';
 import type { Pattern } from '../../core/query/pattern/pattern.ts';
 
 /** Values of one chunk: codes chunk * 4,096 to chunk * 4,096 + 4,095. */
-export const CHUNK = 4096;
-const SEPARATOR = '\x1f';
+export const CHUNK = JOINED_AT_ONCE;
 /** So many values of a chunk are looked for in its text; then it is taken apart. */
 const FEW_VALUES = 8;
 /** Patterns whose outcome is remembered. */
 const MOST_TESTED = 4;
-/** First character of a chunk with a value that holds the separator: the rest is JSON. */
-const JSON_MARK = '\x1e';
-
-/** The text of a chunk. */
-export function joinValues(values: readonly string[]): string {
-  const isPlain =
-    values.every((value) => !value.includes(SEPARATOR) && !value.includes('\0')) &&
-    values[0]?.startsWith(JSON_MARK) !== true;
-  return isPlain ? values.join(SEPARATOR) : JSON_MARK + JSON.stringify(values);
-}
-
-/** The values of a chunk's text. */
-export function splitValues(text: string): string[] {
-  return text.startsWith(JSON_MARK) ? (JSON.parse(text.slice(1)) as string[]) : text.split(SEPARATOR);
-}
-
 /** Row id of a chunk. */
 export function chunkId(attribute: number, chunk: number): number {
   return attribute * 2 ** 32 + chunk;
@@ -60,7 +43,8 @@ export class ValueTexts {
     if (chunk !== undefined) return chunk[code % CHUNK]!;
     let whole = this.whole.get(number);
     if (whole === undefined) this.whole.set(number, (whole = { texts: this.joined(number), asked: 0 }));
-    if (++whole.asked <= FEW_VALUES && !whole.texts.startsWith(JSON_MARK)) return nthValue(whole.texts, code % CHUNK);
+    const one = ++whole.asked <= FEW_VALUES ? nthValue(whole.texts, code % CHUNK) : undefined;
+    if (one !== undefined) return one;
     const values = splitValues(whole.texts);
     this.chunks[number] = values;
     this.whole.delete(number);
@@ -80,18 +64,12 @@ export class ValueTexts {
 
   private testAll(pattern: Pattern): Uint8Array {
     const found = new Uint8Array(this.count);
-    const literal = pattern.requiredLiteral;
     for (let first = 0; first < this.count; first += CHUNK) {
       const number = first / CHUNK;
-      if (literal !== '' && this.chunks[number] === undefined) {
-        const texts = this.joined(number);
-        if (!texts.startsWith(JSON_MARK)) {
-          if (!literal.includes(SEPARATOR)) testAround(texts, literal, pattern, found, first);
-          continue;
-        }
-      }
-      const values = this.chunk(number);
-      for (let i = 0; i < values.length; i++) if (pattern.test(values[i]!)) found[first + i] = 1;
+      // Without a literal to look for each value is tested: then they are kept apart for the next pattern.
+      if (pattern.requiredLiteral !== '' && this.chunks[number] === undefined)
+        testJoined(this.joined(number), pattern, found, first);
+      else testValues(this.chunk(number), pattern, found, first);
     }
     return found;
   }
@@ -116,30 +94,4 @@ export type TextsOf = (attribute: number) => ValueTexts;
 /** Those that are read anew each time. */
 export function freshTexts(database: DatabaseSync): TextsOf {
   return (attribute) => new ValueTexts(database, attribute);
-}
-
-/** A value of a joined chunk by its number. */
-function nthValue(texts: string, n: number): string {
-  let start = 0;
-  for (let i = 0; i < n; i++) start = texts.indexOf(SEPARATOR, start) + 1;
-  const end = texts.indexOf(SEPARATOR, start);
-  return end < 0 ? texts.slice(start) : texts.slice(start, end);
-}
-
-/** Tests only the values of a joined chunk in which the literal occurs. */
-function testAround(texts: string, literal: string, pattern: Pattern, found: Uint8Array, first: number): void {
-  let code = first;
-  let counted = 0;
-  for (let at = texts.indexOf(literal); at >= 0; ) {
-    // The values up to here are counted by their separators.
-    for (let end = texts.indexOf(SEPARATOR, counted); end >= 0 && end < at; end = texts.indexOf(SEPARATOR, counted)) {
-      code++;
-      counted = end + 1;
-    }
-    const end = texts.indexOf(SEPARATOR, at);
-    const value = end < 0 ? texts.slice(counted) : texts.slice(counted, end);
-    if (pattern.test(value)) found[code] = 1;
-    if (end < 0) return;
-    at = texts.indexOf(literal, end + 1);
-  }
 }
