@@ -22,6 +22,15 @@ interface Known {
   whole: number;
 }
 
+/** What of the values there is at a moment, where it can be asked. */
+export interface ValuesNow {
+  /** All documents up to this number show after a refresh. */
+  checkpoint: number | undefined;
+  /** The greatest number that was given out. */
+  readonly greatest: number | undefined;
+  refreshed: Promise<unknown> | undefined;
+}
+
 /** Of one generation of the index. */
 export class DistinctValues {
   private readonly client: Client;
@@ -33,41 +42,47 @@ export class DistinctValues {
     this.index = index;
   }
 
-  /**
-   * Lets the values show that were written before now; so no series can show whose values do not. Gives the number up to
-   * which all documents show, where it can be asked.
-   */
-  async refresh(): Promise<number | undefined> {
+  /** The values as they are now: no series that shows by now can have one that is not among them. */
+  async now(): Promise<ValuesNow> {
     // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way.
-    const checkpoint = await this.checkpoint();
-    // One who may only read sees new values when the index refreshes by itself.
-    const isRefreshed = await unlessForbidden(this.client.indices.refresh({ index: this.index }));
-    return isRefreshed === undefined ? undefined : checkpoint;
+    const { local_checkpoint: checkpoint, max_seq_no: greatest } = (await this.numbers()) ?? {};
+    return { checkpoint, greatest, refreshed: undefined };
   }
 
-  private async checkpoint(): Promise<number | undefined> {
+  /** Lets show what was written before; who may only read sees that when the index refreshes by itself. */
+  private async refresh(now: ValuesNow): Promise<void> {
+    now.refreshed ??= unlessForbidden(this.client.indices.refresh({ index: this.index }));
+    if ((await now.refreshed) === undefined) now.checkpoint = undefined;
+  }
+
+  private async numbers(): Promise<estypes.IndicesStatsShardSequenceNumber | undefined> {
     const stats = await unlessForbidden(
       this.client.indices.stats({
         ...{ index: this.index, metric: 'docs', level: 'shards' },
-        filter_path: ['indices.*.shards.*.seq_no.local_checkpoint', 'indices.*.shards.*.routing.primary'],
+        filter_path: ['indices.*.shards.*.seq_no', 'indices.*.shards.*.routing.primary'],
       }),
     );
     const indices = stats?.indices;
     const shards = Object.values(indices?.[this.index]?.shards ?? {}).flat();
     const primaries = shards.filter(({ routing }) => routing?.primary === true);
     // Each shard numbers its own.
-    return primaries.length === 1 ? primaries[0]!.seq_no?.local_checkpoint : undefined;
+    return primaries.length === 1 ? primaries[0]!.seq_no : undefined;
   }
 
-  /** All values of an attribute, and the empty one. @param checkpoint what `refresh` has given before */
-  async of(attribute: number, checkpoint: number | undefined): Promise<KnownValues> {
+  /** All values of an attribute, and the empty one. */
+  async of(attribute: number, now: ValuesNow): Promise<KnownValues> {
     let known = this.known.get(attribute);
     if (known === undefined) {
       known = { values: new KnownValues(), reading: Promise.resolve(), last: -1, seenAt: 0, whole: -1 };
       this.known.set(attribute, known);
     }
     const { reading } = known;
-    const own = reading.then(() => this.read(attribute, known, checkpoint));
+    const own = reading.then(async () => {
+      // Mostly nothing was written since.
+      if (now.greatest !== undefined && now.greatest === now.checkpoint && now.greatest <= known.whole) return;
+      await this.refresh(now);
+      await this.read(attribute, known, now.checkpoint);
+    });
     // Who comes next reads what this one could not.
     known.reading = own.catch(() => {});
     await own;

@@ -44,6 +44,8 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
   private readonly prefix: string;
   private readonly pages: PageSizes;
   private values: DistinctValues | undefined;
+  /** The indices that answered last. */
+  private guessed: IndexNames | undefined;
 
   /** Nothing is asked before the first call. The index closes the client. */
   constructor(client: Client, { prefix = DEFAULT_PREFIX, pages = PAGES }: InstanceIndexOptions = {}) {
@@ -152,9 +154,19 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
   }
 
   private async open(): Promise<{ reader: SeriesReader; values: DistinctValues; names: IndexNames }> {
-    const names = await this.indices();
+    // Mostly the same generation answers as before.
+    const { guessed } = this;
+    const guess = guessed === undefined ? undefined : SeriesReader.open(this.client, guessed.series);
+    const [names, begun] = await Promise.all([this.indices(), guess?.catch(() => undefined)]).catch(async (error) => {
+      await (await guess?.catch(() => undefined))?.close();
+      throw error;
+    });
+    this.guessed = names;
     this.values ??= new DistinctValues(this.client, names.values);
-    return { reader: await SeriesReader.open(this.client, names.series), values: this.values, names };
+    const { values } = this;
+    if (begun !== undefined && names.series === guessed?.series) return { reader: begun, values, names };
+    await begun?.close();
+    return { reader: await SeriesReader.open(this.client, names.series), values, names };
   }
 
   /** The indices that answer now; what is remembered of another generation is forgotten. */

@@ -31,8 +31,8 @@ export async function selectSeries(reader: SeriesReader, values: DistinctValues,
     filters.push({ range: { date: { gte: Math.max(from ?? 1, 1), ...(to === undefined ? {} : { lte: to }) } } });
   const isTested = ({ targets, pattern }: Condition) =>
     pattern.wholeValues === undefined && targets.some(({ attribute }) => attribute >= 0);
-  const checkpoint = query.conditions.some(isTested) ? await values.refresh() : undefined;
-  const known = (attribute: number) => values.of(attribute, checkpoint);
+  const now = query.conditions.some(isTested) ? await values.now() : undefined;
+  const known = async (attribute: number) => values.of(attribute, now ?? (await values.now()));
   for (const [i, condition] of query.conditions.entries()) {
     const filter = await conditionFilter(reader, known, condition);
     const isLookup = condition.pattern.wholeValues !== undefined;

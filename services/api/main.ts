@@ -47,7 +47,7 @@ const VARIABLES = Type.Object({
 
 // Rows go by, of which none is kept: V8 would give those that are on their way three times 32 MB.
 v8.setFlagsFromString('--semi-space-growth-factor=1');
-v8.setFlagsFromString('--heap-growing-percent=40');
+v8.setFlagsFromString('--heap-growing-percent=30');
 
 await runService('api', async ({ logger, waitFor }) => {
   const set = readSettings(VARIABLES, process.env);
