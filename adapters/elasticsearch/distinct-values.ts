@@ -3,7 +3,7 @@
 import { type Client, errors, type estypes } from '@elastic/elasticsearch';
 import { KnownValues } from './known-values.ts';
 
-const PAGE = 10_000;
+const PAGE = 5_000;
 /** Where it cannot be asked: documents that may have got a lower number than one that was seen, and show later. */
 const UNDER_WAY = 20_000;
 /** Milliseconds after which none of them is under way any more. */

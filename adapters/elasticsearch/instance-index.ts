@@ -37,7 +37,7 @@ export interface InstanceIndexOptions {
 }
 
 /** Several pages are on their way at a time. */
-const PAGES: PageSizes = { first: 200, others: 5_000 };
+const PAGES: PageSizes = { first: 200, others: 3_000 };
 
 export class ElasticsearchInstanceIndex implements InstanceIndex {
   private readonly client: Client;
