@@ -8,7 +8,19 @@ import { KnownValues } from './known-values.ts';
 const VALUES = Array.from({ length: 2 * JOINED_AT_ONCE + 100 }, (_, i) =>
   i === 5000 ? 'with\x1fseparator 7' : i % 3 === 0 ? `Müller^${i}` : `SMITH^${i}`,
 );
-const PATTERNS = ['SMITH', '^Müller\\^1', '7$', 'nowhere', '', '^$', '\x1f', '(?i)smith|müller', '^[A-Z]'];
+const PATTERNS = [
+  'SMITH',
+  '^Müller\\^1',
+  '7$',
+  'nowhere',
+  '',
+  '^$',
+  '\x1f',
+  '(?i)smith|müller',
+  '(?i)MÜLLER\\^1|h\\^77',
+  '(?i)TH.*7$',
+  '^[A-Z]',
+];
 
 describe('the values of an attribute that are kept', () => {
   for (const settled of [0, 1, JOINED_AT_ONCE, 2 * JOINED_AT_ONCE, VALUES.length])

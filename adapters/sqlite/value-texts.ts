@@ -1,7 +1,14 @@
 // The distinct values of the indexed attributes by their codes; code 0 is the empty value. A pattern is tested against
 // each value once, then rows are selected by code. Values are kept in chunks of joined text. Codes are given out by value-codes.ts, apart from here: a query does without what that loads.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { JOINED_AT_ONCE, nthValue, splitValues, testJoined, testValues } from '../../core/query/joined-values.ts';
+import {
+  hasPlaces,
+  JOINED_AT_ONCE,
+  nthValue,
+  splitValues,
+  testJoined,
+  testValues,
+} from '../../core/query/joined-values.ts';
 import type { Pattern } from '../../core/query/pattern/pattern.ts';
 
 /** Values of one chunk: codes chunk * 4,096 to chunk * 4,096 + 4,095. */
@@ -66,8 +73,8 @@ export class ValueTexts {
     const found = new Uint8Array(this.count);
     for (let first = 0; first < this.count; first += CHUNK) {
       const number = first / CHUNK;
-      // Without a literal to look for each value is tested: then they are kept apart for the next pattern.
-      if (pattern.requiredLiteral !== '' && this.chunks[number] === undefined)
+      // Where each value is tested they are kept apart for the next pattern.
+      if (hasPlaces(pattern) && this.chunks[number] === undefined)
         testJoined(this.joined(number), pattern, found, first);
       else testValues(this.chunk(number), pattern, found, first);
     }

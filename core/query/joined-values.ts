@@ -30,14 +30,14 @@ export function nthValue(texts: string, n: number): string | undefined {
 
 /** Sets a byte of `found` to 1 for each value in which the pattern is found; that of the first value is at `first`. */
 export function testJoined(texts: string, pattern: Pattern, found: Uint8Array, first: number): void {
-  const literal = literalOf(texts, pattern);
-  if (literal === undefined) {
+  const next = placesIn(texts, pattern);
+  if (next === undefined) {
     testValues(splitValues(texts), pattern, found, first);
     return;
   }
   let number = first;
   let counted = 0;
-  aroundLiteral(texts, literal, (value, start) => {
+  aroundPlaces(texts, next, (value, start) => {
     if (!pattern.test(value)) return;
     for (; counted < start; number++) counted = texts.indexOf(SEPARATOR, counted) + 1;
     found[number] = 1;
@@ -51,27 +51,42 @@ export function testValues(values: readonly string[], pattern: Pattern, found: U
 
 /** The values in which the pattern is found, in their order. */
 export function findJoined(texts: string, pattern: Pattern): string[] {
-  const literal = literalOf(texts, pattern);
-  if (literal === undefined) return splitValues(texts).filter((value) => pattern.test(value));
+  const next = placesIn(texts, pattern);
+  if (next === undefined) return splitValues(texts).filter((value) => pattern.test(value));
   const found: string[] = [];
-  aroundLiteral(texts, literal, (value) => {
+  aroundPlaces(texts, next, (value) => {
     if (pattern.test(value)) found.push(value);
   });
   return found;
 }
 
-/** What each value in which the pattern is found has; undefined where all have to be tested. */
-function literalOf(texts: string, { requiredLiteral }: Pattern): string | undefined {
-  return requiredLiteral === '' || texts.startsWith(JSON_MARK) ? undefined : requiredLiteral;
+/** Whether only some values of a text have to be tested. */
+export function hasPlaces({ requiredLiteral, lead }: Pattern): boolean {
+  return requiredLiteral !== '' || lead !== undefined;
 }
 
-/** Gives the values in which the literal occurs, in their order, each with its place in the text. */
-function aroundLiteral(texts: string, literal: string, take: (value: string, start: number) => void): void {
-  if (literal.includes(SEPARATOR)) return;
-  for (let at = texts.indexOf(literal); at >= 0; ) {
+/** The next place from one on, or -1, at which the pattern may be found; undefined where all values have to be tested. */
+function placesIn(texts: string, { requiredLiteral, lead }: Pattern): ((from: number) => number) | undefined {
+  if (texts.startsWith(JSON_MARK)) return undefined;
+  if (requiredLiteral.includes(SEPARATOR)) return () => -1;
+  if (lead !== undefined)
+    return (from) => {
+      lead.lastIndex = from;
+      return lead.test(texts) ? lead.lastIndex - 1 : -1;
+    };
+  return requiredLiteral === '' ? undefined : (from) => texts.indexOf(requiredLiteral, from);
+}
+
+/** Gives the values at these places, in their order, each with where it begins. */
+function aroundPlaces(
+  texts: string,
+  next: (from: number) => number,
+  take: (value: string, start: number) => void,
+): void {
+  for (let at = next(0); at >= 0; ) {
     const start = texts.lastIndexOf(SEPARATOR, at) + 1;
     const end = texts.indexOf(SEPARATOR, at);
     take(end < 0 ? texts.slice(start) : texts.slice(start, end), start);
-    at = end < 0 ? -1 : texts.indexOf(literal, end + 1);
+    at = end < 0 ? -1 : next(end + 1);
   }
 }

@@ -41,6 +41,36 @@ test('the required literal is the longest text that must occur', () => {
   }
 });
 
+test('what leads to values is found in each in which the pattern is', () => {
+  const leads = {
+    '(?i)flair': 'a FlAiR',
+    '(?i)mprage|flair': 'x FLAIR|3D mprage',
+    '(?i)^t[12] (?:sag|cor)': 'T2 COR|t1 sag',
+    '(?i)(kiss|straße)': 'ki\u017fs|\u212aISS|STRAßE',
+    'ab|[cd]ef+': 'ab|def|ceff',
+  };
+  for (const [source, values] of Object.entries(leads)) {
+    const { lead, test: isFound } = compilePattern(source);
+    for (const value of values.split('|')) {
+      assert.ok(isFound(value), `${source}: ${value}`);
+      assert.match(value, new RegExp(lead!.source), source);
+    }
+    assert.doesNotMatch('nothing of it', new RegExp(lead!.source), source);
+  }
+  // Nothing certain, too little of it, or what is known better.
+  for (const source of [
+    'a|.b',
+    '(?i)x',
+    '(?:ab)?',
+    '[a-z][a-z]',
+    '(?i:fl) T1',
+    '\\x1f[ab]',
+    '(?!ab)',
+    '(?i)[\u{1F600}ab]c',
+  ])
+    assert.equal(compilePattern(source).lead, undefined, source);
+});
+
 test('patterns of one query share its budget', () => {
   const budget = new PatternBudget(2_000);
   const patterns = ['(a+)+b', '(a+)+c'].map((source) => compilePattern(source, { budget }));

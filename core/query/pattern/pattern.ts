@@ -5,6 +5,7 @@
 import { requiredLiteral } from './analysis.ts';
 import { layeredTest } from './engines.ts';
 import { PatternBudget } from './errors.ts';
+import { leadOf } from './lead.ts';
 import { wholeValues } from './literals.ts';
 import { parsePattern } from './parse.ts';
 
@@ -17,6 +18,11 @@ export interface Pattern {
   test(value: string): boolean;
   /** A text (with its case) that every matching value contains, or '' if none is known. For skipping blocks of values. */
   readonly requiredLiteral: string;
+  /**
+   * Finds a place in every value in which the pattern is found, where more is known of that than the required literal
+   * says: for looking through many values that are joined by a control character. With the flag g.
+   */
+  readonly lead?: RegExp | undefined;
   /** The only values in which it is found, where they can be told one by one: an index looks them up. */
   readonly wholeValues?: ReadonlySet<string> | undefined;
 }
@@ -36,6 +42,7 @@ export function compilePattern(source: string, options: { readonly budget?: Patt
   return {
     source,
     requiredLiteral: literal,
+    lead: leadOf(parsed.root, literal.length),
     test: (value) => (literal === '' || value.includes(literal)) && test(value, budget),
   };
 }
