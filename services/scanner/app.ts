@@ -19,6 +19,10 @@ import { checkRoot } from '../../core/stages/check-root.ts';
 import { pause } from '../../core/stages/pause.ts';
 import { changeScan, delay, ScanKeeper } from './scan-keeper.ts';
 
+/** How long the start of a scan waits for the index, less than whoever asked for it waits, and between two tries (milliseconds). */
+const INDEX_AWAY = 20_000;
+const INDEX_PAUSE = 500;
+
 export interface ScannerPorts {
   readonly queue: ScanQueue;
   readonly log: RecordLog;
@@ -146,9 +150,23 @@ export class Scanner {
 
   /** What is known of an archive; undefined where it was never indexed. */
   private async known(archive: ArchiveIdentity): Promise<(KnownArchive & { instances: number }) | undefined> {
-    const { files, instances } = await this.ports.index.totals(archive.name);
+    const { files, instances } = await this.totals(archive.name);
     const rootSample = await this.rootSample(archive);
     return files === 0 && rootSample.length === 0 ? undefined : { files, instances, rootSample };
+  }
+
+  /** The index may be away for a moment, as while Elasticsearch is started again. */
+  private async totals(archive: string): ReturnType<PublishedIndex['totals']> {
+    const { signal } = this.stopping;
+    for (const end = performance.now() + INDEX_AWAY; ; ) {
+      try {
+        return await this.ports.index.totals(archive);
+      } catch (error) {
+        const isAway = error instanceof DitagError && error.code === 'cluster-failed';
+        if (!isAway || performance.now() > end || signal.aborted) throw error;
+        await pause(INDEX_PAUSE, signal);
+      }
+    }
   }
 
   private async rootSample(archive: ArchiveIdentity): Promise<readonly string[]> {
