@@ -129,9 +129,11 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
     if ((await partOrSkip(t, () => orthanc)) === undefined) return;
     const { stdout } = await runDitag(['token', 'create', 'reader', '--role', 'read'], { home });
     const beyond = await startServing(home, '--host', '0.0.0.0', '--plain-http');
-    t.after(() => beyond.stop());
     const url = `http://127.0.0.1:${new URL(beyond.url).port}`;
-    const page = await openPage(t, browser, { url }, { statuses: [401, 403] });
+    // Stopped once the page is closed: an answer that is cut off is a failure to it.
+    const page = await openPage(t, browser, { url }, { statuses: [401, 403] }).finally(() =>
+      t.after(() => beyond.stop()),
+    );
     if (page === undefined) return;
     await page.getByLabel('Token').waitFor();
     await assertAccessible(page, 'the question for a token');
