@@ -44,8 +44,9 @@ export class DistinctValues {
 
   /** The values as they are now: no series that shows by now can have one that is not among them. */
   async now(): Promise<ValuesNow> {
-    // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way.
-    const { local_checkpoint: checkpoint, max_seq_no: greatest } = (await this.numbers()) ?? {};
+    // Numbers are given one by one, but writes end in any order: none up to the checkpoint is under way. Those up to the
+    // global one are on the disk, too; above it a node that was killed may give a number to another document.
+    const { global_checkpoint: checkpoint, max_seq_no: greatest } = (await this.numbers()) ?? {};
     return { checkpoint, greatest, refreshed: undefined };
   }
 

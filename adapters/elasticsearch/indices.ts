@@ -111,26 +111,19 @@ async function aliases(client: Client, prefix: string): Promise<Map<string, stri
   return found;
 }
 
-/** Throws `newer-database` where an index is of a format that this ditag does not know. */
-async function refuseNewerFormat(client: Client, index: string): Promise<void> {
-  for (const [name, format] of await formats(client, index))
-    if (format === undefined || format > INDEX_FORMAT)
-      throw ditagError('newer-database', { database: name, found: String(format), known: INDEX_FORMAT });
+/** Throws `newer-database` where an index is of a format that this ditag does not know. Gives its format. */
+async function refuseNewerFormat(client: Client, index: string): Promise<number> {
+  const { mappings } = (await client.indices.getMapping({ index }))[index]!;
+  const format = mappings._meta?.['format'] as number | undefined;
+  if (format === undefined || format > INDEX_FORMAT)
+    throw ditagError('newer-database', { database: index, found: String(format), known: INDEX_FORMAT });
+  return format;
 }
 
 /** Throws `newer-database`, and `older-index` where the documents of an index lack what answers are made of. */
 export async function refuseOtherFormats(client: Client, index: string): Promise<void> {
-  await refuseNewerFormat(client, index);
-  for (const [name, format] of await formats(client, index))
-    if (format! < INDEX_FORMAT) throw ditagError('older-index', { index: name, found: format!, known: INDEX_FORMAT });
-}
-
-async function formats(
-  client: Client,
-  index: string,
-): Promise<(readonly [name: string, format: number | undefined])[]> {
-  const known = await client.indices.getMapping({ index });
-  return Object.entries(known).map(([name, { mappings }]) => [name, mappings._meta?.['format'] as number | undefined]);
+  const format = await refuseNewerFormat(client, index);
+  if (format < INDEX_FORMAT) throw ditagError('older-index', { index, found: format, known: INDEX_FORMAT });
 }
 
 function aliasOf(kind: IndexKind, prefix: string): string {
