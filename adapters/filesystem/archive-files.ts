@@ -15,10 +15,15 @@ const SLOW_SHARE = 0.25;
 const PROBE_EVERY = 512;
 const QUICK_PROBES = 6;
 const FEWEST = 8;
+/**
+ * Tasks for each thread of the pool, beside the fewest: a thread that has ended a call finds the next one waiting. To be
+ * woken for it takes longer than the call's own work.
+ */
+const TASKS_A_THREAD = 2;
 
 /** Limits of the adaptation. */
 export interface FilesystemOptions {
-  /** Most calls under way at a time; the thread pool (UV_THREADPOOL_SIZE) should be as large. */
+  /** Most calls under way at a time: as many as the thread pool (UV_THREADPOOL_SIZE) has threads for it. One: never side by side. */
   readonly mostCalls: number;
 }
 
@@ -209,8 +214,8 @@ class Pace {
   private windowStart = 0;
   private bestRate = 0;
 
-  constructor(limit: number) {
-    this.limit = limit;
+  constructor(mostCalls: number) {
+    this.limit = mostCalls > 1 ? TASKS_A_THREAD * mostCalls + FEWEST : 1;
   }
 
   callsTook(calls: number, milliseconds: number): void {

@@ -38,8 +38,8 @@ const VARIABLES = Type.Object({
 await runService('scanner', async ({ logger }) => {
   const set = readSettings(VARIABLES, process.env);
   const calls = Number(set.DITAG_SCANNER_CALLS ?? 64);
-  // The thread pool is made at its first use: calls to a slow mount wait in it side by side.
-  process.env.UV_THREADPOOL_SIZE ??= String(calls);
+  // The thread pool is made at its first use: calls to a slow mount wait in it side by side, and no more of them.
+  process.env.UV_THREADPOOL_SIZE = String(calls);
   const replicas = Number(set.DITAG_REPLICAS ?? 1);
   const cluster = await openServiceCluster(natsSettings(set), 'scanner', replicas, logger);
   const failed = new NatsFailedMessages(cluster);
