@@ -5,9 +5,9 @@ import type { RecordIndex } from '../../core/ports/record-index.ts';
 import type { LoggedBatch, RecordFeed } from '../../core/ports/record-log.ts';
 
 export interface IndexerPorts {
-  readonly feed: RecordFeed;
-  readonly index: RecordIndex;
-  readonly failed: FailedMessages;
+  readonly feed: Pick<RecordFeed, 'batches'>;
+  readonly index: Pick<RecordIndex, 'put'>;
+  readonly failed: Pick<FailedMessages, 'add'>;
   readonly logger: IndexerLog;
 }
 
@@ -18,6 +18,8 @@ export interface IndexerLog {
 
 /** Entries put into the index at a time. */
 const MOST_ENTRIES = 500;
+/** Batches under way: while the documents of one are made here, Elasticsearch has those of the other. */
+const BATCHES = 2;
 /** After a failure the index is left alone for this long, and twice as long each time (milliseconds). */
 const RETRY_FIRST = 250;
 const RETRY_MOST = 30_000;
@@ -26,6 +28,7 @@ const WORKING_EVERY = 3_000;
 export class Indexer {
   private readonly ports: IndexerPorts;
   private readonly stopping = new AbortController();
+  private readonly underWay = new Set<Promise<void>>();
   /** Entries that the index has taken, and batches that it has refused for now. */
   readonly counts = { entries: 0, refused: 0, retries: 0 };
 
@@ -38,20 +41,25 @@ export class Indexer {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        for await (const batch of this.ports.feed.batches(MOST_ENTRIES, signal)) await this.put(batch);
+        for await (const batch of this.ports.feed.batches(MOST_ENTRIES, signal)) {
+          const put = this.put(batch).finally(() => this.underWay.delete(put));
+          this.underWay.add(put);
+          if (this.underWay.size >= BATCHES) await Promise.race(this.underWay);
+        }
       } catch (error) {
         this.ports.logger.warn({ reason: (error as Error).message }, 'the records stopped coming');
       }
+      await Promise.all(this.underWay);
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_FIRST));
     }
   }
 
-  /** Ends when the batch at hand is done, or given back. */
+  /** Ends when the batches at hand are done, or given back. */
   stop(): void {
     this.stopping.abort();
   }
 
-  /** While the index does not take the batch no other one is asked for: so the log, not the memory, holds what waits. */
+  /** While the index does not take the batches no others are asked for: so the log, not the memory, holds what waits. */
   private async put(batch: LoggedBatch): Promise<void> {
     const { index, failed, logger } = this.ports;
     const timer = setInterval(() => batch.working(), WORKING_EVERY);
