@@ -84,7 +84,7 @@ export function openForWriting(path: string, config: string): DatabaseSync {
 export function setJournal(database: DatabaseSync, path: string): void {
   const type = fs.statfsSync(path).type;
   const journal = NETWORK_FILE_SYSTEMS.has(type) ? 'DELETE' : 'WAL';
-  database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA cache_size = -24576`);
+  database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384`);
 }
 
 /** Makes an empty file that only its owner can read. */
