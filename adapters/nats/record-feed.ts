@@ -7,7 +7,7 @@ import { decodeEntry } from '../../core/wire/messages.ts';
 import type { Cluster } from './connection.ts';
 import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
 import { Pull } from './pull.ts';
-import { ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
+import { type Drift, ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
 
 /** A batch is gathered for so long while more keep coming, and no longer than a pause in which none came (milliseconds). */
 const GATHER = 250;
@@ -19,23 +19,31 @@ export class NatsRecordFeed implements RecordFeed {
   private readonly cluster: Cluster;
   private readonly generation: () => Promise<number>;
   private readonly putAside: PutAside;
+  private readonly onDrift: (drift: Drift) => void;
 
   /**
    * @param generation the generation of the index that is fed
    * @param putAside keeps a message that can never be read
+   * @param onDrift is told what somebody has set differently
    */
-  constructor(cluster: Cluster, generation: () => Promise<number>, putAside: PutAside) {
+  constructor(
+    cluster: Cluster,
+    generation: () => Promise<number>,
+    putAside: PutAside,
+    onDrift: (drift: Drift) => void = () => {},
+  ) {
     this.cluster = cluster;
     this.generation = generation;
     this.putAside = putAside;
+    this.onDrift = onDrift;
   }
 
   async *batches(most: number, signal: AbortSignal): AsyncIterable<LoggedBatch> {
-    await ensureIndexer(this.cluster.manager, await this.generation());
+    for (const drift of await ensureIndexer(this.cluster.manager, await this.generation())) this.onDrift(drift);
     let wake: () => void = () => {};
     const wakeUp = () => wake();
     signal.addEventListener('abort', wakeUp, { once: true });
-    const pull = new Pull(await this.consumer(), most * 2, wakeUp);
+    const pull = new Pull(await this.consumer(), most, wakeUp);
     try {
       while (!signal.aborted) {
         if (pull.size === 0) {

@@ -1,6 +1,6 @@
 // The port ScanQueue over a work-queue stream: one subject a scan, one durable consumer an archive, which all scanners
 // share that can see it. What a scanner does not acknowledge in time comes to another one.
-import { AckPolicy, type Consumer, type JsMsg } from '@nats-io/jetstream';
+import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { ArchiveIdentity } from '../../core/ports/record-log.ts';
 import type { ScanQueue, ScanWork, TakenWork } from '../../core/ports/scan-queue.ts';
 import { decodeWork, encodeWork } from '../../core/wire/messages.ts';
@@ -8,7 +8,7 @@ import type { Cluster } from './connection.ts';
 import { decodeOrPutAside } from './decode-or-put-aside.ts';
 import { fitting } from './message-size.ts';
 import { Pull } from './pull.ts';
-import { ACK_WAIT, JOBS } from './streams.ts';
+import { type Drift, ensureScanners, JOBS } from './streams.ts';
 import { archiveJobs, archiveToken, jobSubject, scanOfJob } from './subjects.ts';
 
 /** Keeps work that can never be read. `scan`: that it belongs to. */
@@ -17,10 +17,13 @@ export type PutWorkAside = (sequence: number, reason: string, scan: string) => P
 export class NatsScanQueue implements ScanQueue {
   private readonly cluster: Cluster;
   private readonly putAside: PutWorkAside;
+  private readonly onDrift: (drift: Drift) => void;
 
-  constructor(cluster: Cluster, putAside: PutWorkAside) {
+  /** @param onDrift is told what somebody has set differently */
+  constructor(cluster: Cluster, putAside: PutWorkAside, onDrift: (drift: Drift) => void = () => {}) {
     this.cluster = cluster;
     this.putAside = putAside;
+    this.onDrift = onDrift;
   }
 
   async add(work: ScanWork, once?: string): Promise<void> {
@@ -58,13 +61,7 @@ export class NatsScanQueue implements ScanQueue {
 
   private async consumer(archive: string): Promise<Consumer> {
     const durable = `scan-${archiveToken(archive)}`;
-    await this.cluster.manager.consumers.add(JOBS, {
-      durable_name: durable,
-      filter_subject: archiveJobs(archive),
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: ACK_WAIT,
-      max_ack_pending: -1,
-    });
+    for (const drift of await ensureScanners(this.cluster.manager, durable, archiveJobs(archive))) this.onDrift(drift);
     return this.cluster.jetstream.consumers.get(JOBS, durable);
   }
 

@@ -3,7 +3,7 @@
 import type { NatsSettings } from '../../core/settings/settings.ts';
 import { type Cluster, openCluster } from './connection.ts';
 import { NatsScanRegistry } from './scan-registry.ts';
-import { ensureStreams } from './streams.ts';
+import { type Drift, ensureStreams } from './streams.ts';
 
 interface Log {
   warn(details: object, message: string): void;
@@ -19,8 +19,14 @@ export async function openServiceCluster(
   const cluster = await openCluster(settings, `ditag ${name}`, (reason) =>
     logger.warn({ reason }, 'NATS does not answer yet'),
   );
-  for (const drift of await ensureStreams(cluster.manager, replicas)) logger.warn(drift, 'a stream is set differently');
+  for (const drift of await ensureStreams(cluster.manager, replicas)) tellDrift(logger)(drift);
   // Commands look for scans also where no scanner has run yet.
   await NatsScanRegistry.open(cluster, replicas);
   return cluster;
+}
+
+/** Tells what somebody has set differently from the table. */
+export function tellDrift(logger: Log): (drift: Drift) => void {
+  return (drift) =>
+    logger.warn(drift, drift.consumer === undefined ? 'a stream is set differently' : 'a consumer is set differently');
 }

@@ -13,8 +13,8 @@ import { NatsFailedMessages } from './failed-messages.ts';
 import { NatsRecordFeed } from './record-feed.ts';
 import { NatsRecordLog } from './record-log.ts';
 import { NatsScanQueue } from './scan-queue.ts';
-import { ensureIndexer, ensureStreams, JOBS, RECORDS, streamTable } from './streams.ts';
-import { entrySubject, jobSubject } from './subjects.ts';
+import { type Drift, ensureIndexer, ensureStreams, JOBS, RECORDS, streamTable } from './streams.ts';
+import { archiveToken, entrySubject, jobSubject } from './subjects.ts';
 
 const nats = natsHere({ after });
 
@@ -56,6 +56,41 @@ test('what is set differently is told and left as it is', async (t) => {
   assert.deepEqual(await ensureStreams(cluster.manager), told);
   const drift = await ensureStreams(cluster.manager, 3);
   assert.ok(drift.some(({ setting, found, wanted }) => setting === 'num_replicas' && found === 1 && wanted === 3));
+});
+
+test('consumers that are set differently are told too, and give out what they have', async (t) => {
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
+  const { consumers } = cluster.manager;
+  assert.deepEqual(await ensureIndexer(cluster.manager, 1), []);
+  await consumers.update(RECORDS, 'indexer-1', { max_ack_pending: 7 });
+  const told: Drift[] = [];
+  const tell = (drift: Drift) => void told.push(drift);
+  const feed = new NatsRecordFeed(cluster, async () => 1, assert.fail, tell);
+  await cluster.jetstream.publish(entrySubject(chunkEntry('b', 0, 0)), encodeEntry(chunkEntry('b', 0, 0, 'x')));
+  assert.deepEqual(await takeEntries(feed, 1), [1]);
+  assert.deepEqual(told, [
+    { stream: RECORDS, consumer: 'indexer-1', setting: 'max_ack_pending', found: 7, wanted: 4096 },
+  ]);
+  told.length = 0;
+  const before = new NatsScanQueue(cluster, assert.fail);
+  await before.add(work('b'));
+  const take = async (queue: NatsScanQueue) => {
+    const enough = new AbortController();
+    for await (const taken of queue.take([A], 1, enough.signal)) {
+      await taken.done();
+      enough.abort();
+    }
+  };
+  await take(before);
+  await consumers.update(JOBS, `scan-${archiveToken('a')}`, { ack_wait: 5e9 });
+  const queue = new NatsScanQueue(cluster, assert.fail, tell);
+  await queue.add(work('b'));
+  await take(queue);
+  assert.deepEqual(
+    told.map(({ stream, setting, found }) => [stream, setting, found]),
+    [[JOBS, 'ack_wait', 5e9]],
+  );
 });
 
 interface Puts {

@@ -2,7 +2,9 @@
 // they are there; what somebody has set differently is reported and left as it is.
 import {
   AckPolicy,
+  type ConsumerConfig,
   DiscardPolicy,
+  JetStreamApiError,
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
@@ -128,6 +130,8 @@ export function streamTable(replicas: number): readonly StreamTable[] {
 /** A setting that is not as the table has it. */
 export interface Drift {
   readonly stream: string;
+  /** Undefined: the stream itself. */
+  readonly consumer?: string;
   readonly setting: string;
   readonly found: unknown;
   readonly wanted: unknown;
@@ -138,14 +142,48 @@ export function indexerConsumer(generation: number): string {
   return `indexer-${generation}`;
 }
 
-/** Makes that place, at the beginning of the records, where it is not there. */
-export async function ensureIndexer(manager: JetStreamManager, generation: number): Promise<void> {
-  await manager.consumers.add(RECORDS, {
+/** Makes that place, at the beginning of the records, where it is not there. Returns what differs in one that is. */
+export async function ensureIndexer(manager: JetStreamManager, generation: number): Promise<Drift[]> {
+  return ensureConsumer(manager, RECORDS, {
     durable_name: indexerConsumer(generation),
     ack_policy: AckPolicy.Explicit,
     ack_wait: 2 * ACK_WAIT,
     max_ack_pending: MOST_UNACKED,
   });
+}
+
+/** The same of the place that the scanners of an archive share in the jobs. */
+export async function ensureScanners(
+  manager: JetStreamManager,
+  durable_name: string,
+  filter_subject: string,
+): Promise<Drift[]> {
+  return ensureConsumer(manager, JOBS, {
+    durable_name,
+    filter_subject,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT,
+    max_ack_pending: -1,
+  });
+}
+
+/** The server's code for a consumer that is there with other settings (its errors.json). */
+export const CONSUMER_EXISTS = 10_148;
+
+async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  wanted: Partial<ConsumerConfig> & { readonly durable_name: string },
+): Promise<Drift[]> {
+  const consumer = wanted.durable_name;
+  try {
+    await manager.consumers.add(stream, wanted);
+    return [];
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError && error.code === CONSUMER_EXISTS)) throw error;
+  }
+  const { config } = await manager.consumers.info(stream, consumer);
+  return differences(config, wanted).map((difference) => ({ stream, consumer, ...difference }));
 }
 
 /** Makes the streams that are missing. Returns what differs in those that are there. */
@@ -157,14 +195,16 @@ export async function ensureStreams(manager: JetStreamManager, replicas = 1): Pr
       await manager.streams.add(wanted);
       continue;
     }
-    for (const [setting, value] of Object.entries(wanted)) {
-      const actual = (found as unknown as Record<string, unknown>)[setting];
-      if (JSON.stringify(actual) !== JSON.stringify(value)) {
-        drift.push({ stream: wanted.name, setting, found: actual, wanted: value });
-      }
-    }
+    for (const difference of differences(found, wanted)) drift.push({ stream: wanted.name, ...difference });
   }
   return drift;
+}
+
+function differences(found: object, wanted: object): { setting: string; found: unknown; wanted: unknown }[] {
+  return Object.entries(wanted).flatMap(([setting, value]) => {
+    const actual = (found as Record<string, unknown>)[setting];
+    return JSON.stringify(actual) === JSON.stringify(value) ? [] : [{ setting, found: actual, wanted: value }];
+  });
 }
 
 async function findStream(manager: JetStreamManager, name: string): Promise<StreamConfig | undefined> {

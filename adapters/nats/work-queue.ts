@@ -6,15 +6,13 @@ import { decodeItem, encodeItem } from '../../core/wire/gateway-messages.ts';
 import { type Cluster, STORED_AGAIN } from './connection.ts';
 import { decodeOrPutAside } from './decode-or-put-aside.ts';
 import { fitting } from './message-size.ts';
-import { STORE_ACK_WAIT, STORES } from './streams.ts';
+import { CONSUMER_EXISTS, STORE_ACK_WAIT, STORES } from './streams.ts';
 import { pacsStores, pacsToken, storeSubject, storesOfSend } from './subjects.ts';
 
 /** A request for an item is made anew after this (milliseconds). */
 const EXPIRES = 5_000;
 /** A PACS to which nothing is sent for so long is forgotten (nanoseconds). */
 const FORGOTTEN = 30 * 86_400 * 1e9;
-/** The server's code for a consumer that is there with other settings (its errors.json). */
-const EXISTS = 10_148;
 
 export class NatsWorkQueue implements WorkQueue {
   private readonly cluster: Cluster;
@@ -41,7 +39,7 @@ export class NatsWorkQueue implements WorkQueue {
         ...limit,
       });
     } catch (error) {
-      if (!(error instanceof JetStreamApiError && error.code === EXISTS)) throw error;
+      if (!(error instanceof JetStreamApiError && error.code === CONSUMER_EXISTS)) throw error;
       // The newest send says how many.
       await consumers.update(STORES, queue, limit);
     }

@@ -8,7 +8,7 @@ import { NatsFailedMessages } from '../../adapters/nats/failed-messages.ts';
 import { NatsIndexGenerations } from '../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../adapters/nats/record-feed.ts';
 import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
-import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
+import { openServiceCluster, tellDrift } from '../../adapters/nats/service-cluster.ts';
 import { runService } from '../../adapters/process/run-service.ts';
 import {
   ElasticsearchVariables,
@@ -46,6 +46,7 @@ await runService('indexer', async ({ logger, waitFor }) => {
         cluster,
         async () => number,
         (sequence, reason) => failed.add('records', sequence, reason),
+        tellDrift(logger),
       );
       return {
         indexer: new Indexer({ feed, index, failed, logger }),

@@ -12,7 +12,7 @@ import { NatsRecordLog } from '../../adapters/nats/record-log.ts';
 import { NatsScanCommandSource } from '../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
-import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
+import { openServiceCluster, tellDrift } from '../../adapters/nats/service-cluster.ts';
 import { runService } from '../../adapters/process/run-service.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
@@ -48,7 +48,7 @@ await runService('scanner', async ({ logger }) => {
   const putRecordAside = (sequence: number, reason: string) => failed.add('records', sequence, reason);
   const scanner = new Scanner(
     {
-      queue: new NatsScanQueue(cluster, putDamagedWorkAside(failed, registry)),
+      queue: new NatsScanQueue(cluster, putDamagedWorkAside(failed, registry), tellDrift(logger)),
       log: new NatsRecordLog(cluster),
       feed: new NatsRecordFeed(cluster, async () => (await generations.get()).answering, putRecordAside),
       registry,
