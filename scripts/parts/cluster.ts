@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startElasticsearch } from './elasticsearch-node.ts';
 import { startNatsServer } from './nats-server.ts';
-import { freePort, lastLines, type RunningPart } from './parts.ts';
+import { bindToThisProcess, freePort, lastLines, type RunningPart } from './parts.ts';
 
 export type ServiceName = 'scanner' | 'indexer' | 'api' | 'dimse-gateway';
 
@@ -143,11 +143,11 @@ export async function startService(
     cwd: root,
     stdio: ['ignore', log, log],
     env: { ...process.env, ...variables },
+    // A process group of its own, as in parts.ts.
+    detached: true,
   });
   fs.closeSync(log);
-  const end = () => void child.kill('SIGKILL');
-  process.on('exit', end);
-  child.once('exit', () => process.off('exit', end));
+  bindToThisProcess(child);
   await ready(child, name, logFile);
   return {
     name,

@@ -249,7 +249,6 @@ class ChildServer implements RunningPart {
   private readonly child: ChildProcess;
   private readonly start: PartStart;
   private readonly ended: Promise<void>;
-  private guard: ChildProcess | undefined;
 
   constructor(child: ChildProcess, start: PartStart) {
     this.child = child;
@@ -258,7 +257,6 @@ class ChildServer implements RunningPart {
     this.ended = new Promise((resolve) => {
       child.once('exit', () => {
         running.delete(child);
-        this.guard?.kill('SIGKILL');
         resolve();
       });
     });
@@ -272,19 +270,11 @@ class ChildServer implements RunningPart {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  /** Sees to it that the server ends with this process, also where that one is killed and can do nothing about it. */
+  /** Sees to it that the server ends with this process. */
   bindToThisProcess(): void {
-    running.add(this.child);
     letGo(this.child);
-    if (this.start.endsWithInput || this.hasEnded) return;
-    // This shell waits for its input to close, which the system does when this process is gone.
-    const wait = 'read -r _; kill -KILL "$1"';
-    this.guard = spawn('sh', ['-c', wait, 'sh', String(this.pid)], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    });
-    this.guard.on('error', () => {});
-    letGo(this.guard);
+    if (this.start.endsWithInput) running.add(this.child);
+    else bindToThisProcess(this.child);
   }
 
   answering(url: URL): this {
@@ -308,6 +298,24 @@ class ChildServer implements RunningPart {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Sees to it that a child ends with this process, also where that one is killed and can do nothing about it. */
+export function bindToThisProcess(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  running.add(child);
+  // This shell waits for its input to close, which the system does when this process is gone.
+  const wait = 'read -r _; kill -KILL "$1"';
+  const guard = spawn('sh', ['-c', wait, 'sh', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.on('error', () => {});
+  letGo(guard);
+  child.once('exit', () => {
+    running.delete(child);
+    guard.kill('SIGKILL');
+  });
 }
 
 /** A child that is not waited for: this process may end before it. */

@@ -19,6 +19,8 @@ export interface RunOptions {
   /** Home folder: ~/.ditag is in it. */
   readonly home: string;
   readonly cwd?: string;
+  /** Further variables. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Program and arguments that run the command line, for example as another user. */
   readonly under?: readonly string[];
 }
@@ -31,7 +33,7 @@ export function startDitag(
   const line = [...(options.under ?? []), process.execPath, MAIN, ...args];
   const child = spawn(line[0]!, line.slice(1), {
     cwd: options.cwd ?? options.home,
-    env: { ...process.env, HOME: options.home, NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, HOME: options.home, NODE_NO_WARNINGS: '1', ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const out: Buffer[] = [];
