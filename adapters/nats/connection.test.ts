@@ -13,6 +13,26 @@ import { temporaryFolder } from '../../test/cli/run-ditag.ts';
 import { openCluster } from './connection.ts';
 
 const PASSWORD = 'not-to-be-shown-7351';
+const NO_LIMITS = { subs: -1, data: -1, payload: -1 };
+const ACCOUNT = {
+  type: 'account',
+  limits: {
+    ...{ ...NO_LIMITS, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 },
+    ...{ mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 },
+  },
+};
+
+/** A JWT as `nsc` makes it: what `issuer` says of `subject`. */
+function jwtOf(issuer: nkeys.KeyPair, subject: nkeys.KeyPair, nats: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    ...{ jti: `${subject.getPublicKey()}`, iat: Math.floor(Date.now() / 1000), name: 'test' },
+    ...{ iss: issuer.getPublicKey(), sub: subject.getPublicKey(), nats: { ...nats, version: 2 } },
+  };
+  const signed = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(claims)}`;
+  return `${signed}.${Buffer.from(issuer.sign(new TextEncoder().encode(signed))).toString('base64url')}`;
+}
+
 describe('credentials', () => {
   const folder = temporaryFolder({ after });
   const file = (name: string, text: string) => {
@@ -67,6 +87,40 @@ describe('credentials', () => {
     await refuses({ url }, /[Aa]uthorization/);
     await refuses({ url, nkeyFile: file('damaged', `SU${seed.slice(3)}A`) }, /nkeys/);
     await refuses({ url, nkeyFile: path.join(folder, 'none') }, /ENOENT/);
+  });
+
+  test('a file with a JWT and its seed', async (t) => {
+    const operator = nkeys.createOperator();
+    const account = nkeys.createAccount();
+    const system = nkeys.createAccount();
+    const user = nkeys.createUser();
+    const url = await server(
+      t,
+      `operator: "${jwtOf(operator, operator, { type: 'operator' })}"
+      system_account: ${system.getPublicKey()}
+      resolver: MEMORY
+      resolver_preload: {
+        ${account.getPublicKey()}: "${jwtOf(operator, account, ACCOUNT)}"
+        ${system.getPublicKey()}: "${jwtOf(operator, system, { type: 'account', limits: NO_LIMITS })}"
+      }`,
+    );
+    if (url === undefined) return;
+    const credentials = (jwt: string, seed: Uint8Array) =>
+      `-----BEGIN NATS USER JWT-----\n${jwt}\n------END NATS USER JWT------\n\n` +
+      `-----BEGIN USER NKEY SEED-----\n${new TextDecoder().decode(seed)}\n------END USER NKEY SEED------\n`;
+    const jwt = jwtOf(account, user, { type: 'user', ...NO_LIMITS });
+    await opens({ url, credentialsFile: file('ditag.creds', credentials(jwt, user.getSeed())) });
+    await refuses({ url }, /[Aa]uthorization/);
+    // A JWT that is somebody else's, one by an account that the server does not know, one without its seed, and none.
+    const other = credentials(jwt, nkeys.createUser().getSeed());
+    await refuses({ url, credentialsFile: file('other.creds', other) }, /[Aa]uthorization/);
+    const stranger = jwtOf(nkeys.createAccount(), user, { type: 'user', ...NO_LIMITS });
+    await refuses(
+      { url, credentialsFile: file('strange.creds', credentials(stranger, user.getSeed())) },
+      /[Aa]uthorization/,
+    );
+    await refuses({ url, credentialsFile: file('half.creds', jwt) }, /./);
+    await refuses({ url, credentialsFile: path.join(folder, 'none') }, /ENOENT/);
   });
 
   test('an address with a secret is refused without showing it', async () => {

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import { headers, NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type {
@@ -18,6 +18,7 @@ import type {
 } from '../../core/ports/instance-index.ts';
 import type { ArchiveTotals, ChunkInstances, PublishedIndex } from '../../core/ports/published-index.ts';
 import type { Query } from '../../core/query/query.ts';
+import { pause } from '../../core/stages/pause.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import {
   type AskMessage,
@@ -28,7 +29,7 @@ import {
   type PageRequest,
 } from '../../core/wire/index-messages.ts';
 import { queryMessage } from '../../core/wire/query-message.ts';
-import { ASK, OPEN } from './index-server.ts';
+import { ASK, OPEN, REQUEST_HEADER, WORKING } from './index-server.ts';
 
 /** A pattern may have to be tested against millions of values before the first row (milliseconds). */
 const PATIENCE = 120_000;
@@ -36,6 +37,8 @@ const PATIENCE = 120_000;
 const SILENCE = 8_000;
 /** Between two such questions (milliseconds). */
 const ASK_AGAIN = 250;
+/** After so long without an answer it is asked whether somebody works on it, and so long it is waited for that (milliseconds). */
+const ASK_WHETHER = 4_000;
 /** Series of which the files are asked for at once: their UIDs have to fit into a message. */
 const SERIES_AT_ONCE = 1000;
 
@@ -185,17 +188,58 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
     }
   }
 
+  /**
+   * Asks, and asks again where nobody works on the answer: then the question or the answer was lost on its way, as where a
+   * connection broke. Questions change nothing.
+   */
   private async request(subject: string, message: AskMessage | OpenMessage | PageRequest): Promise<Uint8Array> {
+    const frame = encodeFrame(message);
+    const end = performance.now() + PATIENCE;
+    const answered = new AbortController();
+    const answers: Promise<Uint8Array>[] = [];
     try {
-      return (await this.connection.request(subject, encodeFrame(message), { timeout: PATIENCE })).data;
-    } catch (error) {
-      if (error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())) {
-        throw ditagError('cluster-silent', { part: 'api', url: this.url }, error);
+      for (;;) {
+        const id = crypto.randomUUID();
+        const answer = this.once(subject, frame, id, Math.max(1, end - performance.now()));
+        answer.catch(() => {});
+        answers.push(answer);
+        const first = await Promise.race([...answers, this.untilLost(id, answered.signal)]);
+        if (first !== undefined) return first;
       }
+    } finally {
+      answered.abort();
+    }
+  }
+
+  private async once(subject: string, frame: Uint8Array, id: string, timeout: number): Promise<Uint8Array> {
+    const named = headers();
+    named.set(REQUEST_HEADER, id);
+    try {
+      return (await this.connection.request(subject, frame, { timeout, headers: named })).data;
+    } catch (error) {
+      if (isSilent(error)) throw ditagError('cluster-silent', { part: 'api', url: this.url }, error);
       const reason = error instanceof TimeoutError ? 'no answer in time' : (error as Error).message;
       throw ditagError('cluster-failed', { reason }, error);
     }
   }
+
+  /** Resolves when nobody works on the answer to this request; never where `signal` aborts before. */
+  private async untilLost(id: string, signal: AbortSignal): Promise<undefined> {
+    for (;;) {
+      await pause(ASK_WHETHER, signal);
+      if (signal.aborted) return new Promise<never>(() => {});
+      try {
+        await this.connection.request(WORKING, id, { timeout: ASK_WHETHER });
+      } catch (error) {
+        // Other errors are those of the request itself.
+        if (error instanceof TimeoutError || isSilent(error)) return undefined;
+      }
+    }
+  }
+}
+
+function isSilent(error: unknown): boolean {
+  return error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
 }
 
 /** Throws `damaged-message`. */

@@ -20,6 +20,9 @@ import { queryOfMessage } from '../../core/wire/query-message.ts';
 
 export const ASK = 'ditag.index.ask';
 export const OPEN = 'ditag.index.open';
+/** Whether somebody works on the answer to a request, which is named by this header of it: who does says so. */
+export const WORKING = 'ditag.index.working';
+export const REQUEST_HEADER = 'Ditag-Request';
 const GROUP = 'api';
 /** An answer whose reader says nothing for so long is dropped (milliseconds). */
 const IDLE = 120_000;
@@ -52,6 +55,8 @@ export class NatsIndexServer {
   private readonly subject: string;
   private readonly streams = new Map<string, Stream>();
   private readonly subscriptions: Subscription[] = [];
+  /** Requests that are not answered yet. */
+  private readonly underWay = new Set<string>();
   private nextStream = 0;
 
   /** @param onFailure is told of errors that are not the asker's fault */
@@ -72,6 +77,10 @@ export class NatsIndexServer {
     this.serve(ASK, GROUP, (message) => this.answer(message));
     this.serve(OPEN, GROUP, (message) => this.open(message));
     this.serve(this.subject, undefined, (message) => this.page(message));
+    const callback = (error: Error | null, message: Msg) => {
+      if (error === null && this.underWay.has(message.string())) message.respond();
+    };
+    this.subscriptions.push(this.connection.subscribe(WORKING, { callback }));
   }
 
   /** Answers what has come, and takes nothing more. */
@@ -83,7 +92,10 @@ export class NatsIndexServer {
   private serve(subject: string, queue: string | undefined, answer: (message: Msg) => Promise<Uint8Array>): void {
     const callback = (error: Error | null, message: Msg) => {
       if (error !== null) return;
+      const request = message.headers?.get(REQUEST_HEADER) ?? '';
+      this.underWay.add(request);
       answer(message)
+        .finally(() => this.underWay.delete(request))
         .then((reply) => message.respond(reply))
         .catch((failure: unknown) => {
           this.onFailure(failure);
