@@ -16,7 +16,7 @@ import { natsHere } from '../../test/contracts/nats-here.ts';
 import { scannedIndex } from '../sqlite/test-index.ts';
 import type { Cluster } from './connection.ts';
 import { NatsInstanceIndex } from './index-client.ts';
-import { NatsIndexServer } from './index-server.ts';
+import { ASK, NatsIndexServer } from './index-server.ts';
 
 /** As a server has it that nobody has configured. */
 const nats = natsHere({ after }, 'max_payload: 1MB');
@@ -225,4 +225,31 @@ test('600 answers that fail leave nothing open, and say no values', async (t) =>
     });
   }
   assert.equal(served.failures.length, 600);
+});
+
+test('a question that is lost is asked again, and one whose answer takes long is not', async (t) => {
+  const open = await partOrSkip(t, () => Promise.all([nats.open(), nats.open(), nats.open()]));
+  if (open === undefined) return;
+  const [lossy, serving, asking] = open;
+  // One that takes questions and is gone, as an api whose connection breaks.
+  const lost = lossy.connection.subscribe(ASK, { queue: 'api', callback: () => {} });
+  await lossy.connection.flush();
+  const index = new NatsInstanceIndex(asking.connection, 'nats://test');
+  const all = await query();
+  const counted = index.count(all);
+  await until(() => lost.getReceived() === 1);
+  lost.unsubscribe();
+  let asked = 0;
+  const slow = {
+    count: async () => {
+      asked++;
+      await sleep(9_000);
+      return 7;
+    },
+  } as unknown as InstanceIndex;
+  const server = await serve(serving, slow, () => assert.fail());
+  t.after(() => server.stop());
+  await lossy.connection.flush();
+  assert.equal(await counted, 7);
+  assert.equal(asked, 1);
 });

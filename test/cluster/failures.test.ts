@@ -95,14 +95,38 @@ describe('a cluster in trouble', () => {
     await compared.isRight(await scan);
   });
 
-  scenario('the mount is away during a scan', async () => {
-    const scan = compared.begin();
-    await untilStatus('scanning');
-    fs.renameSync(archive, `${archive}-away`);
-    await sleep(1_500);
-    fs.renameSync(`${archive}-away`, archive);
-    await compared.isRight(await scan);
-  });
+  for (const [what, leave] of [
+    ['the mount is away', () => {}],
+    ['the mount point is empty', () => fs.mkdirSync(archive)],
+  ] as const) {
+    scenario(`${what} during a scan: the archive waits, and nothing of it goes`, async (running) => {
+      const nats = await openCluster({ url: running.addresses.nats }, 'test');
+      const log = new NatsRecordLog(nats);
+      const counted = async () => {
+        const opened = await compared.there.openIndex(undefined);
+        return (await opened.statistics().finally(() => opened.close())).instances;
+      };
+      try {
+        const scan = compared.begin();
+        await untilStatus('scanning');
+        fs.renameSync(archive, `${archive}-away`);
+        leave();
+        // What was read before it went may still be on its way.
+        await sleep(1_000);
+        const written = await log.end();
+        await sleep(1_500);
+        assert.equal((await scans())[0]!.status, 'scanning');
+        assert.equal(await log.end(), written);
+        assert.equal(await counted(), FILES);
+        fs.rmSync(archive, { recursive: true, force: true });
+        fs.renameSync(`${archive}-away`, archive);
+        await compared.isRight(await scan);
+        assert.equal(await counted(), FILES);
+      } finally {
+        await nats.close();
+      }
+    });
+  }
 
   scenario('a scan that is under way is not begun again, and can be cancelled', async () => {
     const scan = compared.begin();
