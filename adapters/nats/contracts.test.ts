@@ -4,6 +4,7 @@ import { accessStoreContract } from '../../test/contracts/access-store.ts';
 import { natsHere } from '../../test/contracts/nats-here.ts';
 import { projectStoreContract } from '../../test/contracts/project-store.ts';
 import { recordLogContract } from '../../test/contracts/record-log.ts';
+import { scanLedgerContract } from '../../test/contracts/scan-ledger.ts';
 import { scanQueueContract } from '../../test/contracts/scan-queue.ts';
 import { indexGenerationsContract, scanRegistryContract } from '../../test/contracts/scan-registry.ts';
 import { workQueueContract } from '../../test/contracts/work-queue.ts';
@@ -25,6 +26,18 @@ const putAside = async (sequence: number, reason: string) => {
 recordLogContract('nats', async () => {
   const cluster = await nats.fresh();
   return { log: new NatsRecordLog(cluster), feed: () => new NatsRecordFeed(cluster, async () => 1, putAside) };
+});
+
+scanLedgerContract('nats', async (folders) => {
+  const cluster = await nats.fresh();
+  const log = new NatsRecordLog(cluster);
+  const archive = { name: 'räum / a', number: 1 };
+  for (const { folder, subfolders, bits, chunks } of folders) {
+    await log.write({ entry: 'folder', archive, folder, subfolders, bits }, undefined);
+    for (const { chunk, record, headers } of chunks)
+      await log.write({ entry: 'chunk', archive, folder, chunk, record, headers }, undefined);
+  }
+  return { ledger: log.ledger(archive), close: async () => {} };
 });
 
 scanQueueContract('nats', async () => {

@@ -2,6 +2,7 @@
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import { partsOfRecord } from '../../core/instance/series-fold.ts';
 import type { ChunkEvent, FoldersVanishedEvent, SeriesHeader } from '../../core/jobs/jobs.ts';
+import type { IndexWriter } from '../../core/ports/index-writer.ts';
 import type { Chunk } from '../../core/ports/scan-ledger.ts';
 import { SqliteIndexWriter } from './index-writer.ts';
 import { SqliteInstanceIndex } from './instance-index.ts';
@@ -23,9 +24,21 @@ export interface FoundArchive {
   readonly vanished?: readonly string[];
 }
 
+/** Opens the writer of an index file. */
+export type OpenWriter = (database: string, archive: string, append: boolean) => Promise<IndexWriter>;
+
+export const openWriter: OpenWriter = async (database, archive, append) => {
+  const ports = { readHeader: () => undefined, progress: () => undefined };
+  return new SqliteIndexWriter(database, archive, { append, config: 'config.ini', ports });
+};
+
 /** An index file of what there is after some scans. */
-export async function scannedIndex(database: string, scans: readonly FoundArchive[]): Promise<SqliteInstanceIndex> {
-  for (const scan of scans) await putArchive(database, scan);
+export async function scannedIndex(
+  database: string,
+  scans: readonly FoundArchive[],
+  open: OpenWriter = openWriter,
+): Promise<SqliteInstanceIndex> {
+  for (const scan of scans) await putArchive(database, scan, open);
   return new SqliteInstanceIndex(database, 'config.ini');
 }
 
@@ -33,9 +46,9 @@ export async function scannedIndex(database: string, scans: readonly FoundArchiv
 export async function putArchive(
   database: string,
   { archive, append = false, chunks, vanished = [] }: FoundArchive,
+  open: OpenWriter = openWriter,
 ): Promise<void> {
-  const ports = { readHeader: () => undefined, progress: () => undefined };
-  const writer = new SqliteIndexWriter(database, archive, { append, config: 'config.ini', ports });
+  const writer = await open(database, archive, append);
   await writer.stage([...vanished.map(vanishedEvent), ...chunks.map(chunkEvent)]);
   await writer.publish({ append, acceptDeletions: true });
   await writer.close();
@@ -60,7 +73,8 @@ function chunkEvent({ folder, chunk, record, headers }: FoundChunk): ChunkEvent 
     event: 'chunk',
     folder,
     chunk,
-    record,
+    // A writer takes it away.
+    record: Uint8Array.from(record!),
     staged: false,
     parts: partsOfRecord(decoded),
     headers,

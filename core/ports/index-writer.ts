@@ -55,7 +55,7 @@ export interface PublishReport {
 /** One archive's index run. Only one at a time per index (`already-running`). */
 export interface IndexWriter {
   readonly start: IndexWriterStart;
-  /** Keeps what a scan found; survives an interruption after at most a second. */
+  /** Keeps what a scan found, with the memory of its records; survives an interruption after at most a second. */
   stage(events: readonly ScanEvent[]): Promise<void>;
   /** Makes everything staged the new state of the index, in one transaction. Throws `too-many-deletions`. */
   publish(options: PublishOptions): Promise<PublishReport>;
