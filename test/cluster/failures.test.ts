@@ -104,7 +104,11 @@ describe('a cluster in trouble', () => {
       const log = new NatsRecordLog(nats);
       const counted = async () => {
         const opened = await compared.there.openIndex(undefined);
-        return (await opened.statistics().finally(() => opened.close())).instances;
+        try {
+          return (await opened.statistics()).instances;
+        } finally {
+          await opened.close();
+        }
       };
       try {
         const scan = compared.begin();

@@ -36,7 +36,11 @@ export function publishedIndexContract(name: string, make: () => Promise<Written
     void test(title, async (t) => {
       const written = await partOrSkip(t, make);
       if (written === undefined) return;
-      await body(written).finally(() => written.close());
+      try {
+        await body(written);
+      } finally {
+        await written.close();
+      }
     });
 
   describe(`PublishedIndex: ${name}`, () => {

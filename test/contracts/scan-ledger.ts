@@ -43,7 +43,11 @@ export function scanLedgerContract(name: string, make: (folders: readonly FoundF
     void test(title, async (t) => {
       const open = await partOrSkip(t, () => make(folders));
       if (open === undefined) return;
-      await body(open.ledger).finally(() => open.close());
+      try {
+        await body(open.ledger);
+      } finally {
+        await open.close();
+      }
     });
 
   describe(`ScanLedger: ${name}`, () => {
