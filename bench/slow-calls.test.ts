@@ -46,3 +46,25 @@ test('every way of Node to open, read, stat and list is slowed, in all threads, 
   for (const call of run('slow-not'))
     assert.ok(call.milliseconds < 15, `${call.thread} ${call.name} ${call.milliseconds} ms`);
 });
+
+test('on a slow mount as many calls are under way as there may be, and no more', { skip }, (t) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'ditag-slow-')));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const options = { scale: 1, directory: folder, runs: 1, samples: '', build: false, save: false };
+  const counts = join(folder, 'counts.json');
+  const slow = join(folder, 'slow');
+  mkdirSync(slow);
+  for (let i = 0; i < 400; i++) writeFileSync(join(slow, `${i}`), 'x');
+  const env = {
+    ...process.env,
+    LD_PRELOAD: buildC(options, 'slow-calls'),
+    DITAG_SLOW_PREFIX: slow,
+    DITAG_SLOW_US: '2000',
+    DITAG_SLOW_COUNTS: counts,
+  };
+  execFileSync(process.execPath, [join(import.meta.dirname, 'programs/slow-reads.ts'), slow, '4'], { env });
+  const { open, read, most } = JSON.parse(readFileSync(counts, 'utf8')) as Record<string, number>;
+  assert.ok(open! >= 400 && read! >= 400);
+  // One more for a moment: now and then a call is made directly, to see whether the mount is quick again.
+  assert.ok(most === 4 || most === 5, `${most}`);
+});

@@ -36,8 +36,10 @@ function slowed(options: BenchOptions, archive: string) {
     // io_uring would go around the C library.
     UV_USE_IO_URING: '0',
   };
-  const calls = () =>
-    Object.values(JSON.parse(readFileSync(counts, 'utf8')) as Record<string, number>).reduce((a, b) => a + b, 0);
+  const calls = () => {
+    const { open, read, stat, readdir } = JSON.parse(readFileSync(counts, 'utf8')) as Record<string, number>;
+    return open! + read! + stat! + readdir!;
+  };
   return { env, calls };
 }
 

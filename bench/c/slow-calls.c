@@ -6,7 +6,8 @@
  *   DITAG_SLOW_US       microseconds added to a call (1000)
  *   DITAG_SLOW_FSTAT    1: fstat on an open file costs too. Off by default: a
  *                       network client has the attributes from the open
- *   DITAG_SLOW_COUNTS   a file that gets the number of slowed calls at exit
+ *   DITAG_SLOW_COUNTS   a file that gets the number of slowed calls at exit,
+ *                       and how many waited at the same time at most
  *
  * Free, as on a network mount that caches: close, lseek, fstat (see above).
  * A listing costs one call, and one more for each 256 further entries.
@@ -44,6 +45,7 @@ static size_t prefix_length;
 static struct timespec delay = {0, 1000000};
 static int fstat_costs;
 static atomic_ulong counts[KINDS];
+static atomic_ulong waiting, most_waiting;
 /* 0: not below the prefix; 1: below it; more: 1 + entries listed so far. */
 static atomic_uint slow_descriptor[DESCRIPTORS];
 
@@ -51,8 +53,13 @@ static void slow(enum kind kind) {
   int saved = errno;
   struct timespec left = delay;
   atomic_fetch_add_explicit(&counts[kind], 1, memory_order_relaxed);
+  unsigned long now = atomic_fetch_add(&waiting, 1) + 1;
+  unsigned long most = atomic_load(&most_waiting);
+  while (now > most && !atomic_compare_exchange_weak(&most_waiting, &most, now)) {
+  }
   while (nanosleep(&left, &left) != 0 && errno == EINTR) {
   }
+  atomic_fetch_sub(&waiting, 1);
   errno = saved;
 }
 
@@ -94,7 +101,7 @@ __attribute__((destructor)) static void finish(void) {
   fputc('{', out);
   for (int kind = 0; kind < KINDS; kind++)
     fprintf(out, "%s\"%s\":%lu", kind ? "," : "", kind_names[kind], atomic_load(&counts[kind]));
-  fputs("}\n", out);
+  fprintf(out, ",\"most\":%lu}\n", atomic_load(&most_waiting));
   fclose(out);
 }
 
