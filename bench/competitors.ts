@@ -21,14 +21,23 @@ function attempt(command: string, args: string[]): string | undefined {
 }
 
 /** Builds c/NAME.c into the working folder, unless it is there and newer; gives the path. */
-export function buildC(options: BenchOptions, name: 'walk' | 'measure' | 'slow-calls'): string {
+export function buildC(options: BenchOptions, name: 'walk' | 'measure' | 'slow-calls' | 'disk'): string {
   const shared = name === 'slow-calls';
   const source = resolve(import.meta.dirname, 'c', `${name}.c`);
   const built = join(workingFolder(options, 'bin'), shared ? `${name}.so` : name);
   if (existsSync(built) && statSync(built).mtimeMs > statSync(source).mtimeMs) return built;
   execFileSync(
     'cc',
-    ['-O2', '-Wall', ...(shared ? ['-fPIC', '-shared'] : []), '-o', built, source, ...(shared ? ['-ldl'] : [])],
+    [
+      '-O2',
+      '-Wall',
+      '-pthread',
+      ...(shared ? ['-fPIC', '-shared'] : []),
+      '-o',
+      built,
+      source,
+      ...(shared ? ['-ldl'] : []),
+    ],
     {
       stdio: 'inherit',
     },

@@ -71,6 +71,8 @@ export interface ReceiverCommand {
   aeTitle?: string;
   /** Leaves Nagle's algorithm on, as DCMTK has it without TCP_NODELAY=1. */
   isDelayed?: boolean;
+  /** Tells much on its standard error, which is not shown then. */
+  isChatty?: boolean;
   /** Where it listens; any free port unless said. */
   port?: number;
 }
@@ -78,13 +80,13 @@ export interface ReceiverCommand {
 /** Starts a receiver on a folder of its own. */
 export async function startReceiver(
   options: BenchOptions,
-  { command, into = '', aeTitle = 'ANY', isDelayed = false, port: wanted }: ReceiverCommand,
+  { command, into = '', aeTitle = 'ANY', isDelayed = false, isChatty = false, port: wanted }: ReceiverCommand,
 ): Promise<Receiver> {
   const folder = mkdtempSync(join(workingFolder(options, 'received'), 'r-'));
   const port = wanted ?? (await freePort());
   const [program, ...args] = command(port, folder);
   const child = spawn(program!, args, {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', isChatty ? 'ignore' : 'inherit'],
     env: { ...process.env, ...(isDelayed ? {} : QUICK) },
   });
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
@@ -124,6 +126,36 @@ export function gatewayCommand(command: readonly string[], peer: string, isSynce
 export function storescpCommand(isQuick: boolean): ReceiverCommand {
   const ways = isQuick ? ['--fork', '+B', '-pdu', '131072'] : [];
   return { command: (port, folder) => ['storescp', '+xa', ...ways, '-od', folder, String(port)] };
+}
+
+/** Orthanc as it comes, but for where it listens and what it keeps where. */
+export function orthancCommand(): ReceiverCommand {
+  return {
+    aeTitle: 'ORTHANC',
+    isChatty: true,
+    into: 'storage',
+    command: (port, folder) => {
+      const settings = join(folder, 'settings.json');
+      const [StorageDirectory, IndexDirectory] = [join(folder, 'storage'), join(folder, 'index')];
+      const own = { DicomAet: 'ORTHANC', DicomPort: port, HttpServerEnabled: false, StorageDirectory, IndexDirectory };
+      writeFileSync(settings, JSON.stringify(own));
+      return ['Orthanc', settings];
+    },
+  };
+}
+
+/** dcmjs-dimse, in the program that its README shows. */
+export function dcmjsCommand(): ReceiverCommand {
+  const program = join(import.meta.dirname, 'programs/dcmjs-receiver.ts');
+  return {
+    isChatty: true,
+    into: 'received',
+    command: (port, folder) => {
+      const into = join(folder, 'received');
+      mkdirSync(into);
+      return [process.execPath, program, String(port), into];
+    },
+  };
 }
 
 /** Waits until a program takes connections at this port. */

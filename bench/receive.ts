@@ -1,13 +1,17 @@
 /**
  * Benchmark `receive`: `ditag gateway` as it is shipped, and without waiting for
- * the disk, beside the receivers of DCMTK and Orthanc; dcmsend sends, over one
- * association and over four.
+ * the disk, beside the receivers of DCMTK, Orthanc and dcmjs-dimse; dcmsend sends,
+ * over one association and over four. And what the disk allows, in C.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { buildC, type Found, findDitag, findProgram } from './competitors.ts';
 import {
+  dcmjsCommand,
   gatewayCommand,
   type MovedFiles,
   movedFiles,
+  orthancCommand,
   QUICK,
   type ReceiverCommand,
   shares,
@@ -15,16 +19,26 @@ import {
   storescpCommand,
 } from './dimse-parts.ts';
 import type { Figures, Target } from './figures.ts';
-import type { BenchOptions } from './options.ts';
+import { type BenchOptions, workingFolder } from './options.ts';
 import { runProcess, settle } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
 
 const SENDER = 'DCMSEND';
 const ASSOCIATIONS = [1, 4];
 
+/** Takes all files over so many associations. */
+type Runner = (moved: MovedFiles, count: number) => Promise<Cost>;
+
+interface Cost {
+  seconds: number;
+  cpuSeconds: number;
+  maxRssBytes: number;
+}
+
 interface Way {
   name: string;
-  receiver: ReceiverCommand | string;
+  /** Or why it is not there. */
+  run: Runner | string;
   /** By files and associations. */
   cells: Map<string, Cell>;
 }
@@ -35,39 +49,56 @@ interface Cell {
   memoryMB: number[];
 }
 
-async function measure(
-  options: BenchOptions,
-  program: string,
-  way: Way,
-  moved: MovedFiles,
-  count: number,
-): Promise<void> {
-  if (typeof way.receiver === 'string') return;
-  const receiver = await startReceiver(options, way.receiver);
-  try {
-    settle();
-    const cpu = receiver.cpuSeconds();
-    const start = performance.now();
-    await Promise.all(
-      shares(moved.files, count).map((files) => {
-        const to = ['-aet', SENDER, '-aec', receiver.aeTitle, '127.0.0.1', String(receiver.port)];
-        return runProcess(program, ['dcmsend', ...to, ...files], { env: QUICK, discardOutput: true });
-      }),
-    );
-    const seconds = (performance.now() - start) / 1000;
-    const spent = receiver.cpuSeconds() - cpu;
-    const received = receiver.count();
-    if (received !== moved.files.length) throw new Error(`${way.name} has ${received} files of ${moved.files.length}`);
-    const cell = cellOf(way, moved, count);
-    cell.rates.push(moved.files.length / seconds);
-    cell.cpuMilliseconds.push((spent * 1000) / moved.files.length);
-    cell.memoryMB.push(receiver.maxRssBytes() / 1e6);
-    console.error(
-      `${way.name}, ${moved.name}, ${count}: ${short(cell.rates.at(-1)!)} files/s, ${short(cell.cpuMilliseconds.at(-1)!)} ms`,
-    );
-  } finally {
-    await receiver.stop();
-  }
+/** A receiver that is started anew for each run, and dcmsend. */
+function received(options: BenchOptions, program: string, command: ReceiverCommand): Runner {
+  return async (moved, count) => {
+    const receiver = await startReceiver(options, command);
+    try {
+      settle();
+      const cpu = receiver.cpuSeconds();
+      const start = performance.now();
+      await Promise.all(
+        shares(moved.files, count).map((files) => {
+          const to = ['-aet', SENDER, '-aec', receiver.aeTitle, '127.0.0.1', String(receiver.port)];
+          return runProcess(program, ['dcmsend', ...to, ...files], { env: QUICK, discardOutput: true });
+        }),
+      );
+      const seconds = (performance.now() - start) / 1000;
+      const cpuSeconds = receiver.cpuSeconds() - cpu;
+      const files = receiver.count();
+      if (files !== moved.files.length) throw new Error(`It has ${files} files of ${moved.files.length}`);
+      return { seconds, cpuSeconds, maxRssBytes: receiver.maxRssBytes() };
+    } finally {
+      await receiver.stop();
+    }
+  };
+}
+
+/** Nothing is received: the files are made, and kept as the gateway keeps them. */
+function kept(options: BenchOptions, program: string): Runner {
+  const disk = buildC(options, 'disk');
+  return async ({ files, bytes }, count) => {
+    const folder = mkdtempSync(join(workingFolder(options, 'received'), 'd-'));
+    try {
+      settle();
+      const size = Math.round(bytes / files.length);
+      return await runProcess(program, [disk, folder, String(files.length), String(size), String(count)]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+}
+
+async function measure(way: Way, moved: MovedFiles, count: number): Promise<void> {
+  if (typeof way.run === 'string') return;
+  const { seconds, cpuSeconds, maxRssBytes } = await way.run(moved, count);
+  const cell = cellOf(way, moved, count);
+  cell.rates.push(moved.files.length / seconds);
+  cell.cpuMilliseconds.push((cpuSeconds * 1000) / moved.files.length);
+  cell.memoryMB.push(maxRssBytes / 1e6);
+  console.error(
+    `${way.name}, ${moved.name}, ${count}: ${short(cell.rates.at(-1)!)} files/s, ${short(cell.cpuMilliseconds.at(-1)!)} ms`,
+  );
 }
 
 function cellOf(way: Way, { name }: MovedFiles, count: number): Cell {
@@ -83,47 +114,40 @@ export async function run(options: BenchOptions): Promise<Figures> {
   const { small, large } = movedFiles(options);
   const ditag = findDitag(options);
   const storescp = findProgram('storescp', 'dcmtk');
-  const here = (found: Found, receiver: (command: string[]) => ReceiverCommand) =>
-    'missing' in found ? found.missing : receiver(found.command);
-  const way = (name: string, receiver: ReceiverCommand | string): Way => ({ name, receiver, cells: new Map() });
-  const shipped = way(
-    'ditag gateway',
-    here(ditag, (command) => gatewayCommand(command, SENDER, true)),
-  );
-  const unsynced = way(
-    'ditag gateway, sync = no',
-    here(ditag, (command) => gatewayCommand(command, SENDER, false)),
-  );
-  const anchor = way(
-    'storescp --fork +B -pdu 131072',
-    here(storescp, () => storescpCommand(true)),
-  );
-  const plain = way(
-    'storescp',
-    here(storescp, () => storescpCommand(false)),
-  );
-  const ways = [shipped, unsynced, anchor, plain];
+  const way = (name: string, found: Found, command: (command: string[]) => ReceiverCommand): Way => {
+    const run = 'missing' in found ? found.missing : received(options, program, command(found.command));
+    return { name, run, cells: new Map() };
+  };
+  const shipped = way('ditag gateway', ditag, (command) => gatewayCommand(command, SENDER, true));
+  const unsynced = way('ditag gateway, sync = no', ditag, (command) => gatewayCommand(command, SENDER, false));
+  const anchor = way('storescp --fork +B -pdu 131072', storescp, () => storescpCommand(true));
+  const plain = way('storescp', storescp, () => storescpCommand(false));
+  const orthanc = way('Orthanc', findProgram('Orthanc', 'orthanc'), orthancCommand);
+  const dcmjs = way('dcmjs-dimse', { command: [], version: '' }, dcmjsCommand);
+  const disk: Way = { name: 'the disk alone: C, nothing received', run: kept(options, program), cells: new Map() };
+  const ways = [shipped, unsynced, anchor, plain, orthanc, dcmjs, disk];
   for (let round = 0; round < (options.runs ?? 3); round++) {
     for (const moved of [small, large])
       for (const count of ASSOCIATIONS)
         for (const one of ways) {
           // It serves four associations one after the other.
-          if (one !== plain || count === 1) await measure(options, program, one, moved, count);
+          if (one !== plain || count === 1) await measure(one, moved, count);
         }
   }
-  return report(options, { shipped, unsynced, anchor, ways, small, large });
+  return report(options, { shipped, unsynced, anchor, disk, ways, small, large });
 }
 
 interface Measured {
   shipped: Way;
   unsynced: Way;
   anchor: Way;
+  disk: Way;
   ways: Way[];
   small: MovedFiles;
   large: MovedFiles;
 }
 
-function report(options: BenchOptions, { shipped, unsynced, anchor, ways, small, large }: Measured): Figures {
+function report(options: BenchOptions, { shipped, unsynced, anchor, disk, ways, small, large }: Measured): Figures {
   const cells = [small, large].flatMap((moved) => ASSOCIATIONS.map((count) => ({ moved, count })));
   const cell = (way: Way, moved: MovedFiles, count: number) => way.cells.get(`${moved.name} ${count}`);
   const ratio = (part: 'rates' | 'cpuMilliseconds', way: Way, moved: MovedFiles, count: number) => {
@@ -171,6 +195,7 @@ function report(options: BenchOptions, { shipped, unsynced, anchor, ways, small,
     ['shipped', shipped],
     ['unsynced', unsynced],
     ['storescp', anchor],
+    ['disk', disk],
   ] as const)
     for (const { moved, count } of cells) {
       const measured = cell(way, moved, count);
@@ -185,7 +210,7 @@ function report(options: BenchOptions, { shipped, unsynced, anchor, ways, small,
       columns: ['receiver', 'files/s', 'CPU ms a file', 'CPU against storescp --fork', 'memory MB'],
       rows: ways.flatMap((way) => {
         const measured = cell(way, moved, count);
-        if (typeof way.receiver === 'string') return [[way.name, way.receiver, '', '', '']];
+        if (typeof way.run === 'string') return [[way.name, way.run, '', '', '']];
         if (measured === undefined) return [];
         const against = ratio('cpuMilliseconds', way, moved, count);
         return [
@@ -193,7 +218,7 @@ function report(options: BenchOptions, { shipped, unsynced, anchor, ways, small,
             way.name,
             medianAndRange(measured.rates),
             medianAndRange(measured.cpuMilliseconds),
-            way === anchor || against === null ? '' : `${short(against)} x`,
+            way === anchor || way === disk || against === null ? '' : `${short(against)} x`,
             short(Math.max(...measured.memoryMB)),
           ],
         ];
@@ -206,7 +231,8 @@ function report(options: BenchOptions, { shipped, unsynced, anchor, ways, small,
       'The CPU of a receiver is that from before the senders start to after they have ended, of all its threads and processes; the indexing that the gateway does when nothing came for two seconds is mostly behind it. The memory of storescp --fork is that of the process that listens.',
       'As it is shipped the gateway answers an instance when it, its name and its folder are on the disk (fdatasync, link, fsync of the folder); DCMTK waits for nothing. With sync = no it waits for nothing either.',
       ...(options.scale === 1 ? [] : ['A part of the files only.']),
-      'Orthanc and dcmjs-dimse were not run.',
+      'The disk alone: as many threads as there are associations make the calls of the gateway (open, write, fdatasync, link, unlink, close, fsync of the folder) for files of the same size, and do nothing else.',
+      'Orthanc is as it comes: it syncs what it stores, and has an index in SQLite. dcmjs-dimse does what its README shows, and writes each data set; it drops the private elements. Neither was tuned.',
     ],
   };
 }

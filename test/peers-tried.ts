@@ -54,4 +54,18 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
     what: 'C-ECHO, C-STORE',
     test: 'adapters/dimse/listener.test.ts',
   },
+  {
+    peer: 'dcmjs-dimse',
+    program: 'dcmjs-dimse',
+    role: 'SCU',
+    what: 'C-ECHO, C-STORE',
+    test: 'adapters/dimse/dcmjs-dimse.test.ts',
+  },
+  {
+    peer: 'dcmjs-dimse',
+    program: 'dcmjs-dimse',
+    role: 'SCP',
+    what: 'C-ECHO, C-STORE',
+    test: 'adapters/dimse/dcmjs-dimse.test.ts',
+  },
 ];

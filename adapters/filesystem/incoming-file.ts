@@ -13,8 +13,9 @@ import {
   StoreError,
 } from '../../core/ports/instance-store.ts';
 import { type IdentityReader, uidFailure } from './incoming-file-identity.ts';
-import { call, digestOf, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
+import { call, digestOf, inPool, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
 import { nameInstance, type Place } from './instance-store-names.ts';
+import type { QuickCalls } from './quick-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
 /** Bytes that are gathered before they are written; fewer only at the end. */
@@ -22,6 +23,10 @@ const BLOCK = 256 * 1024;
 /** Blocks are kept for the next instance: made anew each time they would cost more than what they are for. */
 const idleBlocks: Buffer[] = [];
 const MOST_IDLE = 64;
+/** So many bytes at most are written in this thread, where the disk is quick: the copying of more is worth another one. */
+const QUICK_WRITE = 64 * 1024;
+/** After so many bytes the disk is asked to have them, while more come. */
+const EARLY_SYNC = 1024 * 1024;
 /** More bytes of one file than this do not wait for the disk. */
 const MOST_WAITING = 1024 * 1024;
 const NEW_FILE = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL;
@@ -31,6 +36,7 @@ export interface Surroundings {
   readonly sync: boolean;
   readonly folders: StoreFolders;
   readonly identities: IdentityReader;
+  readonly calls: QuickCalls;
   readonly place: Place;
   /** Whether the SHA-256 of each file is wanted. */
   readonly isHashed: boolean;
@@ -60,6 +66,9 @@ export class Incoming implements IncomingFile {
   private file: number | undefined;
   private writing: Promise<void> | undefined;
   private writingBytes = 0;
+  private syncing: Promise<void> | undefined;
+  /** Bytes that were written since a sync began. */
+  private unsynced = 0;
   private failure: StoreError | undefined;
   private ended: Promise<unknown> | undefined;
   private waiting: (() => void)[] = [];
@@ -137,8 +146,13 @@ export class Incoming implements IncomingFile {
     this.writingBytes = blocks.reduce((sum, block) => sum + block.length, 0);
     this.pendingBytes -= this.writingBytes;
     try {
-      this.file ??= await call<number>((done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done));
-      await writeAll(this.file, blocks, this.writingBytes);
+      const { make } = this.around.calls;
+      this.file ??= await make<number>(
+        () => fs.openSync(this.temporary, NEW_FILE, PRIVATE_FILE),
+        (done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done),
+      );
+      await writeAll(this.file, blocks, this.writingBytes, this.writingBytes > QUICK_WRITE ? inPool : make);
+      this.syncIfMany();
     } catch (error) {
       this.failure ??= storeError(error);
       this.dropPending();
@@ -152,6 +166,21 @@ export class Incoming implements IncomingFile {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
+  /** Of a large file the disk has most when the last bytes come. What this sync says is told by the one at the end. */
+  private syncIfMany(): void {
+    const { file } = this;
+    this.unsynced += this.writingBytes;
+    if (!this.around.sync || file === undefined || this.syncing !== undefined || this.unsynced < EARLY_SYNC) return;
+    this.unsynced = 0;
+    this.syncing = call((done) => fs.fdatasync(file, done))
+      .catch((error) => {
+        this.failure ??= storeError(error);
+      })
+      .finally(() => {
+        this.syncing = undefined;
+      });
+  }
+
   /** The head stays. */
   private giveBack(blocks: readonly Buffer[]): void {
     for (const { buffer } of blocks)
@@ -159,7 +188,7 @@ export class Incoming implements IncomingFile {
   }
 
   private async store(): Promise<StoredInstance> {
-    const { sync, folders, identities, place } = this.around;
+    const { sync, folders, identities, place, calls } = this.around;
     try {
       if (this.failure !== undefined) throw this.failure;
       // Of a small file all is in memory yet: what is refused never gets to the disk.
@@ -167,9 +196,11 @@ export class Incoming implements IncomingFile {
       await this.written();
       const { temporary, dataSetStart, bytes } = this;
       const file = this.file!;
+      await this.syncing;
+      if (this.failure !== undefined) throw this.failure;
       if (sync) await call((done) => fs.fdatasync(file, done));
       const unnamed = { file, temporary, dataSetStart, bytes };
-      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity));
+      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity), calls.make);
       const { path, outcome } = named;
       await Promise.all([this.remove(), folders.sync(named.folder)]);
       if (this.hash === undefined) return { ...identity, path, bytes, outcome };
@@ -193,6 +224,7 @@ export class Incoming implements IncomingFile {
   private async remove(): Promise<void> {
     this.dropPending();
     await this.writing;
+    await this.syncing;
     await this.removeTemporary();
     const { head } = this;
     this.head = undefined;
@@ -212,7 +244,17 @@ export class Incoming implements IncomingFile {
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;
-    await Promise.allSettled([call((done) => fs.close(file, done)), call((done) => fs.unlink(this.temporary, done))]);
+    const { make } = this.around.calls;
+    await Promise.allSettled([
+      make<void>(
+        () => fs.closeSync(file),
+        (done) => fs.close(file, done),
+      ),
+      make<void>(
+        () => fs.unlinkSync(this.temporary),
+        (done) => fs.unlink(this.temporary, done),
+      ),
+    ]);
   }
 
   /** Reads from what is in memory, else from the disk. */

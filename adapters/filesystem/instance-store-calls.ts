@@ -21,10 +21,23 @@ export function read(file: number, buffer: Buffer, offset: number, length: numbe
   return call((done) => fs.read(file, buffer, offset, length, position, done));
 }
 
-export async function writeAll(file: number, pieces: readonly Buffer[], bytes: number): Promise<void> {
+/** Makes a call by `atOnce`, in this thread, or by `inPool`, which are the same call. Rejects with the error of node:fs. */
+export type MakeCall = <T>(atOnce: () => T, inPool: Parameters<typeof call<T>>[0]) => Promise<T>;
+
+export const inPool: MakeCall = (_, make) => call(make);
+
+export async function writeAll(
+  file: number,
+  pieces: readonly Buffer[],
+  bytes: number,
+  make: MakeCall = inPool,
+): Promise<void> {
   let rest = pieces;
   for (let left = bytes; left > 0; ) {
-    let written = await call<number>((done) => fs.writev(file, rest, done));
+    let written = await make<number>(
+      () => fs.writevSync(file, rest),
+      (done) => fs.writev(file, rest, done),
+    );
     left -= written;
     if (left === 0) return;
     // A disk that is nearly full takes a part.

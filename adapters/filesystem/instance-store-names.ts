@@ -8,7 +8,7 @@ import { dataSetStart, LEAST_OF_FILE_META } from '../../core/dimse/file-meta.ts'
 import { failureCode } from '../../core/ports/archive-files.ts';
 import { type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 import type { Identity } from './incoming-file-identity.ts';
-import { call, digestFrom, haveSameBytes, read } from './instance-store-calls.ts';
+import { call, digestFrom, haveSameBytes, type MakeCall, read } from './instance-store-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
 /** A file that is written and has no name in the archive yet. */
@@ -39,13 +39,14 @@ export async function nameInstance(
   unnamed: UnnamedFile,
   SOPInstanceUID: string,
   folder: string,
+  make: MakeCall,
 ): Promise<Name> {
   let digest = '';
   for (const digits of [0, 8, 16, 64]) {
     if (digits > 0 && digest === '') digest = await digestFrom(unnamed.file, unnamed.dataSetStart, unnamed.bytes);
     const suffix = digits === 0 ? '' : `.${digest.slice(0, digits)}`;
     const path = `${folder}/${fileNameOf(SOPInstanceUID)}${suffix}.dcm`;
-    if (await link(folders, unnamed, folder, path))
+    if (await link(folders, unnamed, folder, path, make))
       return { folder, path, outcome: digits === 0 ? 'stored' : 'differs' };
     if (await isSame(unnamed, `${folders.archive}/${path}`)) {
       // Whoever wrote it may not have synced its name yet, or that of its folder.
@@ -57,11 +58,21 @@ export async function nameInstance(
 }
 
 /** False: the name is taken. */
-async function link(folders: StoreFolders, { temporary }: UnnamedFile, folder: string, path: string): Promise<boolean> {
+async function link(
+  folders: StoreFolders,
+  { temporary }: UnnamedFile,
+  folder: string,
+  path: string,
+  make: MakeCall,
+): Promise<boolean> {
+  const name = `${folders.archive}/${path}`;
   for (let tries = 0; ; tries++) {
     await folders.make(folder);
     try {
-      await call((done) => fs.link(temporary, `${folders.archive}/${path}`, done));
+      await make<void>(
+        () => fs.linkSync(temporary, name),
+        (done) => fs.link(temporary, name, done),
+      );
       return true;
     } catch (error) {
       const code = failureCode(error);

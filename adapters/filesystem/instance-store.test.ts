@@ -326,8 +326,15 @@ test('a disk that takes a part of what it is given', async (t) => {
     // A part of what is left.
     writev(file, [pieces[0]!.subarray(0, Math.ceil(pieces[0]!.length / 2))], done);
   });
-  const bytes = dataSet({}, 100_000);
-  assert.ok(storedDataSet(archive, await receive(store, arriving(), bytes)).equals(bytes));
+  const { writevSync } = fs;
+  t.mock.method(fs, 'writevSync', (file: number, pieces: Buffer[]) =>
+    writevSync(file, [pieces[0]!.subarray(0, Math.ceil(pieces[0]!.length / 2))]),
+  );
+  for (const [n, length] of [20_000, 100_000].entries()) {
+    const SOPInstanceUID = `1.2.3.${n}`;
+    const bytes = dataSet({ SOPInstanceUID }, length);
+    assert.ok(storedDataSet(archive, await receive(store, arriving({ SOPInstanceUID }), bytes)).equals(bytes));
+  }
 });
 
 test('an error of the disk is told by commit, and nothing stays', async (t) => {
@@ -341,11 +348,38 @@ test('an error of the disk is told by commit, and nothing stays', async (t) => {
   assert.equal((await receive(store, arriving(), dataSet())).outcome, 'stored');
 });
 
+test('a large file is synced while more of it comes, and what that sync says is told by commit', async (t) => {
+  const { folder, store } = openStore(t, true);
+  const { fdatasync } = fs;
+  const bytes = dataSet({}, 6_000_000);
+  const fault = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  let failing = 0;
+  const syncs = t.mock.method(fs, 'fdatasync', (file: number, done: (error: Error | null) => void) => {
+    if (failing-- > 0) setImmediate(done, fault);
+    else fdatasync(file, done);
+  }).mock;
+  assert.equal((await receive(store, arriving(), bytes)).outcome, 'stored');
+  assert.ok(syncs.callCount() > 1, `${syncs.callCount()} syncs`);
+  // The one at the end says nothing of what an earlier one could not write.
+  failing = 1;
+  const second = dataSet({ SOPInstanceUID: '1.2.3.2' }, 6_000_000);
+  await assert.rejects(receive(store, arriving({ SOPInstanceUID: '1.2.3.2' }), second), { cause: fault });
+  assert.equal(filesOf(folder).length, 1);
+});
+
 test('a file is synced, then named, then its folder is synced', async (t) => {
   const { store } = openStore(t, true);
   await receive(store, arriving(), dataSet());
   const order: string[] = [];
   const record = (name: 'writev' | 'fdatasync' | 'link' | 'fsync') => {
+    if (name === 'writev' || name === 'link') {
+      const atOnce = fs[`${name}Sync`] as (...args: unknown[]) => unknown;
+      t.mock.method(fs, `${name}Sync`, (...args: unknown[]) => {
+        const result = atOnce(...args);
+        order.push(name);
+        return result;
+      });
+    }
     const real = fs[name] as (...args: unknown[]) => void;
     t.mock.method(fs, name, (...args: unknown[]) => {
       const done = args.pop() as (...results: unknown[]) => void;

@@ -11,6 +11,7 @@ import { IdentityReader } from './incoming-file-identity.ts';
 import { PRIVATE_FOLDER } from './instance-store-calls.ts';
 import { type Place, placeByUids } from './instance-store-names.ts';
 import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
+import { QuickCalls } from './quick-calls.ts';
 import { StoreFolders, syncFolderNow } from './store-folders.ts';
 
 export interface InstanceStoreOptions {
@@ -46,9 +47,11 @@ export class FilesystemInstanceStore implements InstanceStore {
       // An archive whose own name is lost takes all with it.
       if (sync) syncFolderNow(resolve(folder));
       assertCanBeLinked(incoming, archive);
-      const folders = new StoreFolders(archive, sync);
+      const calls = new QuickCalls(incoming);
+      const folders = new StoreFolders(archive, sync, calls);
       const identities = new IdentityReader();
-      return new FilesystemInstanceStore({ sync, folders, identities, place, isHashed }, takeOwnFolder(incoming));
+      const around = { sync, folders, identities, calls, place, isHashed };
+      return new FilesystemInstanceStore(around, takeOwnFolder(incoming));
     } catch (error) {
       throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
     }

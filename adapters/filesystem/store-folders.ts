@@ -1,7 +1,8 @@
 // The folders of the store's archive: made when they are needed, and synced once for all that wait for it.
 import fs from 'node:fs';
 import { failureCode } from '../../core/ports/archive-files.ts';
-import { call, PRIVATE_FOLDER } from './instance-store-calls.ts';
+import { call, type MakeCall, PRIVATE_FOLDER } from './instance-store-calls.ts';
+import type { QuickCalls } from './quick-calls.ts';
 
 /** Folders that are remembered as made. */
 const MOST_FOLDERS = 4096;
@@ -10,13 +11,15 @@ export class StoreFolders {
   /** Absolute path. */
   readonly archive: string;
   private readonly syncs: boolean;
+  private readonly makeCall: MakeCall;
   private readonly made = new Map<string, Promise<void>>();
   private readonly underWay = new Map<string, Promise<void>>();
   private readonly next = new Map<string, Promise<void>>();
 
-  constructor(archive: string, syncs: boolean) {
+  constructor(archive: string, syncs: boolean, { make }: QuickCalls) {
     this.archive = archive;
     this.syncs = syncs;
+    this.makeCall = make;
   }
 
   /** Makes a folder and those that it is in. Their names are synced then, whoever made them. */
@@ -64,7 +67,7 @@ export class StoreFolders {
   }
 
   private startSync(folder: string): Promise<void> {
-    const sync = syncFolder(`${this.archive}/${folder}`).finally(() => {
+    const sync = syncFolder(`${this.archive}/${folder}`, this.makeCall).finally(() => {
       if (this.underWay.get(folder) === sync) this.underWay.delete(folder);
     });
     this.underWay.set(folder, sync);
@@ -80,12 +83,18 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await call<number>((done) => fs.open(path, fs.constants.O_RDONLY, done));
+async function syncFolder(path: string, make: MakeCall): Promise<void> {
+  const folder = await make<number>(
+    () => fs.openSync(path, fs.constants.O_RDONLY),
+    (done) => fs.open(path, fs.constants.O_RDONLY, done),
+  );
   try {
     await call((done) => fs.fsync(folder, done));
   } finally {
-    await call((done) => fs.close(folder, done));
+    await make<void>(
+      () => fs.closeSync(folder),
+      (done) => fs.close(folder, done),
+    );
   }
 }
 

@@ -3,16 +3,12 @@
 import fs from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
+import { isNetworkFileSystem } from '../../core/instance/network-file-systems.ts';
 import { APPLICATION_ID, FORMAT, SCHEMA } from './schema.ts';
 import { explainedRead, isNotADatabase } from './sqlite-errors.ts';
 
 /** What stands where an index is expected. */
 export type DatabaseKind = 'none' | 'index' | 'python-tool' | 'other' | 'newer';
-
-/** statfs types of network file systems, on which a WAL (shared memory) does not work. */
-const NETWORK_FILE_SYSTEMS = new Set([
-  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x0bd00bd0, 0x47504653, 0x00c36400,
-]);
 
 /** Finds out what `path` is, changing nothing. Throws `damaged-database` and `cannot-read`. */
 export function databaseKind(path: string): DatabaseKind {
@@ -82,8 +78,7 @@ export function openForWriting(path: string, config: string): DatabaseSync {
 
 /** WAL lets queries go on during an index run; a network home has no shared memory for it. */
 export function setJournal(database: DatabaseSync, path: string): void {
-  const type = fs.statfsSync(path).type;
-  const journal = NETWORK_FILE_SYSTEMS.has(type) ? 'DELETE' : 'WAL';
+  const journal = isNetworkFileSystem(fs.statfsSync(path).type) ? 'DELETE' : 'WAL';
   database.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384`);
 }
 
