@@ -13,18 +13,16 @@ import {
   StoreError,
 } from '../../core/ports/instance-store.ts';
 import { type IdentityReader, uidFailure } from './incoming-file-identity.ts';
-import { call, digestOf, inPool, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
+import { call, digestOf, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
 import { nameInstance, type Place } from './instance-store-names.ts';
 import type { QuickCalls } from './quick-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
-/** Bytes that are gathered before they are written; fewer only at the end. */
-const BLOCK = 256 * 1024;
+/** Bytes that are gathered before they are written; fewer only at the end. Of 128 kB and more a write takes half as long again. */
+const BLOCK = 64 * 1024;
 /** Blocks are kept for the next instance: made anew each time they would cost more than what they are for. */
 const idleBlocks: Buffer[] = [];
-const MOST_IDLE = 64;
-/** So many bytes at most are written in this thread, where the disk is quick: the copying of more is worth another one. */
-const QUICK_WRITE = 64 * 1024;
+const MOST_IDLE = 256;
 /** After so many bytes the disk is asked to have them, while more come. */
 const EARLY_SYNC = 1024 * 1024;
 /** More bytes of one file than this do not wait for the disk. */
@@ -151,7 +149,7 @@ export class Incoming implements IncomingFile {
         () => fs.openSync(this.temporary, NEW_FILE, PRIVATE_FILE),
         (done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done),
       );
-      await writeAll(this.file, blocks, this.writingBytes, this.writingBytes > QUICK_WRITE ? inPool : make);
+      await writeAll(this.file, blocks, this.writingBytes, make);
       this.syncIfMany();
     } catch (error) {
       this.failure ??= storeError(error);
