@@ -1,10 +1,20 @@
 // The port InstanceFiles on the local file system.
-import fs from 'node:fs/promises';
+import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
 import { typedPath } from '../../core/instance/byte-path.ts';
 import type { InstanceFile, InstanceFiles } from '../../core/ports/instance-files.ts';
+import type { MakeCall } from './instance-store-calls.ts';
+import { QuickCalls } from './quick-calls.ts';
+
+// O_NONBLOCK: opening a named pipe that stands where a file was must not wait for a writer.
+const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
+/** A call that takes longer is worth a thread of its own: others wait for this one (milliseconds). */
+const SLOW = 1;
 
 export class FilesystemInstanceFiles implements InstanceFiles {
   private readonly rootOf: (archive: string) => string;
+  /** By root. */
+  private readonly calls = new Map<string, Promise<QuickCalls>>();
 
   /** @param rootOf the byte path of an archive's root. Throws where the archive is not to be had here. */
   constructor(rootOf: (archive: string) => string) {
@@ -21,18 +31,61 @@ export class FilesystemInstanceFiles implements InstanceFiles {
   }
 
   async open(archive: string, path: string): Promise<InstanceFile> {
+    const root = this.rootOf(archive);
+    const { make } = await this.callsIn(root);
     // A name of a file is bytes.
-    const file = await fs.open(Buffer.from(`${this.rootOf(archive)}/${path}`, 'latin1'));
+    const name = Buffer.from(`${root}/${path}`, 'latin1');
+    const file = await make<number>(
+      () => fs.openSync(name, READ_ONLY),
+      (done) => fs.open(name, READ_ONLY, done),
+    );
     try {
-      const { size } = await file.stat();
-      return {
-        size,
-        read: async (buffer, length, position) => (await file.read(buffer, 0, length, position)).bytesRead,
-        close: () => file.close(),
-      };
+      const { size } = await make<fs.Stats>(
+        () => fs.fstatSync(file),
+        (done) => fs.fstat(file, done),
+      );
+      return openFile(file, size, make);
     } catch (error) {
-      await file.close();
+      await close(file, make);
       throw error;
     }
   }
+
+  /** A root that is not there now may be there later. */
+  private callsIn(root: string): Promise<QuickCalls> {
+    let calls = this.calls.get(root);
+    if (calls === undefined) {
+      calls = QuickCalls.in(Buffer.from(root, 'latin1'), { slow: SLOW });
+      this.calls.set(root, calls);
+      calls.catch(() => this.calls.delete(root));
+    }
+    return calls;
+  }
+}
+
+function openFile(file: number, size: number, make: MakeCall): InstanceFile {
+  // The number of a file that is closed is soon that of another.
+  let isOpen = true;
+  return {
+    size,
+    read: async (buffer, length, position) => {
+      if (!isOpen) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' });
+      return make<number>(
+        () => fs.readSync(file, buffer, 0, length, position),
+        (done) => fs.read(file, buffer, 0, length, position, done),
+      );
+    },
+    close: async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      await close(file, make);
+    },
+  };
+}
+
+function close(file: number, make: MakeCall): Promise<void> {
+  return make<void>(
+    () => fs.closeSync(file),
+    (done) => fs.close(file, done),
+  );
 }

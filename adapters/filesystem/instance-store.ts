@@ -14,6 +14,9 @@ import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { QuickCalls } from './quick-calls.ts';
 import { StoreFolders, syncFolderNow } from './store-folders.ts';
 
+/** A call that takes longer may be one that waits for the disk: others wait for this one (milliseconds). */
+const SLOW = 8;
+
 export interface InstanceStoreOptions {
   /** False: neither files nor folders are synced. For measuring only. */
   readonly sync: boolean;
@@ -47,7 +50,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       // An archive whose own name is lost takes all with it.
       if (sync) syncFolderNow(resolve(folder));
       assertCanBeLinked(incoming, archive);
-      const calls = new QuickCalls(incoming);
+      const calls = new QuickCalls(fs.statfsSync(incoming).type, { slow: SLOW });
       const folders = new StoreFolders(archive, sync, calls);
       const identities = new IdentityReader();
       const around = { sync, folders, identities, calls, place, isHashed };

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { QuickCalls } from './quick-calls.ts';
 
+const EXT4 = 0xef53;
+const NFS = 0x6969;
+
 /** Calls by a clock that stands still but for what a call is said to take; `made` says how each was made. */
-function scripted() {
+function scripted(type = EXT4) {
   let clock = 0;
   const made: string[] = [];
-  const calls = new QuickCalls(os.tmpdir(), () => clock);
+  const calls = new QuickCalls(type, { slow: 8, now: () => clock });
   const make = (took: number) =>
     calls.make(
       () => {
@@ -28,11 +31,6 @@ function scripted() {
   return { calls, make, wait, made };
 }
 
-/** Says that every folder lies on a file system of this type. */
-function everyFolderIs(t: TestContext, type: number): void {
-  t.mock.method(fs, 'statfsSync', () => ({ type }));
-}
-
 test('quick calls are made at once', async () => {
   const { make, made } = scripted();
   for (let n = 0; n < 3; n++) assert.equal(await make(0.05), 1);
@@ -50,23 +48,22 @@ test('after a slow call the pool makes them for a second', async () => {
   assert.deepEqual(made, ['at once', 'in the pool', 'in the pool', 'at once']);
 });
 
-test('on a network file system all calls are made in the pool', async (t) => {
-  everyFolderIs(t, 0x6969);
-  const { make, wait, made } = scripted();
+test('on a network file system all calls are made in the pool', async () => {
+  const { make, wait, made } = scripted(NFS);
   await make(0.05);
   wait(10_000);
   await make(0.05);
   assert.deepEqual(made, ['in the pool', 'in the pool']);
 });
 
-test('an error of a call is that of node:fs, however it is made', async (t) => {
+test('an error of a call is that of node:fs, however it is made', async () => {
   const missing = `${os.tmpdir()}/not-there/at-all`;
   const open = ({ make }: QuickCalls) =>
     make<number>(
       () => fs.openSync(missing, 'r'),
       (done) => fs.open(missing, 'r', done),
     );
-  await assert.rejects(open(new QuickCalls(os.tmpdir())), { code: 'ENOENT' });
-  everyFolderIs(t, 0xff534d42);
-  await assert.rejects(open(new QuickCalls(os.tmpdir())), { code: 'ENOENT' });
+  await assert.rejects(open(await QuickCalls.in(os.tmpdir(), { slow: 8 })), { code: 'ENOENT' });
+  await assert.rejects(open(new QuickCalls(NFS, { slow: 8 })), { code: 'ENOENT' });
+  await assert.rejects(QuickCalls.in(missing, { slow: 8 }), { code: 'ENOENT' });
 });

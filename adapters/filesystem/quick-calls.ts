@@ -6,33 +6,46 @@ import { performance } from 'node:perf_hooks';
 import { isNetworkFileSystem } from '../../core/instance/network-file-systems.ts';
 import { call, type MakeCall } from './instance-store-calls.ts';
 
-/** After a call that took longer than the first, calls go through the pool for the second (milliseconds). */
-const SLOW_CALL = 8;
+/** After a slow call the pool makes them for so long (milliseconds). */
 const IN_THE_POOL = 1000;
+
+export interface QuickCallsOptions {
+  /** A call that takes longer than this is slow (milliseconds). */
+  readonly slow: number;
+  /** A clock in milliseconds. */
+  readonly now?: () => number;
+}
 
 export class QuickCalls {
   private readonly isNetwork: boolean;
+  private readonly slow: number;
   private readonly now: () => number;
   private slowUntil = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param folder where the calls are made. On a network each may wait for as long as the server is away: all go through
-   *   the pool then. Throws the error of statfs.
-   * @param now a clock in milliseconds
+   * @param type that of statfs(2) of the file system. On a network a call may wait for as long as the server is away: all
+   *   go through the pool then.
    */
-  constructor(folder: string, now: () => number = () => performance.now()) {
-    this.isNetwork = isNetworkFileSystem(fs.statfsSync(folder).type);
+  constructor(type: number, { slow, now = () => performance.now() }: QuickCallsOptions) {
+    this.isNetwork = isNetworkFileSystem(type);
+    this.slow = slow;
     this.now = now;
   }
 
-  readonly make: MakeCall = async (atOnce, later) => {
+  /** For calls in `folder`. Rejects with the error of statfs. */
+  static async in(folder: string | Buffer, options: QuickCallsOptions): Promise<QuickCalls> {
+    const { type } = await call<fs.StatsFs>((done) => fs.statfs(folder, done));
+    return new QuickCalls(type, options);
+  }
+
+  readonly make: MakeCall = async (atOnce, inPool) => {
     const start = this.now();
-    if (this.isNetwork || start < this.slowUntil) return call(later);
+    if (this.isNetwork || start < this.slowUntil) return call(inPool);
     try {
       return atOnce();
     } finally {
       const end = this.now();
-      if (end - start > SLOW_CALL) this.slowUntil = end + IN_THE_POOL;
+      if (end - start > this.slow) this.slowUntil = end + IN_THE_POOL;
     }
   };
 }
