@@ -393,6 +393,12 @@ test('any bytes: a listener outlives them, and serves the next peer', async (t) 
   assert.equal((await good.answer()).Status, 0, `seed ${seed}`);
   good.send(RELEASE);
   await good.rest();
+  // What came last may still be on its way into the archive.
+  await until(
+    () => here.listener.associations,
+    (count) => count === 0,
+    `associations, seed ${seed}`,
+  );
   await leftNothing(here, before, here.files().archive.length);
 });
 
