@@ -27,6 +27,8 @@ interface ChunkWork {
   /** What it is called in the documents of series. */
   readonly place: string;
   readonly sequence: number;
+  /** Position of the state before the oldest one that the batch has; undefined: not known. */
+  replaces: number | undefined;
   readonly entry: ChunkEntry;
   readonly record: FolderRecord | undefined;
   readonly series: ReadonlySet<string>;
@@ -95,6 +97,7 @@ export class ElasticsearchRecordIndex implements RecordIndex {
     const ids = chunks.map(({ id }) => id);
     const stored = await readDocuments<StoredFolder>(this.client, this.names.folders, ids, ['record'], READ_AT_ONCE);
     const changes = new Map<string, SeriesPiece[]>();
+    if (chunks.some((chunk) => hasGap(chunk, stored.get(chunk.id)))) await this.series.refresh();
     const shown = await this.series.ofPlaces(chunks.map(({ place }) => place));
     for (const chunk of chunks) {
       for (const uid of shown.get(chunk.place)!) chunk.older.add(uid);
@@ -129,10 +132,18 @@ function versionedAction(id: string, version: number): string {
   return JSON.stringify({ index: { _id: id, version, version_type: 'external' } });
 }
 
+/**
+ * Was there a state between the stored one and this? It will not come again: a writer that crashed may have begun to
+ * write its series, or it was replaced before anybody got it.
+ */
+function hasGap({ replaces }: ChunkWork, stored: StoredDocument<StoredFolder> | undefined): boolean {
+  return replaces !== undefined && replaces > (stored?.version ?? 0);
+}
+
 /** The newest entry of each chunk of a batch. */
 function chunksOf(entries: readonly LoggedEntry[], refusals: Refusals): ChunkWork[] {
   const chunks = new Map<string, ChunkWork>();
-  for (const { sequence, entry } of entries) {
+  for (const { sequence, entry, replaces } of entries) {
     if (entry.entry !== 'chunk') continue;
     let record: FolderRecord | undefined;
     try {
@@ -146,10 +157,12 @@ function chunksOf(entries: readonly LoggedEntry[], refusals: Refusals): ChunkWor
     const known = chunks.get(id);
     if (known !== undefined && known.sequence >= sequence) {
       for (const uid of series) known.older.add(uid);
+      if (known.replaces === sequence) known.replaces = replaces;
       continue;
     }
     const older = new Set(known === undefined ? [] : [...known.older, ...known.series]);
-    chunks.set(id, { id, place: placeOf(entry), sequence, entry, record, series, older });
+    const before = known === undefined || known.sequence !== replaces ? replaces : known.replaces;
+    chunks.set(id, { id, place: placeOf(entry), sequence, replaces: before, entry, record, series, older });
   }
   return [...chunks.values()];
 }

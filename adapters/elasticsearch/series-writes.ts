@@ -53,7 +53,8 @@ export class SeriesWrites {
 
   /**
    * The series that show with pieces of these chunks, by place. So a chunk's new state also takes back what a writer
-   * began to write of an older one before it crashed, which the chunk's document does not tell.
+   * began to write of an older one before it crashed, which the chunk's document does not tell. What was written since
+   * the index was refreshed does not show.
    */
   async ofPlaces(places: readonly string[]): Promise<Map<string, string[]>> {
     const found = new Map<string, string[]>(places.map((place) => [place, []]));
@@ -77,6 +78,11 @@ export class SeriesWrites {
       after = page.at(-1)!.sort;
     }
     return found;
+  }
+
+  /** Lets all show that was written before. */
+  async refresh(): Promise<void> {
+    await this.client.indices.refresh({ index: this.index });
   }
 
   /** Returns the series that another writer changed meanwhile. */

@@ -9,6 +9,8 @@ import { decodeOrPutAside, type PutAside } from './decode-or-put-aside.ts';
 import { Pull } from './pull.ts';
 import { type Drift, ensureIndexer, indexerConsumer, RECORDS } from './streams.ts';
 
+/** Header of a message that says which one its writer has replaced (JetStream keeps it with the message). */
+const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
 /** A batch is gathered for so long while more keep coming, and no longer than a pause in which none came (milliseconds). */
 const GATHER = 250;
 const PAUSE = 25;
@@ -43,7 +45,9 @@ export class NatsRecordFeed implements RecordFeed {
     let wake: () => void = () => {};
     const wakeUp = () => wake();
     signal.addEventListener('abort', wakeUp, { once: true });
-    const pull = new Pull(await this.consumer(), most, wakeUp);
+    const consumer = await this.consumer();
+    const began = new Date((await consumer.info(true)).created);
+    const pull = new Pull(consumer, most, wakeUp);
     try {
       while (!signal.aborted) {
         if (pull.size === 0) {
@@ -56,7 +60,7 @@ export class NatsRecordFeed implements RecordFeed {
           continue;
         }
         await gather(pull, most);
-        const batch = await this.decode(pull.take(most));
+        const batch = await this.decode(pull.take(most), began);
         if (batch.entries.length > 0) yield batch;
       }
     } finally {
@@ -83,13 +87,13 @@ export class NatsRecordFeed implements RecordFeed {
     return this.cluster.jetstream.consumers.get(RECORDS, indexerConsumer(await this.generation()));
   }
 
-  private async decode(messages: readonly JsMsg[]): Promise<LoggedBatch> {
+  private async decode(messages: readonly JsMsg[], began: Date): Promise<LoggedBatch> {
     const entries: LoggedEntry[] = [];
     const taken: JsMsg[] = [];
     for (const message of messages) {
       const entry = await decodeOrPutAside(message, decodeEntry, this.putAside);
       if (entry === undefined) continue;
-      entries.push({ sequence: message.seq, entry });
+      entries.push({ sequence: message.seq, entry, replaces: replacedBy(message, began) });
       taken.push(message);
     }
     return {
@@ -103,6 +107,13 @@ export class NatsRecordFeed implements RecordFeed {
       working: () => taken.forEach((message) => void message.working()),
     };
   }
+}
+
+/** What the writer of an entry said that it replaces; see LoggedEntry. @param began when its consumer was made */
+function replacedBy({ headers, info }: JsMsg, began: Date): number | undefined {
+  const expected = headers?.get(EXPECTED);
+  if (expected === undefined || expected === '' || info.timestampNanos / 1e6 < began.getTime()) return undefined;
+  return Number(expected);
 }
 
 /** A write costs the index as much for a few entries as for many: what keeps coming is waited for. */

@@ -204,3 +204,32 @@ test('an indexer that is held up holds no more than a few batches', async (t) =>
     enough.abort();
   }
 });
+
+test('an entry says which one it has replaced since its generation began', async (t) => {
+  const cluster = await partOrSkip(t, () => nats.fresh());
+  if (cluster === undefined) return;
+  const log = new NatsRecordLog(cluster);
+  const entry = (text: string) => chunkEntry('f', 0, 0, text);
+  const first = (await log.write(entry('1'), 0))!;
+  const second = (await log.write(entry('2'), first))!;
+  const feed = new NatsRecordFeed(
+    cluster,
+    async () => 2,
+    async () => {},
+  );
+  const enough = new AbortController();
+  const seen: [number, number | undefined][] = [];
+  let last = second;
+  for await (const batch of feed.batches(10, enough.signal)) {
+    for (const { sequence, replaces } of batch.entries) seen.push([sequence, replaces]);
+    await batch.done();
+    if (seen.length === 1) last = (await log.write(entry('3'), last))!;
+    else if (seen.length === 2) last = (await log.write(entry('4'), undefined))!;
+    else enough.abort();
+  }
+  assert.deepEqual(seen, [
+    [second, undefined],
+    [second + 1, second],
+    [second + 2, undefined],
+  ]);
+});

@@ -46,6 +46,11 @@ export type LogEntry = ChunkEntry | FolderEntry | ArchiveEntry;
 export interface LoggedEntry {
   readonly sequence: number;
   readonly entry: LogEntry;
+  /**
+   * Position of the entry in place of which it was written, 0 for none. Undefined where that tells nothing: it was written
+   * whatever was there, or before this generation of the index began, which the replaced entry never reached.
+   */
+  readonly replaces?: number | undefined;
 }
 
 /** Entries of which none is done with yet. */
