@@ -3,34 +3,24 @@
  * SERIES and IMAGE level as `ditag project index` asks, over one association and over
  * four, beside findscu with its association kept open and as a process a query.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { IMAGE_KEYS, SERIES_KEYS, STUDY_KEYS } from '../core/stages/find-accession.ts';
 import { buildC, findProgram } from './competitors.ts';
-import { readTemplate, withText, writeTemplate } from './dicom-template.ts';
 import { QUICK } from './dimse-parts.ts';
 import type { Figures, Target } from './figures.ts';
-import { type BenchOptions, scaled, workingFolder } from './options.ts';
-import { type Orthanc, type OrthancPlan, startOrthanc } from './orthanc-parts.ts';
+import { type BenchOptions, workingFolder } from './options.ts';
+import { type Orthanc, startOrthanc } from './orthanc-parts.ts';
 import { type Keys, writeQueryFiles } from './query-files.ts';
-import { whole } from './random.ts';
 import { runProcess, settle } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
-import { personName, seriesDescription, studyDescription } from './vocabulary.ts';
+import { INSTANCES, SERIES, studiesOf, tinyStudiesPlan } from './tiny-studies.ts';
 
 const ASSOCIATIONS = [1, 4];
 const SCU = 'DITAG';
-const SERIES = 2;
-const INSTANCES = 2;
-/** What Orthanc is filled over at a time. */
-const SENDERS = 2;
 /** Queries that are asked by a process each. */
 const APART = 100;
 const ACCESSIONS = 'accessions.json';
-const SEED = 71;
-/** To be raised with every change of what Orthanc is filled with. */
-const GENERATION = 1;
-const UID_ROOT = '1.2.826.0.1.3680043.8.498.71';
 
 interface Level {
   name: 'STUDY' | 'SERIES' | 'IMAGE';
@@ -45,13 +35,13 @@ type Rates = Map<string, number[]>;
 /** Runs the benchmark. */
 export async function run(options: BenchOptions): Promise<Figures> {
   const measure = buildC(options, 'measure');
-  const accessions = scaled(options, 5_000, 100);
+  const accessions = studiesOf(options);
   const title = `Looking ${accessions.toLocaleString('en-US')} accession numbers up in Orthanc`;
   const needed = [findProgram('Orthanc', 'orthanc'), findProgram('dcmsend', 'dcmtk'), findProgram('findscu', 'dcmtk')];
   for (const found of needed)
     if ('missing' in found)
       return { title, tables: [], targets: targets(new Map()), numbers: {}, notes: [found.missing] };
-  const orthanc = await startOrthanc(options, measure, planOf(options, accessions));
+  const orthanc = await startOrthanc(options, measure, tinyStudiesPlan(options, SCU));
   const folder = mkdtempSync(join(workingFolder(options, 'lists'), 'lookup-'));
   try {
     const levels = levelsOf(orthanc);
@@ -68,66 +58,6 @@ export async function run(options: BenchOptions): Promise<Figures> {
     rmSync(folder, { recursive: true, force: true });
     await orthanc.stop();
   }
-}
-
-function planOf(options: BenchOptions, accessions: number): OrthancPlan {
-  return {
-    name: `lookup-${accessions}`,
-    version: `${GENERATION}, ${accessions} accessions, ${SERIES} series, ${INSTANCES} instances, seed ${SEED}`,
-    instances: accessions * SERIES * INSTANCES,
-    callers: { [SCU]: 1 },
-    files: () => {
-      const folder = join(workingFolder(options, 'archives'), `lookup-${accessions}`);
-      rmSync(folder, { recursive: true, force: true });
-      return writeTinyFiles(folder, options.samples, accessions);
-    },
-  };
-}
-
-/** Headers of the CT sample without its private elements and pixels; gives one folder for each sender. */
-function writeTinyFiles(root: string, samples: string, accessions: number): string[] {
-  const { implicit, meta, dataset } = readTemplate(readFileSync(join(samples, 'CT_small.dcm')));
-  const plain = dataset.filter(({ tag }) => (tag >>> 16) % 2 === 0 && tag >>> 16 <= 0x28);
-  const folders = Array.from({ length: SENDERS }, (_, n) => join(root, String(n)));
-  for (const folder of folders) mkdirSync(folder, { recursive: true });
-  const text = (vr: string, value: string) => ({ vr, text: value });
-  for (let study = 1; study <= accessions; study++) {
-    const patient = Math.ceil(study / 2);
-    const ofStudy: [number, { vr: string; text: string }][] = [
-      [0x00080020, text('DA', `2019${String(whole(SEED, study, 3, 1, 12)).padStart(2, '0')}11`)],
-      [0x00080050, text('SH', accessionOf(study))],
-      [0x00081030, text('LO', studyDescription(study % 300))],
-      [0x00100010, text('PN', personName(patient))],
-      [0x00100020, text('LO', `P${String(patient).padStart(7, '0')}`)],
-      [0x0020000d, text('UI', `${UID_ROOT}.${study}`)],
-    ];
-    for (let series = 1; series <= SERIES; series++)
-      for (let n = 1; n <= INSTANCES; n++) {
-        const sop = `${UID_ROOT}.${study}.${series}.${n}`;
-        const texts = new Map([
-          ...ofStudy,
-          [0x00080018, text('UI', sop)],
-          [0x0008103e, text('LO', seriesDescription((study * SERIES + series) % 600))],
-          [0x0020000e, text('UI', `${UID_ROOT}.${study}.${series}`)],
-          [0x00200011, text('IS', String(series))],
-          [0x00200013, text('IS', String(n))],
-        ]);
-        const bytes = writeTemplate(
-          {
-            implicit,
-            meta: withText(meta, new Map([[0x00020003, text('UI', sop)]])),
-            dataset: withText(plain, texts, implicit),
-          },
-          'header',
-        );
-        writeFileSync(join(folders[study % SENDERS]!, `${study}-${series}-${n}.dcm`), bytes);
-      }
-  }
-  return folders;
-}
-
-function accessionOf(study: number): string {
-  return `L${String(study).padStart(7, '0')}`;
 }
 
 /** The very keys of core/stages/find-accession.ts; one series of each study, so that all levels have as many queries. */
