@@ -48,6 +48,28 @@ test('after a slow call the pool makes them for a second', async () => {
   assert.deepEqual(made, ['at once', 'in the pool', 'in the pool', 'at once']);
 });
 
+test('where the disk stays slow it is tried less and less often, and as at first when it was quick for a while', async () => {
+  const { make, wait, made } = scripted();
+  /** Milliseconds until a call is made at once again. */
+  const inThePool = async () => {
+    for (let waited = 0; ; waited += 100) {
+      made.length = 0;
+      await make(0);
+      if (made[0] === 'at once') return waited;
+      wait(100);
+    }
+  };
+  const times: number[] = [];
+  for (let n = 0; n < 7; n++) {
+    await make(9);
+    times.push(await inThePool());
+  }
+  assert.deepEqual(times, [1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]);
+  wait(1000);
+  await make(9);
+  assert.equal(await inThePool(), 1000);
+});
+
 test('on a network file system all calls are made in the pool', async () => {
   const { make, wait, made } = scripted(NFS);
   await make(0.05);

@@ -6,8 +6,9 @@ import { performance } from 'node:perf_hooks';
 import { isNetworkFileSystem } from '../../core/instance/network-file-systems.ts';
 import { call, type MakeCall } from './instance-store-calls.ts';
 
-/** After a slow call the pool makes them for so long (milliseconds). */
+/** After a slow call the pool makes them for so long; twice as long where the disk is no quicker after that (milliseconds). */
 const IN_THE_POOL = 1000;
+const LONGEST_IN_THE_POOL = 32_000;
 
 export interface QuickCallsOptions {
   /** A call that takes longer than this is slow (milliseconds). */
@@ -21,6 +22,7 @@ export class QuickCalls {
   private readonly slow: number;
   private readonly now: () => number;
   private slowUntil = Number.NEGATIVE_INFINITY;
+  private inThePool = IN_THE_POOL;
 
   /**
    * @param type that of statfs(2) of the file system. On a network a call may wait for as long as the server is away: all
@@ -45,7 +47,13 @@ export class QuickCalls {
       return atOnce();
     } finally {
       const end = this.now();
-      if (end - start > this.slow) this.slowUntil = end + IN_THE_POOL;
+      if (end - start > this.slow) this.wasSlow(start, end);
     }
   };
+
+  private wasSlow(start: number, end: number): void {
+    const again = start - this.slowUntil < IN_THE_POOL;
+    this.inThePool = again ? Math.min(2 * this.inThePool, LONGEST_IN_THE_POOL) : IN_THE_POOL;
+    this.slowUntil = end + this.inThePool;
+  }
 }
