@@ -11,7 +11,7 @@ import { DimseListener, type ListenerLimits, type ServerTls } from '../adapters/
 import { FilesystemInstanceStore } from '../adapters/filesystem/instance-store.ts';
 import { COMMAND, type CommandSet, decodeCommand, encodeCommand, MEDIUM } from '../core/dimse/command-set.ts';
 import { dataSetStart } from '../core/dimse/file-meta.ts';
-import { type ControlPdu, decodePdu, encodeData, encodePdu } from '../core/dimse/pdu.ts';
+import { type ControlPdu, decodePdu, encodeData, encodePdu, type Role } from '../core/dimse/pdu.ts';
 import { isData, PduReader } from '../core/dimse/pdu-reader.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, VERIFICATION } from '../core/dimse/uids.ts';
 import type { StoredInstance } from '../core/ports/instance-store.ts';
@@ -20,7 +20,6 @@ import { Gateway } from '../services/dimse-gateway/app.ts';
 import { element, encode, encodingOf } from './reader/dicom-bytes.ts';
 
 export const CT = '1.2.840.10008.5.1.4.1.1.2';
-const RIGHTS: ReadonlySet<PeerRight> = new Set(['store']);
 /** Nothing that is waited for takes longer (milliseconds). */
 const LONGEST = 10_000;
 
@@ -42,6 +41,8 @@ export interface GatewayHere {
 
 export interface GatewayHereOptions {
   readonly peers?: readonly string[];
+  /** What each of them may do; `store` if it is not said. */
+  readonly rights?: readonly PeerRight[];
   readonly limits?: Partial<ListenerLimits>;
   readonly tls?: ServerTls;
 }
@@ -53,10 +54,11 @@ export async function startGateway(t: TestContext, options: GatewayHereOptions =
   const received: StoredInstance[] = [];
   const lines: Record<string, unknown>[] = [];
   const log = (details: Readonly<Record<string, unknown>>, message: string) => void lines.push({ ...details, message });
+  const rights = new Set<PeerRight>(options.rights ?? ['store']);
   const peers = new Map(
     (options.peers ?? ['PEER']).map((aeTitle) => [
       aeTitle,
-      { aeTitle, addresses: new Set(['127.0.0.1']), rights: RIGHTS, associations: 100 },
+      { aeTitle, addresses: new Set(['127.0.0.1']), rights, associations: 100 },
     ]),
   );
   const gateway = new Gateway(
@@ -133,7 +135,7 @@ export function ctDataSet(SOPInstanceUID: string, pixels = 200, fill = 'x', SOPC
 /** Presentation contexts that RawPeer proposes: verification, CT, and one that is refused. */
 export const ID = { verification: 1, ct: 3, refused: 5 } as const;
 
-export function associateRequest(maximumLength = 0): Buffer {
+export function associateRequest(maximumLength = 0, roles: readonly Role[] = []): Buffer {
   const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN];
   return encodePdu({
     pdu: 'associate-request',
@@ -145,6 +147,7 @@ export function associateRequest(maximumLength = 0): Buffer {
       { id: ID.refused, abstractSyntax: '1.2.840.10008.1.20.1', transferSyntaxes },
     ],
     maximumLength,
+    roles,
     implementationClassUID: '1.2.3',
     implementationVersionName: 'RAW',
   });

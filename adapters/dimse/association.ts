@@ -144,6 +144,11 @@ export class Association {
     return this.layer.isPaused ? performance.now() : this.layer.heardAt;
   }
 
+  /** Has a peer connected that has not asked for an association yet? */
+  get awaitsRequest(): boolean {
+    return this.layer.awaitsRequest;
+  }
+
   get pduSince(): number | undefined {
     return this.layer.isPaused ? undefined : this.layer.pduSince;
   }

@@ -7,11 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { COMMAND, encodeCommand } from '../../core/dimse/command-set.ts';
-import { encodeData, encodePdu } from '../../core/dimse/pdu.ts';
+import { type AssociateAccept, encodeData, encodePdu } from '../../core/dimse/pdu.ts';
 import { VERIFICATION } from '../../core/dimse/uids.ts';
 import {
   ABORT,
   associateRequest,
+  CT,
   commandOf,
   ctDataSet,
   dataOf,
@@ -186,6 +187,35 @@ test('a flood of connections that say nothing is bounded, and over when their ti
   assert.ok(here.listener.associations <= LIMITS.connections, String(here.listener.associations));
   for (const peer of peers) await peer?.rest();
   await leftNothing(here, before);
+});
+
+test('whoever connects and says nothing keeps nobody out', async (t) => {
+  const here = await startGateway(t, { limits: { ...LIMITS, idle: 60_000 } });
+  const standing = await RawPeer.associate(here.port);
+  const flood = Array.from({ length: 3 * LIMITS.connections }, async () => {
+    for (let n = 0; n < 5; n++) await (await RawPeer.connect(here.port)).rest();
+  });
+  for (let n = 0; n < 20; n++) await serves(here);
+  assert.ok(here.listener.refused > LIMITS.connections, `${here.listener.refused} refused`);
+  assert.ok(here.listener.associations <= LIMITS.connections, String(here.listener.associations));
+  standing.send(commandOf(echoCommand(), ID.verification));
+  assert.equal((await standing.answer()).Status, 0);
+  await here.close();
+  await Promise.allSettled(flood);
+});
+
+test('a peer that proposes roles without end gets those of its contexts', async (t) => {
+  const here = await startGateway(t, { rights: ['store', 'get'] });
+  const role = (SOPClassUID: string) => ({ SOPClassUID, isScu: true, isScp: true });
+  const peer = await RawPeer.connect(here.port);
+  // The longest that its item has room for: an answer to each would be longer than that.
+  peer.send(associateRequest(0, [...Array.from({ length: 4_300 }, () => role('1.2.3.4')), role(CT), role(CT)]));
+  const accept = (await peer.next()) as AssociateAccept;
+  assert.equal(accept.pdu, 'associate-accept');
+  assert.deepEqual(accept.roles, [role(CT)]);
+  peer.send(RELEASE);
+  await peer.rest();
+  await serves(here);
 });
 
 test('a peer that sends byte by byte has the time of one PDU', async (t) => {

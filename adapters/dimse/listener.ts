@@ -48,11 +48,19 @@ const LOOK_EVERY = 1_000;
 /** When the listener ends, associations have so long to end by themselves (milliseconds). */
 const GRACE = 5_000;
 
+/** A connection that was taken: of TLS, the one below it. */
+interface Connection {
+  readonly socket: net.Socket;
+  association: Association | undefined;
+}
+
 export class DimseListener {
   private readonly scp: Scp;
   private readonly limits: ListenerLimits;
   private readonly server: net.Server;
   private readonly open = new Map<Association, number>();
+  /** By the peer's address and port, the oldest first. */
+  private readonly connections = new Map<string, Connection>();
   private timer: NodeJS.Timeout | undefined;
   private isClosing = false;
   private closing: Promise<void> | undefined;
@@ -72,11 +80,10 @@ export class DimseListener {
             rejectUnauthorized: material.ca !== undefined,
             handshakeTimeout: 10_000,
           });
-    this.server.maxConnections = this.limits.connections;
-    this.server.on('drop', () => this.refused++);
-    this.server.on(material === undefined ? 'connection' : 'secureConnection', (socket: net.Socket) =>
-      this.take(socket),
-    );
+    this.server.on('connection', (socket: net.Socket) => {
+      if (this.admit(socket) && material === undefined) this.take(socket);
+    });
+    if (material !== undefined) this.server.on('secureConnection', (socket: net.Socket) => this.take(socket));
     // A peer whose TLS fails has no association to end.
     this.server.on('tlsClientError', (_, socket) => socket.destroy());
   }
@@ -123,6 +130,37 @@ export class DimseListener {
     clearInterval(this.timer);
   }
 
+  /**
+   * Is there room for this connection? Whoever connects and says nothing does not keep those out that do: where all places
+   * are taken, the oldest of them makes room.
+   */
+  private admit(socket: net.Socket): boolean {
+    const key = keyOf(socket);
+    if (this.connections.size >= this.limits.connections && !this.makeRoom()) {
+      this.refused++;
+      socket.destroy();
+      return false;
+    }
+    const connection: Connection = { socket, association: undefined };
+    this.connections.set(key, connection);
+    socket.once('close', () => {
+      if (this.connections.get(key) === connection) this.connections.delete(key);
+    });
+    return true;
+  }
+
+  private makeRoom(): boolean {
+    for (const [key, { socket, association }] of this.connections) {
+      if (association !== undefined && !association.awaitsRequest) continue;
+      this.connections.delete(key);
+      if (association !== undefined) this.open.delete(association);
+      this.refused++;
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
   private take(socket: net.Socket): void {
     // Its TLS was not ready before.
     if (this.isClosing) {
@@ -132,6 +170,8 @@ export class DimseListener {
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     const association = Association.accept(socket, address, new ScpAssociation(this.scp, address));
     this.open.set(association, performance.now());
+    const connection = this.connections.get(keyOf(socket));
+    if (connection !== undefined) connection.association = association;
     void association.closed.then(() => this.open.delete(association));
   }
 
@@ -151,4 +191,8 @@ export class DimseListener {
       if (reason !== undefined) association.abort(ditagError('association-aborted', { peer: name, reason }));
     }
   }
+}
+
+function keyOf({ remoteAddress = '', remotePort = 0 }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

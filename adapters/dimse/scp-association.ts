@@ -73,11 +73,14 @@ export class ScpAssociation implements Acceptor {
       return admitted.rights.has('store') || gets.has(uid) ? 'taken' : 'not-allowed';
     };
     const answers = answerContexts(request.contexts, rule, isStorageClass);
-    return acceptance(
-      request,
-      answers,
-      roles.map((role) => ({ ...role, isScu: role.isScu && admitted.rights.has('store') })),
+    // Once for each class that has a context (PS3.7 D.3.3.4): what may be proposed beside that has no end.
+    const proposed = new Set(request.contexts.map(({ abstractSyntax }) => abstractSyntax));
+    const agreed = new Map(
+      roles
+        .filter(({ SOPClassUID }) => proposed.has(SOPClassUID))
+        .map((role) => [role.SOPClassUID, { ...role, isScu: role.isScu && admitted.rights.has('store') }]),
     );
+    return acceptance(request, answers, [...agreed.values()]);
   }
 
   begin(association: Association): RequestTaker {

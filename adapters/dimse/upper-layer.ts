@@ -287,8 +287,8 @@ export class UpperLayer {
         if (this.state === 1) return;
       }
     } catch (error) {
-      if (!(error instanceof PduError)) throw error;
-      this.end(this.notDicom(error.message));
+      // A fault of ours costs this association, not those of others. Its message may hold what the peer sent.
+      this.end(error instanceof PduError ? this.notDicom(error.message) : this.abortedFor(faultOf(error)));
       // What was to be the last PDU has ended the association, readable or not.
       if (this.state === 1) this.socket!.destroy();
       else this.on('pdu-unknown');
@@ -300,6 +300,11 @@ export class UpperLayer {
     if (!reader.isWithin) this.pduSince = undefined;
     else if (this.pduSince === undefined || reader.count !== this.counted) this.pduSince = this.heardAt;
     this.counted = reader.count;
+  }
+
+  /** Has a peer connected that has not asked for an association yet? */
+  get awaitsRequest(): boolean {
+    return this.state === 2;
   }
 
   private rejected(pdu: AssociateReject): void {
@@ -378,3 +383,10 @@ const EVENTS: Readonly<Record<number, Event>> = {
   [PDU.releaseResponse]: 'pdu-released',
   [PDU.abort]: 'pdu-abort',
 };
+
+/** What went wrong, and where in the program. */
+function faultOf(error: unknown): string {
+  const { name, stack = '' } = error instanceof Error ? error : new Error();
+  const [, place = ''] = /\n\s+at (\S+)/.exec(stack) ?? [];
+  return `a fault in ditag: ${name} in ${place}`;
+}

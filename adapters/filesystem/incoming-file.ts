@@ -154,6 +154,8 @@ export class Incoming implements IncomingFile {
     } catch (error) {
       this.failure ??= storeError(error);
       this.dropPending();
+      // Its number is not given to another file while a sync by that number waits.
+      await this.syncing;
       await this.removeTemporary();
     }
     this.giveBack(blocks);
