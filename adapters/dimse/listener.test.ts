@@ -322,8 +322,17 @@ test('TLS: echoscu and our own SCU with a certificate that is trusted, with none
   await assert.rejects(echo({ ...peer, tls: { ca: tls.ca, ...stranger } }, patience), { code: refused });
   await assert.rejects(echo({ ...peer, tls: client }, patience), { code: 'tls-failed' });
   await assert.rejects(echo(peer, patience), { code: /association-aborted|pacs-silent/ });
-  const open = await startGateway(t, { peers: ['PEER'], tls: { cert: tls.cert, key: tls.key } });
-  await echo({ ...peer, port: open.port, tls: { ca: tls.ca } }, patience);
+  const limits = { connections: 20 };
+  const open = await startGateway(t, { peers: ['PEER'], tls: { cert: tls.cert, key: tls.key }, limits });
+  // Connections that do not begin with TLS make room for those that do.
+  const silent = Array.from({ length: 50 }, () => net.connect(open.port, '127.0.0.1').on('error', () => {}));
+  await until(
+    () => open.listener.refused,
+    (count) => count >= 30,
+    'refused',
+  );
+  for (let n = 0; n < 3; n++) await echo({ ...peer, port: open.port, tls: { ca: tls.ca } }, patience);
+  for (const socket of silent) socket.destroy();
 
   if (isDcmtkHere(t, 'echoscu', 'storescu')) {
     const trust = ['-aet', 'PEER', '-aec', 'DITAG', '--add-cert-file', file('ca.pem')];

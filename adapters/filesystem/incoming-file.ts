@@ -13,9 +13,8 @@ import {
   StoreError,
 } from '../../core/ports/instance-store.ts';
 import { type IdentityReader, uidFailure } from './incoming-file-identity.ts';
-import { call, digestOf, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
+import { call, digestOf, type MakeCall, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
 import { nameInstance, type Place } from './instance-store-names.ts';
-import type { QuickCalls } from './quick-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
 /** Bytes that are gathered before they are written; fewer only at the end. Of 128 kB and more a write takes half as long again. */
@@ -34,7 +33,8 @@ export interface Surroundings {
   readonly sync: boolean;
   readonly folders: StoreFolders;
   readonly identities: IdentityReader;
-  readonly calls: QuickCalls;
+  /** How calls on its files are made, but for those that wait for the disk. */
+  readonly make: MakeCall;
   readonly place: Place;
   /** Whether the SHA-256 of each file is wanted. */
   readonly isHashed: boolean;
@@ -144,7 +144,7 @@ export class Incoming implements IncomingFile {
     this.writingBytes = blocks.reduce((sum, block) => sum + block.length, 0);
     this.pendingBytes -= this.writingBytes;
     try {
-      const { make } = this.around.calls;
+      const { make } = this.around;
       this.file ??= await make<number>(
         () => fs.openSync(this.temporary, NEW_FILE, PRIVATE_FILE),
         (done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done),
@@ -188,7 +188,7 @@ export class Incoming implements IncomingFile {
   }
 
   private async store(): Promise<StoredInstance> {
-    const { sync, folders, identities, place, calls } = this.around;
+    const { sync, folders, identities, place, make } = this.around;
     try {
       if (this.failure !== undefined) throw this.failure;
       // Of a small file all is in memory yet: what is refused never gets to the disk.
@@ -200,7 +200,7 @@ export class Incoming implements IncomingFile {
       if (this.failure !== undefined) throw this.failure;
       if (sync) await call((done) => fs.fdatasync(file, done));
       const unnamed = { file, temporary, dataSetStart, bytes };
-      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity), calls.make);
+      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity), make);
       const { path, outcome } = named;
       await Promise.all([this.remove(), folders.sync(named.folder)]);
       if (this.hash === undefined) return { ...identity, path, bytes, outcome };
@@ -244,7 +244,7 @@ export class Incoming implements IncomingFile {
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;
-    const { make } = this.around.calls;
+    const { make } = this.around;
     await Promise.allSettled([
       make<void>(
         () => fs.closeSync(file),

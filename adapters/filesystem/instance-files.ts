@@ -13,8 +13,7 @@ const SLOW = 1;
 
 export class FilesystemInstanceFiles implements InstanceFiles {
   private readonly rootOf: (archive: string) => string;
-  /** By root. */
-  private readonly calls = new Map<string, Promise<QuickCalls>>();
+  private readonly calls = new QuickCalls({ slow: SLOW });
 
   /** @param rootOf the byte path of an archive's root. Throws where the archive is not to be had here. */
   constructor(rootOf: (archive: string) => string) {
@@ -31,10 +30,11 @@ export class FilesystemInstanceFiles implements InstanceFiles {
   }
 
   async open(archive: string, path: string): Promise<InstanceFile> {
-    const root = this.rootOf(archive);
-    const { make } = await this.callsIn(root);
+    const whole = `${this.rootOf(archive)}/${path}`;
+    // Below an archive's root there may be mounts, too.
+    const make = await this.calls.in(whole.slice(0, whole.lastIndexOf('/')));
     // A name of a file is bytes.
-    const name = Buffer.from(`${root}/${path}`, 'latin1');
+    const name = Buffer.from(whole, 'latin1');
     const file = await make<number>(
       () => fs.openSync(name, READ_ONLY),
       (done) => fs.open(name, READ_ONLY, done),
@@ -49,17 +49,6 @@ export class FilesystemInstanceFiles implements InstanceFiles {
       await close(file, make);
       throw error;
     }
-  }
-
-  /** A root that is not there now may be there later. */
-  private callsIn(root: string): Promise<QuickCalls> {
-    let calls = this.calls.get(root);
-    if (calls === undefined) {
-      calls = QuickCalls.in(Buffer.from(root, 'latin1'), { slow: SLOW });
-      this.calls.set(root, calls);
-      calls.catch(() => this.calls.delete(root));
-    }
-    return calls;
   }
 }
 

@@ -24,7 +24,8 @@ export function read(file: number, buffer: Buffer, offset: number, length: numbe
 /** Makes a call by `atOnce`, in this thread, or by `inPool`, which are the same call. Rejects with the error of node:fs. */
 export type MakeCall = <T>(atOnce: () => T, inPool: Parameters<typeof call<T>>[0]) => Promise<T>;
 
-const inPool: MakeCall = (_, make) => call(make);
+/** Always in the thread pool. */
+export const inPool: MakeCall = (_, make) => call(make);
 
 export async function writeAll(
   file: number,

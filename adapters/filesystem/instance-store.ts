@@ -4,11 +4,12 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
+import { isLocalFileSystem } from '../../core/instance/file-systems.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { ArrivingInstance, IncomingFile, InstanceStore } from '../../core/ports/instance-store.ts';
 import { Incoming, type Surroundings } from './incoming-file.ts';
 import { IdentityReader } from './incoming-file-identity.ts';
-import { PRIVATE_FOLDER } from './instance-store-calls.ts';
+import { inPool, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import { type Place, placeByUids } from './instance-store-names.ts';
 import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { QuickCalls } from './quick-calls.ts';
@@ -50,10 +51,12 @@ export class FilesystemInstanceStore implements InstanceStore {
       // An archive whose own name is lost takes all with it.
       if (sync) syncFolderNow(resolve(folder));
       assertCanBeLinked(incoming, archive);
-      const calls = new QuickCalls(fs.statfsSync(incoming).type, { slow: SLOW });
-      const folders = new StoreFolders(archive, sync, calls);
+      // Both lie on one file system.
+      const isLocal = isLocalFileSystem(fs.statfsSync(incoming).type);
+      const make = isLocal ? new QuickCalls({ slow: SLOW }).make : inPool;
+      const folders = new StoreFolders(archive, sync, make);
       const identities = new IdentityReader();
-      const around = { sync, folders, identities, calls, place, isHashed };
+      const around = { sync, folders, identities, make, place, isHashed };
       return new FilesystemInstanceStore(around, takeOwnFolder(incoming));
     } catch (error) {
       throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);

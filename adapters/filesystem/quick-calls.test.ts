@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
+import { inPool } from './instance-store-calls.ts';
 import { QuickCalls } from './quick-calls.ts';
 
-const EXT4 = 0xef53;
-const NFS = 0x6969;
-
 /** Calls by a clock that stands still but for what a call is said to take; `made` says how each was made. */
-function scripted(type = EXT4) {
+function scripted() {
   let clock = 0;
   const made: string[] = [];
-  const calls = new QuickCalls(type, { slow: 8, now: () => clock });
+  const calls = new QuickCalls({ slow: 8, now: () => clock });
   const make = (took: number) =>
     calls.make(
       () => {
@@ -70,22 +68,56 @@ test('where the disk stays slow it is tried less and less often, and as at first
   assert.equal(await inThePool(), 1000);
 });
 
-test('on a network file system all calls are made in the pool', async () => {
-  const { make, wait, made } = scripted(NFS);
-  await make(0.05);
-  wait(10_000);
-  await make(0.05);
-  assert.deepEqual(made, ['in the pool', 'in the pool']);
+for (const [name, type, how] of [
+  ['ext4', 0xef53, 'at once'],
+  ['NFS', 0x6969, 'in the pool'],
+  ['FUSE', 0x65735546, 'in the pool'],
+] as const)
+  test(`on a file system of type ${name} calls are made ${how}`, async (t) => {
+    everyFolderIs(t, () => type);
+    const { calls, made } = scripted();
+    await (await calls.in('/a'))(
+      () => made.push('at once'),
+      (done) => {
+        made.push('in the pool');
+        setImmediate(done, null, 1);
+      },
+    );
+    assert.deepEqual(made, [how]);
+  });
+
+test('each folder may be another file system, and become one', async (t) => {
+  const types = new Map([
+    ['/a', 0xef53],
+    ['/a/nas', 0x6969],
+  ]);
+  const asked = everyFolderIs(t, (folder) => types.get(folder)!);
+  const { calls, wait } = scripted();
+  const isQuick = async (folder: string) => (await calls.in(folder)) === calls.make;
+  assert.deepEqual([await isQuick('/a'), await isQuick('/a/nas'), await isQuick('/a')], [true, false, true]);
+  assert.equal(asked.callCount(), 2);
+  types.set('/a', 0x6969);
+  wait(11_000);
+  assert.equal(await isQuick('/a'), false);
 });
 
 test('an error of a call is that of node:fs, however it is made', async () => {
   const missing = `${os.tmpdir()}/not-there/at-all`;
-  const open = ({ make }: QuickCalls) =>
-    make<number>(
-      () => fs.openSync(missing, 'r'),
-      (done) => fs.open(missing, 'r', done),
+  const calls = new QuickCalls({ slow: 8 });
+  for (const make of [calls.make, inPool])
+    await assert.rejects(
+      make<number>(
+        () => fs.openSync(missing, 'r'),
+        (done) => fs.open(missing, 'r', done),
+      ),
+      { code: 'ENOENT' },
     );
-  await assert.rejects(open(await QuickCalls.in(os.tmpdir(), { slow: 8 })), { code: 'ENOENT' });
-  await assert.rejects(open(new QuickCalls(NFS, { slow: 8 })), { code: 'ENOENT' });
-  await assert.rejects(QuickCalls.in(missing, { slow: 8 }), { code: 'ENOENT' });
+  await assert.rejects(calls.in(missing), { code: 'ENOENT' });
 });
+
+/** Says what folders lie on. */
+function everyFolderIs(t: TestContext, typeOf: (folder: string) => number) {
+  return t.mock.method(fs, 'statfs', (folder: Buffer, done: (error: null, found: { type: number }) => void) =>
+    setImmediate(done, null, { type: typeOf(folder.toString('latin1')) }),
+  ).mock;
+}

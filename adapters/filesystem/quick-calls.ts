@@ -1,14 +1,18 @@
 // Calls of node:fs on a disk that may be quick: then they are made at once, since a message to the thread pool and back
-// costs more than they do; else in the pool. Which it is, is found out. What waits for the disk (fsync) is none of these.
+// costs more than they do; else in the pool. Which it is, is found out. What waits for the disk (fsync) is none of these,
+// and where a call may wait for a server, as on a network mount, all are made in the pool.
 import fs from 'node:fs';
 // Imported, because the global is looked up anew each time.
 import { performance } from 'node:perf_hooks';
-import { isNetworkFileSystem } from '../../core/instance/network-file-systems.ts';
-import { call, type MakeCall } from './instance-store-calls.ts';
+import { isLocalFileSystem } from '../../core/instance/file-systems.ts';
+import { call, inPool, type MakeCall } from './instance-store-calls.ts';
 
 /** After a slow call the pool makes them for so long; twice as long where the disk is no quicker after that (milliseconds). */
 const IN_THE_POOL = 1000;
 const LONGEST_IN_THE_POOL = 32_000;
+/** What a folder lies on is asked again after this: something may have been mounted there (milliseconds). */
+const KNOWN_FOR = 10_000;
+const MOST_FOLDERS = 4096;
 
 export interface QuickCallsOptions {
   /** A call that takes longer than this is slow (milliseconds). */
@@ -18,31 +22,26 @@ export interface QuickCallsOptions {
 }
 
 export class QuickCalls {
-  private readonly isNetwork: boolean;
   private readonly slow: number;
   private readonly now: () => number;
   private slowUntil = Number.NEGATIVE_INFINITY;
-  private inThePool = IN_THE_POOL;
+  private pause = IN_THE_POOL;
+  private readonly folders = new Map<string, { readonly until: number; readonly isLocal: Promise<boolean> }>();
 
-  /**
-   * @param type that of statfs(2) of the file system. On a network a call may wait for as long as the server is away: all
-   *   go through the pool then.
-   */
-  constructor(type: number, { slow, now = () => performance.now() }: QuickCallsOptions) {
-    this.isNetwork = isNetworkFileSystem(type);
+  constructor({ slow, now = () => performance.now() }: QuickCallsOptions) {
     this.slow = slow;
     this.now = now;
   }
 
-  /** For calls in `folder`. Rejects with the error of statfs. */
-  static async in(folder: string | Buffer, options: QuickCallsOptions): Promise<QuickCalls> {
-    const { type } = await call<fs.StatsFs>((done) => fs.statfs(folder, done));
-    return new QuickCalls(type, options);
+  /** How calls on files of a folder are made. @param folder a byte path. Rejects with the error of statfs. */
+  async in(folder: string): Promise<MakeCall> {
+    return (await this.isLocal(folder)) ? this.make : inPool;
   }
 
-  readonly make: MakeCall = async (atOnce, inPool) => {
+  /** Makes calls on a file system of this machine. */
+  readonly make: MakeCall = async (atOnce, later) => {
     const start = this.now();
-    if (this.isNetwork || start < this.slowUntil) return call(inPool);
+    if (start < this.slowUntil) return call(later);
     try {
       return atOnce();
     } finally {
@@ -53,7 +52,21 @@ export class QuickCalls {
 
   private wasSlow(start: number, end: number): void {
     const again = start - this.slowUntil < IN_THE_POOL;
-    this.inThePool = again ? Math.min(2 * this.inThePool, LONGEST_IN_THE_POOL) : IN_THE_POOL;
-    this.slowUntil = end + this.inThePool;
+    this.pause = again ? Math.min(2 * this.pause, LONGEST_IN_THE_POOL) : IN_THE_POOL;
+    this.slowUntil = end + this.pause;
+  }
+
+  private isLocal(folder: string): Promise<boolean> {
+    const now = this.now();
+    const known = this.folders.get(folder);
+    if (known !== undefined && now < known.until) return known.isLocal;
+    if (this.folders.size >= MOST_FOLDERS) this.folders.clear();
+    const isLocal = call<fs.StatsFs>((done) => fs.statfs(Buffer.from(folder, 'latin1'), done)).then(({ type }) =>
+      isLocalFileSystem(type),
+    );
+    this.folders.set(folder, { until: now + KNOWN_FOR, isLocal });
+    // One that is not there now may be there the next time.
+    isLocal.catch(() => this.folders.delete(folder));
+    return isLocal;
   }
 }

@@ -2,7 +2,6 @@
 import fs from 'node:fs';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import { call, type MakeCall, PRIVATE_FOLDER } from './instance-store-calls.ts';
-import type { QuickCalls } from './quick-calls.ts';
 
 /** Folders that are remembered as made. */
 const MOST_FOLDERS = 4096;
@@ -16,7 +15,7 @@ export class StoreFolders {
   private readonly underWay = new Map<string, Promise<void>>();
   private readonly next = new Map<string, Promise<void>>();
 
-  constructor(archive: string, syncs: boolean, { make }: QuickCalls) {
+  constructor(archive: string, syncs: boolean, make: MakeCall) {
     this.archive = archive;
     this.syncs = syncs;
     this.makeCall = make;

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
-import { isNetworkFileSystem } from '../../core/instance/network-file-systems.ts';
+import { isNetworkFileSystem } from '../../core/instance/file-systems.ts';
 import { APPLICATION_ID, FORMAT, SCHEMA } from './schema.ts';
 import { explainedRead, isNotADatabase } from './sqlite-errors.ts';
 
