@@ -3,7 +3,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
 import { chunkIndex, isInChunk } from '../../core/instance/folder-chunks.ts';
-import { decodeFolderRecord, encodeFolderRecord, type FolderRecord } from '../../core/instance/folder-record.ts';
+import {
+  decodeFolderRecord,
+  encodeFolderRecord,
+  type FileEntry,
+  type FolderRecord,
+} from '../../core/instance/folder-record.ts';
 import { partsOfRecord, type SeriesPart } from '../../core/instance/series-fold.ts';
 import type { FolderTree } from './folder-tree.ts';
 import type { SeriesParts } from './series-parts.ts';
@@ -120,10 +125,10 @@ export class FolderChanges {
     this.tree.forget();
   }
 
-  private miss({ kinds, series, files }: FolderRecord, isGone: (name: string) => boolean): void {
+  private miss({ kinds, series, files }: FolderRecord, isGone: (file: FileEntry) => boolean): void {
     for (const file of files) {
       const { series: at } = kinds[file.kind]!;
-      if (at >= 0 && isGone(file.name)) this.sql.miss.run(series[at]!, file.SOPInstanceUID);
+      if (at >= 0 && isGone(file)) this.sql.miss.run(series[at]!, file.SOPInstanceUID);
     }
   }
 
@@ -146,11 +151,12 @@ export class FolderChanges {
   }
 
   private removeRecordsBehind(own: number, chunk: StagedChunk, before: readonly KnownRecord[]): void {
-    const names = new Set(decodeFolderRecord(chunk.record).files.map((file) => file.name));
+    // A file that is still there may hold another instance now, or none.
+    const held = new Set(decodeFolderRecord(chunk.record).files.map((file) => file.SOPInstanceUID));
     const here = { bits: chunk.bits, index: chunk.chunk };
     for (const old of before) {
       const known = decodeFolderRecord(old.record);
-      this.miss(known, (name) => !names.has(name) && isInChunk(name, here));
+      this.miss(known, ({ name, SOPInstanceUID }) => !held.has(SOPInstanceUID) && isInChunk(name, here));
       // A record that was split is replaced by several: it goes when all of them are in.
       if (old.bits < chunk.bits) this.noteSplit(old, own, chunk);
       else this.removeRecord(old.id, own, known.series);

@@ -6,7 +6,6 @@ import { ElementSkipper } from './element-skipper.ts';
 import {
   type ElementTable,
   type Encoding,
-  IMPLICIT_LITTLE,
   ITEM,
   ITEM_DELIMITATION,
   isPixelData,
@@ -15,7 +14,6 @@ import {
   tagAt,
   UNDEFINED_LENGTH,
   VR_SQ,
-  VR_UN,
 } from './element-table.ts';
 import { EXPLICIT_VR_KNOWN, explicitVrFlags } from './value-representations.ts';
 
@@ -110,7 +108,7 @@ export class ElementWalker extends ElementSkipper {
       const { vr, value } = this;
       let { length } = this;
       if (length === UNDEFINED_LENGTH) {
-        const after = this.endOfDelimited(value, vr === VR_UN ? IMPLICIT_LITTLE : encoding, available);
+        const after = this.endOfDelimited(tag, vr, value, encoding, available);
         if (after === NEED_MORE) return 'need-more';
         this.position = after < 0 ? available : after;
         if (isWanted) table.push(tag, vr, value, length, this.position);
@@ -194,7 +192,7 @@ export class ElementWalker extends ElementSkipper {
       let { length } = this;
       let next = value + length;
       if (length === UNDEFINED_LENGTH) {
-        next = this.endOfDelimited(value, vr === VR_UN ? IMPLICIT_LITTLE : inside, end);
+        next = this.endOfDelimited(tag, vr, value, inside, end);
         if (next < 0) next = end;
       } else if (next > end) {
         this.malformed = true;

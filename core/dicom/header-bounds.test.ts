@@ -66,6 +66,28 @@ test('a header of more than 256 kB of text is cut and marked, nested or not', ()
   }
 });
 
+test('what a row shows is kept behind 256 kB of text, too, and nothing else', () => {
+  const texts = Array.from({ length: 80 }, (_, i) => element(0x000b0010 + i, 'LT', 'x'.repeat(4000)));
+  const items = Array.from({ length: 16 }, () => texts.slice(0, 8));
+  for (const long of [texts, [sequence(0x000b0010, items)]]) {
+    const [first, second, ...rest] = instance();
+    const behind = [
+      element(0x00100010, 'PN', 'Doe^Jane'),
+      element(0x00100020, 'LO', 'P1'),
+      element(0x00104000, 'LT', 'not kept'),
+      element(0x0020000d, 'UI', '1.2.3.9'),
+    ];
+    const parts = [first!, second!, ...long, ...behind, ...rest];
+    const reading = readBytes(dicomFile({ dataSet: parts }));
+    assert.deepEqual([reading.outcome, reading.issues], ['instance', ['HeaderCut']]);
+    const header = asObject(reading);
+    assert.equal(header['00100010'], 'Doe^Jane');
+    assert.equal(header['00100020'], 'P1');
+    assert.equal(header['0020000D'], '1.2.3.9');
+    assert.ok(!('00104000' in header));
+  }
+});
+
 test('a header whose keys alone are long is bounded too', () => {
   const creator = element(0x00410010, 'LO', 'C'.repeat(64));
   const many = Array.from({ length: 256 }, (_, i) => element(0x00411000 + i, 'LO', ''));

@@ -85,6 +85,11 @@ export class HeaderReader extends HeaderBytes {
     this.identityTags = Uint32Array.from(new Set([...identity, ...this.comparedTags, NO_TAG])).sort();
   }
 
+  /** Is it one of `comparedTags`? */
+  compares(tag: number): boolean {
+    return this.comparedTags.includes(tag);
+  }
+
   /** Where the data set starts in the file. */
   get dataSetPosition(): number {
     return this.deflatedStart;

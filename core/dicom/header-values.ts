@@ -28,6 +28,8 @@ import { attributeTagText, numberText } from './vr-numbers.ts';
 const MAX_ITEMS = 16;
 /** Characters kept of one header, keys included; further elements are left out and the file is marked. */
 const MAX_HEADER_TEXT = 256 * 1024;
+/** A value of a row that is kept all the same (bytes). */
+const MAX_ROW_VALUE = 4096;
 /** A binary or numeric value longer than this many bytes is bulk. */
 const MAX_BINARY = 1024;
 const MAX_DEPTH = 16;
@@ -87,6 +89,7 @@ class Values {
       const tag = table.tags[at]!;
       const element = tag & 0xffff;
       if (element === 0) continue; // group lengths say nothing (PS3.5 section 7.2)
+      if (this.kept > MAX_HEADER_TEXT && !this.isRowValue(table, at, context)) continue;
       let creator = '';
       if (isPrivate(tag) && element >= 0x1000) creator = creators?.get(blockOf(tag, element >>> 8)) ?? '';
       let vr = vrOf(table.vrs[at]!, tag, creator, context.pixelRepresentation);
@@ -102,10 +105,14 @@ class Values {
       // What is in a sequence has been counted: of one that is too long, the start is kept.
       const isFull = this.kept > MAX_HEADER_TEXT;
       if (isFull) this.reader.issues |= Issue.HeaderCut;
-      if (isFull && !isSequence) return;
+      if (isFull && !isSequence && !this.isRowValue(table, at, context)) continue;
       add(key, vr, value);
-      if (isFull) return;
     }
+  }
+
+  /** What a row shows and is found by is kept of a header that is too long, too. */
+  private isRowValue(table: ElementTable, at: number, { depth }: Context): boolean {
+    return depth === 0 && this.reader.compares(table.tags[at]!) && table.lengths[at]! <= MAX_ROW_VALUE;
   }
 
   /** The character set that (0008,0005) of this data set asks for, else the outer one (PS3.5 section 7.5.3). */

@@ -166,6 +166,20 @@ describe('wrong nesting', () => {
     );
   });
 
+  test('a sequence delimiter that is missing: an element that may follow stands in its place', () => {
+    const options = { undefinedLength: true, without: 'sequence-delimiter' } as const;
+    for (const undefinedItems of [true, false])
+      for (const syntax of SYNTAXES) {
+        const later = sequence(0x00400260, [[A]], { undefinedLength: true });
+        const header = marked(
+          read(instance(sequence(EARLY, [[A]], { ...options, undefinedItems }), later, LAST), syntax),
+        );
+        assert.deepEqual(header['00081115'], [{ '00080100': 'A' }]);
+        assert.deepEqual(header['00400260'], [{ '00080100': 'A' }]);
+        assert.equal(header['00400001'], 'LAST');
+      }
+  });
+
   test('an item delimiter at the end of an item of defined length', () => {
     const item = [A, raw(delimiter(0xfffee00d, EXPLICIT_LITTLE))];
     const header = marked(read(instance(sequence(EARLY, [item, item]), LAST)));

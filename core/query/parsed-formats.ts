@@ -48,6 +48,8 @@ function jsonFormat(more: readonly string[]): RowFormat {
   };
 }
 
+/** Control characters, those of C1 too (U+009B begins a command), line ends, and what changes the direction of text. */
+const NOT_FOR_A_TERMINAL = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 /** Columns are as wide as their widest value, up to this many characters. */
 const WIDEST = 40;
 
@@ -56,7 +58,7 @@ function tableFormat(more: readonly string[]): RowFormat {
   return {
     begin: () => '',
     batch: (batch) => {
-      for (const row of rowsOf(batch)) rows.push(row.map((value) => value.replace(/[\x00-\x1f\x7f]/g, ' ')));
+      for (const row of rowsOf(batch)) rows.push(row.map((value) => value.replace(NOT_FOR_A_TERMINAL, ' ')));
       return '';
     },
     end: () => {

@@ -176,6 +176,30 @@ test('more than 10 % of the files gone at once changes nothing, until it is acce
   await sameAsFresh(database, archive);
 });
 
+for (const [what, change] of [
+  [
+    'are empty',
+    (archive: string) => {
+      for (const name of fs.readdirSync(path.join(archive, 'b'))) fs.truncateSync(path.join(archive, 'b', name));
+    },
+  ],
+  ['hold other instances', (archive: string) => makeArchive(archive, plainSeries('b', '1.999', 20))],
+] as const)
+  test(`more than 10 % of the instances gone at once changes nothing, where their files ${what}`, async (t) => {
+    const { database, archive } = place(t);
+    makeArchive(archive, { ...plainSeries('a', '1.2', 60), ...plainSeries('b', '1.3', 20) });
+    await indexHere(database, archive);
+    const before = await answersOf(database);
+    change(archive);
+    await assert.rejects(indexHere(database, archive), {
+      code: 'too-many-deletions',
+      message: /^20 of 80 known instances/,
+    });
+    assert.deepEqual(await answersOf(database), before);
+    await indexHere(database, archive, { acceptDeletions: true });
+    await sameAsFresh(database, archive);
+  });
+
 test('up to 10 % is believed', async (t) => {
   const { database, archive } = place(t);
   makeArchive(archive, { ...plainSeries('a', '1.2', 270), ...plainSeries('b', '1.3', 30) });
