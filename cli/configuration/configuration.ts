@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { NatsSettings } from '../../core/settings/settings.ts';
-import { IniFile } from './ini.ts';
+import { canHold, IniFile } from './ini.ts';
 import { replaceFile } from './private-file.ts';
 
 export interface Configuration {
@@ -125,8 +125,11 @@ function clusterSettings(ini: IniFile, choice: ClusterChoice, folder: string): N
 /** Writes what `index` keeps for later runs; comments and unknown keys survive. */
 export function saveIndexSettings(configuration: Configuration, archivePath: string | undefined): void {
   const ini = readIni(configuration.file);
-  if (ini.get('DEFAULT', 'database') === undefined) ini.set('DEFAULT', 'database', configuration.databasePath);
-  if (archivePath !== undefined) ini.set('DEFAULT', 'archive_path', archivePath);
+  const { databasePath } = configuration;
+  // A path that cannot be written there is found without (the database), or has to be typed again (the archive).
+  if (ini.get('DEFAULT', 'database') === undefined && canHold(databasePath))
+    ini.set('DEFAULT', 'database', databasePath);
+  if (archivePath !== undefined && canHold(archivePath)) ini.set('DEFAULT', 'archive_path', archivePath);
   saveIni(configuration, ini);
 }
 

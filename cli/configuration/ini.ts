@@ -71,8 +71,9 @@ export class IniFile {
     return this.resolve(section, key.toLowerCase(), 0);
   }
 
-  /** Sets a key, in place where it stands already. */
+  /** Sets a key, in place where it stands already. Throws where `canHold` says no. */
   set(section: string, key: string, value: string): void {
+    if (!canHold(value)) throw new Error(`a value of ${key} that no line of a configuration can hold`);
     const lower = key.toLowerCase();
     const text = `${key} = ${value.replaceAll('%', '%%')}`;
     const line: Line = { section, key: lower, value: text.slice(key.length + 3), text };
@@ -118,4 +119,9 @@ export class IniFile {
           .join('\n')
           .trimEnd();
   }
+}
+
+/** Would a value be read as it was written? One with a line break, or blanks around it, would not. */
+export function canHold(value: string): boolean {
+  return value === value.trim() && !/[\r\n\u2028\u2029]/.test(value);
 }

@@ -70,32 +70,52 @@ export async function retrieveInstances(
 }
 
 /** The unique keys by level (PS3.4 C.6.1.1, C.6.2.1), the lowest first. */
-const LEVELS: Readonly<Record<string, string>> = {
-  IMAGE: 'SOPInstanceUID',
-  SERIES: 'SeriesInstanceUID',
-  STUDY: 'StudyInstanceUID',
-  PATIENT: 'PatientID',
-};
+const LEVELS: readonly (readonly [level: string, key: string])[] = [
+  ['IMAGE', 'SOPInstanceUID'],
+  ['SERIES', 'SeriesInstanceUID'],
+  ['STUDY', 'StudyInstanceUID'],
+  ['PATIENT', 'PatientID'],
+];
 
-/** The series that hold what is named, and of which of their instances it is only. */
+/**
+ * The series that hold what is named, and of which of their instances it is only. Keys above the level hold too: where UIDs
+ * were given out twice, a study or patient that is named keeps out what is another one's.
+ */
 async function named(identifier: Identifier, index: InstanceIndex) {
   const level = text(identifier, 'QueryRetrieveLevel');
-  const key = LEVELS[level];
-  if (key === undefined) throw new RetrieveError('QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE');
-  const asked = values(identifier, key).filter((value) => value !== '');
-  if (asked.length === 0) throw new RetrieveError(`${key} has no value`);
-  if (level === 'SERIES') return { series: asked, only: undefined };
-  if (level !== 'IMAGE') return { series: await seriesWith(key, asked, index), only: undefined };
-  const series = values(identifier, 'SeriesInstanceUID').filter((value) => value !== '');
-  if (series.length === 0) throw new RetrieveError('SeriesInstanceUID has no value, which the level IMAGE needs');
-  return { series, only: new Set(asked) };
+  const at = LEVELS.findIndex(([name]) => name === level);
+  if (at < 0) throw new RetrieveError('QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE');
+  const asked = LEVELS.slice(at).map(([, key]) => ({
+    key,
+    values: values(identifier, key).filter((value) => value !== ''),
+  }));
+  const isEmpty = (n: number) => asked[n]!.values.length === 0;
+  if (isEmpty(0)) throw new RetrieveError(`${asked[0]!.key} has no value`);
+  if (level !== 'IMAGE') return { series: await seriesWith(asked, index), only: undefined };
+  if (isEmpty(1)) throw new RetrieveError('SeriesInstanceUID has no value, which the level IMAGE needs');
+  return { series: await seriesWith(asked.slice(1), index), only: new Set(asked[0]!.values) };
 }
 
-/** The series whose attribute has one of the values. */
-async function seriesWith(keyword: string, asked: readonly string[], index: InstanceIndex): Promise<string[]> {
-  const [target, SeriesInstanceUID] = [await parseTarget(keyword), await parseTarget('SeriesInstanceUID')];
-  const condition = { targets: [target], pattern: valuesPattern(asked), negate: false };
-  const query: Query = { from: undefined, to: undefined, conditions: [condition], columns: [SeriesInstanceUID] };
+interface AskedKey {
+  readonly key: string;
+  /** Any of them; none: any value. */
+  readonly values: readonly string[];
+}
+
+/** The series whose attributes have one of the values each. */
+async function seriesWith(asked: readonly AskedKey[], index: InstanceIndex): Promise<readonly string[]> {
+  const given = asked.filter(({ values }) => values.length > 0);
+  const [only] = given;
+  if (given.length === 1 && only!.key === 'SeriesInstanceUID') return only!.values;
+  const conditions = await Promise.all(
+    given.map(async ({ key, values }) => ({
+      targets: [await parseTarget(key)],
+      pattern: valuesPattern(values),
+      negate: false,
+    })),
+  );
+  const columns = [await parseTarget('SeriesInstanceUID')];
+  const query: Query = { from: undefined, to: undefined, conditions, columns };
   const series: string[] = [];
   for await (const { more } of index.search(query)) for (const [uid] of more!) series.push(uid!);
   return series;

@@ -126,6 +126,17 @@ test('the configuration: comments and unknown keys survive, `~` is the home fold
   assert.deepEqual(uids((await query()).stdout), ['1.3']);
 });
 
+test('an archive whose name no line of a configuration holds is indexed, and the configuration stays whole', async (t) => {
+  const { home, config, index, query } = user(t);
+  for (const name of ['two\nlines', 'a\r[PACS]\rip = 1', 'blank at the end ', 'line\u2028separator']) {
+    const archive = path.join(home, name);
+    makeArchive(archive, plainSeries('a', '1.2', 1));
+    assert.equal((await index('--archive', archive)).code, 0);
+    assert.deepEqual(uids((await query()).stdout), ['1.2']);
+    assert.doesNotMatch(fs.readFileSync(config, 'utf8'), /archive_path|PACS/);
+  }
+});
+
 test('--config-file before and after the command; dicom.db and projects stand beside it', async (t) => {
   const { home, archive } = user(t);
   makeArchive(archive, plainSeries('a', '1.2', 1));

@@ -112,6 +112,25 @@ describe('C-MOVE and C-GET', { timeout: 60_000 }, () => {
       [['QueryRetrieveLevel=SERIES', 'StudyInstanceUID=1.2.9.1', 'SeriesInstanceUID=1.2.9.1.2'], [], 2],
       [['QueryRetrieveLevel=PATIENT', 'PatientID=P1'], ['-P'], 7],
       [['QueryRetrieveLevel=STUDY', 'StudyInstanceUID=1.2.9.77'], [], 0],
+      // Keys above the level hold too.
+      [['QueryRetrieveLevel=SERIES', 'StudyInstanceUID=1.2.9.2', 'SeriesInstanceUID=1.2.9.1.2'], [], 0],
+      [['QueryRetrieveLevel=STUDY', 'PatientID=P1', 'StudyInstanceUID=1.2.9.1\\1.2.9.3'], ['-P'], 5],
+      [
+        [
+          ...['QueryRetrieveLevel=IMAGE', 'StudyInstanceUID=1.2.9.1', 'SeriesInstanceUID=1.2.9.1.1'],
+          'SOPInstanceUID=1.2.9.1.1.1\\1.2.9.1.1.2',
+        ],
+        [],
+        2,
+      ],
+      [
+        [
+          ...['QueryRetrieveLevel=IMAGE', 'PatientID=P2', 'StudyInstanceUID=1.2.9.1'],
+          ...['SeriesInstanceUID=1.2.9.1.1', 'SOPInstanceUID=1.2.9.1.1.1'],
+        ],
+        ['-P'],
+        0,
+      ],
     ];
     for (const [keys, model, files] of cases) {
       const got = await get(keys, model);
