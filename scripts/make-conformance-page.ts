@@ -46,7 +46,7 @@ const STORE_STATUSES: readonly (readonly [number, string])[] = [
   [0xa700, 'There is no room on the disk.'],
   [
     0xa900,
-    'SOPClassUID or SOPInstanceUID of the data set are not those of the command, or it has no SeriesInstanceUID.',
+    'SOPClassUID or SOPInstanceUID of the data set are not those of the command, or it has no SeriesInstanceUID, which only objects of no patient (PS3.4 annex GG) may lack.',
   ],
   [0x0110, 'It could not be written.'],
   [0x0122, 'The SOP class of the command is not that of its presentation context.'],
@@ -60,7 +60,7 @@ const RETRIEVE_STATUSES: readonly (readonly [number, string])[] = [
   [0xa700, 'C-FIND: there are more answers than the limit of the configuration, which the comment names.'],
   [0xa702, 'C-MOVE, C-GET: no instance could be sent.'],
   [0xa801, 'The move destination is no peer of the configuration, or one without a port.'],
-  [0xa900, 'The identifier names no level, or has no value for the unique key of its level.'],
+  [0xa900, 'The identifier names no level, or has no value for the unique key of its level. C-FIND at the level IMAGE: it names neither a study nor a series by UID. C-MOVE, C-GET at the level IMAGE: it names no series.'],
   [0xb000, 'C-MOVE, C-GET: some instances could not be sent.'],
   [0xc000, 'The index cannot be asked, or a key has too many wild cards.'],
 ];
@@ -167,8 +167,8 @@ For a C-GET the SCP role of the Storage classes that the PACS has named is propo
 ### Query/Retrieve as SCP
 
 C-FIND is answered from the index at the levels PATIENT, STUDY, SERIES and IMAGE. Matching: single value, list of UID (and lists in any other VR), universal, wildcard, range of dates and times, sequence. Names
-match without regard to case, in any of their three component groups. Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there. Return keys are all attributes that the
-index keeps of the first file of a series; at the level IMAGE those of the file itself are SOPInstanceUID and SOPClassUID. Answers come in the character set of the request where all text can be written in it, else in UTF-8
+match without regard to case, in any of their three component groups. Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there; at the level IMAGE a study or a series has to be named by UID. Return keys are all attributes that the
+index keeps of the first file of a series; at the level IMAGE those of the file itself are SOPInstanceUID and SOPClassUID: InstanceNumber, a required key there (PS3.4 C.6.1.1.5), is not kept of each file and is answered empty. Answers come in the character set of the request where all text can be written in it, else in UTF-8
 (ISO_IR 192). Not there: fuzzy matching, combined date and time matching, time zone adjustment.
 
 C-MOVE sends to peers of the configuration that have a port, over up to four associations; C-GET sends over the association of the request, of which the SCU has to be the SCP by role selection. Instances are sent as

@@ -4,6 +4,7 @@ import type { Buffer } from 'node:buffer';
 import { NOT_HELD, UNDEFINED_LENGTH } from '../../core/dicom/element-table.ts';
 import { HeaderReader } from '../../core/dicom/header-reader.ts';
 import { Issue } from '../../core/dicom/issues.ts';
+import { isNonPatientObject } from '../../core/dimse/uids.ts';
 import { type ArrivingInstance, type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 
 const STUDY_INSTANCE_UID = 0x0020000d;
@@ -28,7 +29,8 @@ export class IdentityReader {
     try {
       await readHeader(reader, bytes, read, () => reader.SeriesInstanceUID !== '');
       const { SOPInstanceUID, SOPClassUID } = arriving;
-      if (reader.SeriesInstanceUID === '') throw noIdentity('the data set has no SeriesInstanceUID');
+      if (reader.SeriesInstanceUID === '' && !isNonPatientObject(SOPClassUID))
+        throw noIdentity('the data set has no SeriesInstanceUID');
       // One that the data set lacks is in the file meta, from where every reader takes it.
       if (isOther(reader.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
       if (isOther(reader.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');

@@ -27,10 +27,10 @@ interface Name extends Pick<StoredInstance, 'path' | 'outcome'> {
 /** The folder of an instance, relative to the archive; its parts are harmless as names. */
 export type Place = (identity: Identity) => string | Promise<string>;
 
-/** `StudyInstanceUID/SeriesInstanceUID`. */
+/** `StudyInstanceUID/SeriesInstanceUID`; `no-study`, `no-series` where there is none. */
 export function placeByUids({ StudyInstanceUID, SeriesInstanceUID }: Identity): string {
   const study = StudyInstanceUID === '' ? 'no-study' : fileNameOf(StudyInstanceUID);
-  return `${study}/${fileNameOf(SeriesInstanceUID)}`;
+  return `${study}/${SeriesInstanceUID === '' ? 'no-series' : fileNameOf(SeriesInstanceUID)}`;
 }
 
 /** Links the file to the first of its names that is free. */

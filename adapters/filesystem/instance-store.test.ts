@@ -231,6 +231,10 @@ test('a data set that is not what the command says is refused', async (t) => {
   assert.deepEqual(filesOf(archive), []);
   assert.equal((await receive(store, arriving(), dataSet({ study: '' }))).path, 'no-study/1.2.3.4/1.2.3.1.dcm');
   assert.equal((await receive(store, arriving(), dataSet({ SOPInstanceUID: '' }))).path, '1.2.3/1.2.3.4/1.2.3.1.dcm');
+  // Objects of no patient have no study and no series.
+  const hanging = { SOPClassUID: '1.2.840.10008.5.1.4.38.1', SOPInstanceUID: '1.2.3.38' };
+  const bytes = dataSet({ ...hanging, study: '', series: '' });
+  assert.equal((await receive(store, arriving(hanging), bytes)).path, 'no-study/no-series/1.2.3.38.dcm');
 });
 
 test('no UID leads out of the archive', async (t) => {

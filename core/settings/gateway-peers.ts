@@ -1,4 +1,4 @@
-// The peers that a gateway of a cluster serves, as JSON: a list of `{ aeTitle, host, may, associations }`.
+// The peers that a gateway of a cluster serves, as JSON: a list of `{ aeTitle, host, may, associations, port, tls }`.
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ditagError } from '../errors/errors.ts';
@@ -15,6 +15,8 @@ const Peers = Type.Array(
       ),
       /** Where it takes what a C-MOVE sends it; without one it is no destination. */
       port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+      /** Whether it takes that over TLS, with the certificates for PACSs (`DITAG_GATEWAY_PACS_...`). */
+      tls: Type.Optional(Type.Boolean()),
       /** At a time (8). */
       associations: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
     },

@@ -4,6 +4,7 @@ import dns from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
 import Type, { type Static } from 'typebox';
+import type { TlsMaterial } from '../../adapters/dimse/connection.ts';
 import { DimsePacs, patienceFor } from '../../adapters/dimse/dimse-pacs.ts';
 import { DimseListener, serverTls } from '../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
@@ -101,7 +102,9 @@ await runService('dimse-gateway', async ({ logger }) => {
     { archives: [...roots.keys()], associations: Number(set.DITAG_GATEWAY_ASSOCIATIONS ?? 4) },
   );
   const reception =
-    receiving === undefined ? undefined : await receive(receiving, cluster, set.DITAG_NATS_URL, files, logger);
+    receiving === undefined
+      ? undefined
+      : await receive(receiving, cluster, set.DITAG_NATS_URL, { files, pacsTls: tls }, logger);
   const health = await serveHealth(set, {
     isReady: async () => !cluster.connection.isClosed(),
     numbers: () => {
@@ -203,7 +206,7 @@ async function receive(
   settings: ReceivingSettings,
   cluster: Cluster,
   url: string,
-  files: FilesystemInstanceFiles,
+  { files, pacsTls }: { files: FilesystemInstanceFiles; pacsTls: TlsMaterial },
   log: ServiceLog,
 ) {
   const { host, port, aeTitle, archive, callers, folder, peersFile } = settings;
@@ -229,7 +232,10 @@ async function receive(
       destination: (called, originator) => {
         const peer = known.find((one) => one.aeTitle === called);
         if (peer?.port === undefined || peer.host === '*') return undefined;
-        const to = { host: peer.host, port: peer.port, calledAETitle: called, callingAETitle: aeTitle };
+        const to = {
+          ...{ host: peer.host, port: peer.port, calledAETitle: called, callingAETitle: aeTitle },
+          ...(peer.tls === true ? { tls: pacsTls } : {}),
+        };
         return new DimseStorePeer(to, undefined, {
           MoveOriginatorApplicationEntityTitle: originator.aeTitle,
           MoveOriginatorMessageID: originator.messageId,

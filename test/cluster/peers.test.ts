@@ -157,7 +157,18 @@ describe('peers of a gateway of a cluster', { timeout: 240_000 }, () => {
     const tls = ['+tls', file('server.key'), file('server.pem'), '--add-cert-file', file('ca.pem')];
     const port = await startDcmtk(t, 'storescp', (on) => [...tls, '-aet', 'SECURE', '+xa', '-od', came, String(on)]);
     if (port === undefined) return;
+    const own = await freePort();
+    const peers = [
+      { aeTitle: 'BOTH', host: '127.0.0.1', may: ['move'] },
+      { aeTitle: 'SECURE', host: 'localhost', port, tls: true, may: [] },
+    ];
+    fs.writeFileSync(file('peers.json'), JSON.stringify(peers));
     const gateway = await cluster.start('dimse-gateway', {
+      DITAG_GATEWAY_PORT: String(own),
+      DITAG_GATEWAY_AETITLE: 'GATEWAY',
+      DITAG_GATEWAY_FOLDER: folderOf('received-too'),
+      DITAG_GATEWAY_ARCHIVE: 'received',
+      DITAG_GATEWAY_PEERS_FILE: file('peers.json'),
       DITAG_GATEWAY_PACS_CA: file('ca.pem'),
       DITAG_GATEWAY_PACS_CERT: file('client.pem'),
       DITAG_GATEWAY_PACS_KEY: file('client.key'),
@@ -180,5 +191,20 @@ describe('peers of a gateway of a cluster', { timeout: 240_000 }, () => {
     const sent = await ditag('--config-file', config, 'send', '--input', list, ...where);
     assert.equal(sent.code, 0, sent.stderr);
     assert.equal(fs.readdirSync(came).length, (SERIES / 4) * EACH);
+    const named = keys('QueryRetrieveLevel=SERIES', 'StudyInstanceUID=1.2.9.3', 'SeriesInstanceUID=1.2.9.3.3');
+    await dcmtk(
+      'movescu',
+      '-S',
+      '-aet',
+      'BOTH',
+      '-aec',
+      'GATEWAY',
+      '-aem',
+      'SECURE',
+      ...named,
+      '127.0.0.1',
+      String(own),
+    );
+    assert.equal(fs.readdirSync(came).length, (SERIES / 4 + 1) * EACH);
   });
 });
