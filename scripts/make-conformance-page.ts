@@ -60,7 +60,10 @@ const RETRIEVE_STATUSES: readonly (readonly [number, string])[] = [
   [0xa700, 'C-FIND: there are more answers than the limit of the configuration, which the comment names.'],
   [0xa702, 'C-MOVE, C-GET: no instance could be sent.'],
   [0xa801, 'The move destination is no peer of the configuration, or one without a port.'],
-  [0xa900, 'The identifier names no level, or has no value for the unique key of its level. C-FIND at the level IMAGE: it names neither a study nor a series by UID. C-MOVE, C-GET at the level IMAGE: it names no series.'],
+  [
+    0xa900,
+    'The identifier names no level, or has no value for the unique key of its level. C-FIND at the level IMAGE: it names neither a study nor a series by UID. C-MOVE, C-GET at the level IMAGE: it names no series.',
+  ],
   [0xb000, 'C-MOVE, C-GET: some instances could not be sent.'],
   [0xc000, 'The index cannot be asked, or a key has too many wild cards.'],
 ];
