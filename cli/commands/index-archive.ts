@@ -59,7 +59,7 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
   } finally {
     progress.stop();
   }
-  if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome.archive);
+  if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome);
   if (!quiet) stderr.write(summary(outcome));
   const kept = keptFolders(outcome) + keptFiles(outcome) + unreadWork(outcome) + refusedRecords(outcome);
   stderr.write(kept);
@@ -90,10 +90,16 @@ async function rebuild(
   return 0;
 }
 
-async function listSkipped(output: Output, workspace: CommandContext['workspace'], archive: string): Promise<void> {
+async function listSkipped(
+  output: Output,
+  workspace: CommandContext['workspace'],
+  { archive, unreadable }: IndexOutcome,
+): Promise<void> {
   const index = await workspace.openIndex(undefined);
   try {
     await output.write(csvLine(['reason', 'path']));
+    // Folders that could not be listed: what lies in them was not looked at.
+    for (const { folder } of unreadable) await output.write(csvLine(['unreadable', shownPath(folder) || '.']));
     for await (const skipped of index.skippedFiles()) {
       if (skipped.archive === archive) await output.write(csvLine([skipped.reason, shownPath(skipped.path)]));
     }

@@ -204,6 +204,28 @@ describe('private elements (section 7.8.1)', () => {
     }
   });
 
+  test('of two blocks of one creator, both are kept', () => {
+    const parts = [
+      element(0x00290010, 'LO', 'ACME 1.0'),
+      element(0x00290011, 'LO', 'ACME 1.0'),
+      element(0x00290012, 'LO', 'OTHER'),
+      element(0x00291001, 'LO', 'first'),
+      element(0x00291101, 'LO', 'second'),
+      element(0x00291102, 'LO', 'only here'),
+      element(0x00291201, 'LO', 'another'),
+    ];
+    const header = asObject(read(instance(...parts, sequence(0x00400100, [parts]))));
+    const kept = {
+      '0029xx01:ACME 1.0': 'first\\second',
+      '0029xx02:ACME 1.0': 'only here',
+      '0029xx01:OTHER': 'another',
+    };
+    for (const [key, value] of Object.entries(kept)) {
+      assert.equal(header[key], value);
+      assert.equal((header['00400100'] as Record<string, string>[])[0]![key], value);
+    }
+  });
+
   test('without a creator keep their tag; evident text is kept, the rest noted', () => {
     const header = asObject(
       read(instance(element(0x00191002, 'UN', 'text'), element(0x00191003, 'UN', Buffer.of(1, 0, 2, 0)))),

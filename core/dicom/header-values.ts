@@ -52,13 +52,18 @@ interface Context {
   readonly depth: number;
 }
 
-type Add = (key: string, vr: string, value: string | JsonValue) => void;
+/** @param again another block of the same creator may have had an element of this key */
+type Add = (key: string, vr: string, value: string | JsonValue, again: boolean) => void;
 
 /** The elements of the file that `reader` has just indexed (`beginFull` ended), file meta first. Adds to its issues. */
 export function headerElements(reader: HeaderReader): HeaderElement[] {
   const out: HeaderElement[] = [];
-  const add: Add = (key, vr, value) =>
-    out.push({ key, vr, text: typeof value === 'string' ? value : JSON.stringify(value) });
+  const add: Add = (key, vr, value, again) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const at = again ? out.findIndex((one) => one.key === key) : -1;
+    if (at < 0) out.push({ key, vr, text });
+    else out[at] = { key, vr, text: bothValues(out[at]!.text, text) };
+  };
   const values = new Values(reader);
   values.collect(reader.meta, values.context(reader.meta, reader.buffer, EXPLICIT_LITTLE), add);
   values.collect(reader.elements, values.context(reader.elements, reader.bytes, reader.encoding), add);
@@ -85,6 +90,8 @@ class Values {
   /** Adds the elements of one data set. */
   collect(table: ElementTable, context: Context, add: Add): void {
     let creators: Map<number, string> | undefined;
+    /** Blocks whose creator has one of a lower number in the same group. */
+    let again: Set<number> | undefined;
     for (let at = 0; at < table.count; at++) {
       const tag = table.tags[at]!;
       const element = tag & 0xffff;
@@ -97,7 +104,10 @@ class Values {
       if (typeof value !== 'string') vr = 'SQ';
       else if (isPrivate(tag) && element >= 0x10 && element <= 0xff) {
         creators ??= new Map();
-        creators.set(blockOf(tag, element), creatorName(value));
+        const [block, name] = [blockOf(tag, element), creatorName(value)];
+        for (const [other, its] of creators)
+          if (its === name && other >>> 8 === block >>> 8) (again ??= new Set()).add(block);
+        creators.set(block, name);
       }
       const key = elementKey(tag, creator);
       const isSequence = typeof value !== 'string';
@@ -106,7 +116,7 @@ class Values {
       const isFull = this.kept > MAX_HEADER_TEXT;
       if (isFull) this.reader.issues |= Issue.HeaderCut;
       if (isFull && !isSequence && !this.isRowValue(table, at, context)) continue;
-      add(key, vr, value);
+      add(key, vr, value, creator !== '' && again?.has(blockOf(tag, element >>> 8)) === true);
     }
   }
 
@@ -191,8 +201,9 @@ class Values {
       const after = walker.walkItem(table, inside, from, to, delimited);
       const item: JsonItem = {};
       this.kept += 2;
-      this.collect(table, this.contextInside(table, context, inside), (key, _vr, value) => {
-        item[key] = value;
+      this.collect(table, this.contextInside(table, context, inside), (key, _vr, value, again) => {
+        const known = again ? item[key] : undefined;
+        item[key] = typeof known === 'string' && typeof value === 'string' ? bothValues(known, value) : value;
       });
       items.push(item);
       return after;
@@ -200,6 +211,11 @@ class Values {
     if (left > 0) items.push(left);
     return items;
   }
+}
+
+/** Two blocks of one creator have one name for what they hold: as for one with several values. */
+function bothValues(first: string, second: string): string {
+  return `${first}\\${second}`;
 }
 
 /** One table per level of nesting serves all items of that level: they are looked at one after the other. */

@@ -150,7 +150,9 @@ test('paths of 4,000 characters; what is beyond the limit of the system is kept 
   const home = path.join(folder, 'home');
   fs.mkdirSync(home);
   for (let run = 0; run < 2; run++) {
-    const { code, stderr } = await runDitag(['index', '--archive', archive], { home });
+    const skipped = path.join(home, 'skipped.csv');
+    const { code, stderr } = await runDitag(['index', '--archive', archive, '--skipped', skipped], { home });
+    assert.match(fs.readFileSync(skipped, 'utf8'), /^unreadable,x+0\/x+1\/.*x\d+$/m);
     assert.match(stderr, new RegExp(`^Instances: ${readable}, series: 1, studies: `, 'm'));
     assert.match(stderr, /could not be listed \(ENAMETOOLONG\)\n$/);
     assert.equal(code, 1);

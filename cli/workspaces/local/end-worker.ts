@@ -2,7 +2,7 @@
 import type { Worker } from 'node:worker_threads';
 
 /** How long a worker has to end by itself (milliseconds). */
-const PATIENCE = 1_000;
+const PATIENCE = 3_000;
 
 /**
  * Sends a worker its last message and waits until it has ended; one that does not is terminated, such as one whose mount
