@@ -93,13 +93,15 @@ async function rebuild(
 async function listSkipped(
   output: Output,
   workspace: CommandContext['workspace'],
-  { archive, unreadable }: IndexOutcome,
+  { archive, unreadable, unreadFiles = [] }: IndexOutcome,
 ): Promise<void> {
   const index = await workspace.openIndex(undefined);
   try {
     await output.write(csvLine(['reason', 'path']));
     // Folders that could not be listed: what lies in them was not looked at.
     for (const { folder } of unreadable) await output.write(csvLine(['unreadable', shownPath(folder) || '.']));
+    // Known files that could not be read now: what is known of them is still in the index.
+    for (const file of unreadFiles) await output.write(csvLine(['unreadable', shownPath(file)]));
     for await (const skipped of index.skippedFiles()) {
       if (skipped.archive === archive) await output.write(csvLine([skipped.reason, shownPath(skipped.path)]));
     }

@@ -46,6 +46,8 @@ export interface IndexOutcome extends ScanChanges {
   readonly report: PublishReport;
   /** Folders that could not be listed, or of which something could not be kept, with the reason: what is known of them was kept. */
   readonly unreadable: readonly { readonly folder: string; readonly reason: string }[];
+  /** Known files that could not be read, by byte paths: as many as are remembered, and none in a cluster, which counts them. */
+  readonly unreadFiles?: readonly string[];
   /** Seconds of the whole run. */
   readonly seconds: number;
 }

@@ -58,6 +58,8 @@ export interface ChunkEvent {
   readonly parts: readonly SeriesPart[];
   readonly headers: readonly SeriesHeader[];
   readonly tally: ChunkTally;
+  /** Names of the files that `tally.unread` counts; for who takes the event, and not part of any record. */
+  readonly unreadNames?: readonly string[];
 }
 
 /** What a chunk holds, and what became of it since its last record. */

@@ -58,7 +58,7 @@ class ChunkReading {
   private readonly known = new Map<string, FileEntry>();
   private opened = 0;
   private unchanged = 0;
-  private unread = 0;
+  private readonly unread: string[] = [];
   private changed = false;
 
   constructor(job: ReadFilesJob, ports: ReadFilesPorts) {
@@ -102,7 +102,7 @@ class ChunkReading {
       unchanged: this.unchanged,
       vanished,
       appeared,
-      unread: this.unread,
+      unread: this.unread.length,
       lost: this.changed ? this.lost() : 0,
     });
     if (!this.changed) {
@@ -115,6 +115,7 @@ class ChunkReading {
         parts: [],
         headers: [],
         tally: tally(),
+        ...this.unreadNames(),
       };
     }
     await this.completeHeaders();
@@ -128,7 +129,12 @@ class ChunkReading {
       parts: partsOfRecord(record),
       headers: [...this.headers.values()],
       tally: tally(),
+      ...this.unreadNames(),
     };
+  }
+
+  private unreadNames(): Pick<ChunkEvent, 'unreadNames'> {
+    return this.unread.length === 0 ? {} : { unreadNames: this.unread };
   }
 
   private *tasks(names: readonly string[]): Iterable<FileTask<void>> {
@@ -226,7 +232,7 @@ class ChunkReading {
   /** What was an instance when it could be read stays one; it is read again next time. */
   private unreadable(name: string, known: FileEntry | undefined): void {
     if (known !== undefined && known.SOPInstanceUID !== '') {
-      this.unread++;
+      this.unread.push(name);
       this.keep({ ...known, mtime: READ_AGAIN });
     } else this.skip(name, 'unreadable', 0, READ_AGAIN);
   }
@@ -284,7 +290,7 @@ class ChunkReading {
       if (!isCallFailure(error)) throw error;
       // An index on this machine asks for a header that it misses; a ledger that keeps headers gets it next time.
       finding.mtime = READ_AGAIN;
-      this.unread++;
+      this.unread.push(name);
     }
   }
 }

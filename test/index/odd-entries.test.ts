@@ -190,7 +190,9 @@ test('folders and files without permission keep what is known of them', async (t
   fs.chmodSync(path.join(archive, 'files/0001.dcm'), 0);
   fs.utimesSync(path.join(archive, 'files/0001.dcm'), LONG_AGO + 5, LONG_AGO + 5);
   for (let again = 0; again < 2; again++) {
-    const { code, stderr } = await run('index', '--archive', archive);
+    const skipped = path.join(home, 'skipped.csv');
+    const { code, stderr } = await run('index', '--archive', archive, '--skipped', skipped);
+    assert.equal(fs.readFileSync(skipped, 'utf8'), 'reason,path\nunreadable,shut\nunreadable,files/0001.dcm\n');
     assert.match(stderr, /^ {2}shut: could not be listed \(EACCES\)$/m);
     assert.match(stderr, /^Instances: 8, series: 4/m);
     assert.match(stderr, /^1 known file\(s\) could not be read: what is known of them was kept/m);

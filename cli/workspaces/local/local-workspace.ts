@@ -3,7 +3,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
-import { typedPath } from '../../../core/instance/byte-path.ts';
+import { joinPath, typedPath } from '../../../core/instance/byte-path.ts';
 import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
@@ -28,6 +28,9 @@ import type {
 
 /** Most file calls under way at a time, of all workers together; program.ts sizes the thread pool by it. */
 export const MOST_CALLS = 128;
+
+/** Known files that could not be read: so many are remembered, to be listed. */
+const MOST_UNREAD = 100_000;
 
 export class LocalWorkspace implements Workspace {
   private readonly configuration: Configuration;
@@ -119,6 +122,7 @@ export class LocalWorkspace implements Workspace {
     await listRoot(files, archive, new Set());
     await using pool = new ScanPool(threads);
     const tally = new TallySum();
+    const unreadFiles: string[] = [];
     const { append, acceptDeletions, signal } = options;
     const { databasePath, file: config } = configuration;
     const writer = await ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
@@ -139,7 +143,11 @@ export class LocalWorkspace implements Workspace {
           mostCalls: Math.ceil(MOST_CALLS / threads),
         },
         onEvents: async (events, done) => {
-          for (const event of events) tally.addEvent(event);
+          for (const event of events) {
+            tally.addEvent(event);
+            if (event.event !== 'chunk' || unreadFiles.length >= MOST_UNREAD) continue;
+            for (const name of event.unreadNames ?? []) unreadFiles.push(joinPath(event.folder, name));
+          }
           options.onProgress({ step: 'scanning', ...counts(tally), done });
           await writer.stage(events);
         },
@@ -159,7 +167,7 @@ export class LocalWorkspace implements Workspace {
     }
     saveIndexSettings(configuration, append ? undefined : archive);
     const seconds = (performance.now() - start) / 1000;
-    return { archive, report, ...scanChanges(tally), unreadable: unlistedFolders(tally), seconds };
+    return { archive, report, ...scanChanges(tally), unreadable: unlistedFolders(tally), unreadFiles, seconds };
   }
 }
 
