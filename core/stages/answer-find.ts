@@ -4,7 +4,7 @@
 // Of an attribute below the level that is asked about nothing is answered, unless it was matched.
 import { matchesIdentifier } from '../dimse/attribute-matching.ts';
 import type { Identifier, IdentifierElement } from '../dimse/identifier.ts';
-import type { InstanceIndex } from '../ports/instance-index.ts';
+import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import { type FindAnswer, FindError, type InformationModel } from '../ports/scp.ts';
 import { COUNTED, isBelow, levelOf, TAG } from './find-attributes.ts';
 import { type Belonging, countRelated, patientKey } from './find-counts.ts';
@@ -22,6 +22,8 @@ export interface FindOptions {
   /** After so many answers it ends with FindError A700. */
   readonly most: number;
   readonly signal?: AbortSignal;
+  /** InstanceNumber of a file, '' where it has none; without it nothing is known of it. */
+  readonly instanceNumber?: (file: SeriesFile) => Promise<string>;
   /** Called between rows, so that others get their turn. */
   readonly rest?: () => Promise<void> | undefined;
 }
@@ -33,10 +35,11 @@ export async function* answerFind(
   index: InstanceIndex,
   options: FindOptions,
 ): AsyncIterable<FindAnswer> {
-  const { most, signal, rest } = options;
+  const { most, signal, rest, instanceNumber } = options;
   const request = await readFindRequest(identifier, model);
-  const { isFull } = request;
-  const finding = new Finding(request, index, options.retrieveAETitle);
+  const lacksNumber = request.level === 'IMAGE' && request.asked.has(TAG.InstanceNumber) && !instanceNumber;
+  const isFull = request.isFull && !lacksNumber;
+  const finding = new Finding(request, index, options);
   const isOver = () => signal?.aborted === true;
   let answers = 0;
   for await (const rows of finding.rows()) {
@@ -66,9 +69,12 @@ class Finding {
   /** The attributes that rows have, with what is asked of each and whether it is answered. */
   private readonly fields: readonly { tag: number; column: number; asked: IdentifierElement; isShown: boolean }[];
 
-  constructor(request: FindRequest, index: InstanceIndex, retrieveAETitle: string) {
+  private readonly instanceNumber: FindOptions['instanceNumber'];
+
+  constructor(request: FindRequest, index: InstanceIndex, { retrieveAETitle, instanceNumber }: FindOptions) {
     this.request = request;
     this.index = index;
+    this.instanceNumber = instanceNumber;
     const { level, asked, keys, columns } = request;
     const same = new Map<number, IdentifierElement>();
     for (const [tag, element] of asked) if (!columns.has(tag) && !COUNTED.has(tag)) same.set(tag, noValue(element));
@@ -172,15 +178,23 @@ class Finding {
   ): AsyncIterable<Identifier> {
     const seen = new Set<string>();
     const { asked, keys } = this.request;
+    const ofIndex = new Map(keys);
+    ofIndex.delete(TAG.InstanceNumber);
     for await (const files of this.index.instancesOf([series])) {
-      for (const { SOPInstanceUID, SOPClassUID } of files) {
+      for (const file of files) {
+        const { SOPInstanceUID, SOPClassUID } = file;
         if (seen.has(SOPInstanceUID)) continue;
         seen.add(SOPInstanceUID);
         const own = new Map<number, IdentifierElement>([
           [TAG.SOPClassUID, { vr: 'UI', values: [SOPClassUID] }],
           [TAG.SOPInstanceUID, { vr: 'UI', values: [SOPInstanceUID] }],
         ]);
-        if (!matchesIdentifier(keys, new Map([...stored, ...own]))) continue;
+        if (!matchesIdentifier(ofIndex, new Map([...stored, ...own]))) continue;
+        if (asked.has(TAG.InstanceNumber)) {
+          const number = (await this.instanceNumber?.(file)) ?? '';
+          own.set(TAG.InstanceNumber, { vr: 'IS', values: number === '' ? [] : [number] });
+          if (!matchesIdentifier(keys, new Map([...stored, ...own]))) continue;
+        }
         yield new Map([...answer, ...[...own].filter(([tag]) => tag === TAG.SOPInstanceUID || asked.has(tag))]);
       }
     }

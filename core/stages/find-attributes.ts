@@ -31,6 +31,7 @@ export const TAG = {
   PatientID: 0x00100020,
   StudyInstanceUID: 0x0020000d,
   SeriesInstanceUID: 0x0020000e,
+  InstanceNumber: 0x00200013,
   NumberOfPatientRelatedStudies: 0x00201200,
   NumberOfPatientRelatedSeries: 0x00201202,
   NumberOfPatientRelatedInstances: 0x00201204,

@@ -82,7 +82,7 @@ const NO_ATTRIBUTES: ReadonlySet<number> = new Set([
   TAG.InstanceAvailability,
 ]);
 /** Known of each file. */
-const OF_FILES: ReadonlySet<number> = new Set([TAG.SOPClassUID, TAG.SOPInstanceUID]);
+const OF_FILES: ReadonlySet<number> = new Set([TAG.SOPClassUID, TAG.SOPInstanceUID, TAG.InstanceNumber]);
 
 function levelAsked(identifier: Identifier, model: InformationModel): FindLevel {
   const typed = text(identifier, 'QueryRetrieveLevel');

@@ -146,7 +146,7 @@ class Admitted implements AdmittedPeer {
   find(model: InformationModel, identifier: Identifier, signal: AbortSignal): AsyncIterable<FindAnswer> {
     const { ports, found, caller } = this;
     const { aeTitle, answers: most = MOST_ANSWERS } = this.options;
-    const settings = { openIndex: ports.openIndex, aeTitle, most };
+    const settings = { openIndex: ports.openIndex, files: ports.files, aeTitle, most };
     return findInIndex({ model, identifier, signal }, settings, (outcome) => {
       found.queries++;
       found.answers += outcome.answers;

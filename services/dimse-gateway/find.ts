@@ -3,10 +3,12 @@
 import { type Identifier, text } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
 import { DitagError } from '../../core/errors/errors.ts';
-import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { InstanceFiles } from '../../core/ports/instance-files.ts';
+import type { InstanceIndex, SeriesFile } from '../../core/ports/instance-index.ts';
 import { type FindAnswer, FindError, type InformationModel } from '../../core/ports/scp.ts';
 import { answerFind } from '../../core/stages/answer-find.ts';
 import { readFindRequest } from '../../core/stages/find-request.ts';
+import { readInstanceNumber } from '../../core/stages/read-instance-number.ts';
 
 /** Status of PS3.4 C.4.1.1.4 for what is no fault of the peer's. */
 const UNABLE_TO_PROCESS = 0xc000;
@@ -25,6 +27,8 @@ export interface FindSettings {
   readonly aeTitle: string;
   /** Answers to one C-FIND. */
   readonly most: number;
+  /** Where what the index does not keep of each file is read. */
+  readonly files: InstanceFiles;
 }
 
 /** How it went. */
@@ -40,7 +44,7 @@ export interface FindOutcome {
 /** Throws FindError. @param tell is told how it went, once */
 export async function* findInIndex(
   { model, identifier, signal }: AskedFind,
-  { openIndex, aeTitle, most }: FindSettings,
+  { openIndex, aeTitle, most, files }: FindSettings,
   tell: (outcome: FindOutcome) => void,
 ): AsyncIterable<FindAnswer> {
   const began = performance.now();
@@ -50,7 +54,8 @@ export async function* findInIndex(
   let index: InstanceIndex | undefined;
   try {
     index = await openIndex();
-    const options = { retrieveAETitle: aeTitle, most, signal, rest: timeSlices() };
+    const instanceNumber = (file: SeriesFile) => readInstanceNumber(file, files);
+    const options = { retrieveAETitle: aeTitle, most, signal, instanceNumber, rest: timeSlices() };
     if (index === undefined) await readFindRequest(identifier, model);
     else
       for await (const answer of answerFind(identifier, model, index, options)) {
