@@ -55,6 +55,13 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
     test: 'adapters/dimse/listener.test.ts',
   },
   {
+    peer: 'pynetdicom',
+    program: 'pynetdicom',
+    role: 'SCU',
+    what: 'C-FIND, C-GET, C-MOVE',
+    test: 'test/cli/retrieve.test.ts',
+  },
+  {
     peer: 'dcmjs-dimse',
     program: 'dcmjs-dimse',
     role: 'SCU',
