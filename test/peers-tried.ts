@@ -62,6 +62,13 @@ export const PEERS_TRIED: readonly TriedPeer[] = [
     test: 'test/cli/retrieve.test.ts',
   },
   {
+    peer: 'pynetdicom',
+    program: 'pynetdicom',
+    role: 'SCP',
+    what: 'C-STORE of every sample',
+    test: 'adapters/dimse/store-scu.test.ts',
+  },
+  {
     peer: 'dcmjs-dimse',
     program: 'dcmjs-dimse',
     role: 'SCU',

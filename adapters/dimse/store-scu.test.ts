@@ -12,6 +12,8 @@ import { encodeData, encodePdu } from '../../core/dimse/pdu.ts';
 import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import { sendInstances } from '../../core/stages/send-instances.ts';
+import { partOrSkip } from '../../scripts/parts/parts.ts';
+import { installPynetdicom } from '../../scripts/parts/python-packages.ts';
 import { startDcmtk } from '../../test/dcmtk.ts';
 import { BIG, DEFLATED, EXPLICIT, IMPLICIT } from '../../test/reader/dicom-bytes.ts';
 import { newReader, readBytes } from '../../test/reader/scripted-source.ts';
@@ -129,6 +131,46 @@ test('every sample arrives byte by byte at a peer that takes every transfer synt
       samples.map(({ dataSet }) => dataSet),
     );
   }
+});
+
+/** Takes everything, and writes it as it came. */
+const PYNETDICOM = `
+import sys, uuid
+from pydicom.uid import AllTransferSyntaxes
+from pynetdicom import AE, _config, evt
+from pynetdicom.sop_class import Verification
+
+_config.UNRESTRICTED_STORAGE_SERVICE = True
+
+def store(event):
+    with open(f'{sys.argv[2]}/{uuid.uuid4()}', 'wb') as file:
+        file.write(event.encoded_dataset())
+    return 0
+
+ae = AE('ARCHIVE')
+ae.maximum_associations = 20
+ae.add_supported_context(Verification)
+for uid in sys.argv[3:]:
+    ae.add_supported_context(uid, AllTransferSyntaxes)
+ae.start_server(('127.0.0.1', int(sys.argv[1])), block=True, evt_handlers=[(evt.EVT_C_STORE, store)])
+`;
+
+test('every sample arrives byte by byte at pynetdicom', async (t) => {
+  const packages = await partOrSkip(t, installPynetdicom);
+  if (packages === undefined) return;
+  const classes = [...new Set(samples.map(({ file }) => file.SOPClassUID))];
+  let folder = '';
+  const port = await startDcmtk(t, 'env', (on, own) => {
+    folder = own;
+    return [`PYTHONPATH=${packages}`, 'python3', '-c', PYNETDICOM, String(on), own, ...classes];
+  });
+  const results = await sendSamples(peerAt(port!), 3);
+  const refused = [...results].filter(([, { outcome }]) => outcome !== 'stored');
+  assert.deepEqual(refused, []);
+  arrived(
+    folder,
+    samples.map(({ dataSet }) => dataSet),
+  );
 });
 
 const UNCOMPRESSED = [EXPLICIT, IMPLICIT, BIG, DEFLATED];
