@@ -13,7 +13,7 @@ import { COMMAND, type CommandSet, decodeCommand, encodeCommand, MEDIUM } from '
 import { dataSetStart } from '../core/dimse/file-meta.ts';
 import { type ControlPdu, decodePdu, encodeData, encodePdu, type Role } from '../core/dimse/pdu.ts';
 import { isData, PduReader } from '../core/dimse/pdu-reader.ts';
-import { EXPLICIT_VR_LITTLE_ENDIAN, VERIFICATION } from '../core/dimse/uids.ts';
+import { EXPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND, STUDY_ROOT_MOVE, VERIFICATION } from '../core/dimse/uids.ts';
 import type { StoredInstance } from '../core/ports/instance-store.ts';
 import type { PeerRight } from '../core/ports/scp.ts';
 import { Gateway } from '../services/dimse-gateway/app.ts';
@@ -132,8 +132,8 @@ export function ctDataSet(SOPInstanceUID: string, pixels = 200, fill = 'x', SOPC
   return encode(parts, encodingOf(EXPLICIT_VR_LITTLE_ENDIAN));
 }
 
-/** Presentation contexts that RawPeer proposes: verification, CT, and one that is refused. */
-export const ID = { verification: 1, ct: 3, refused: 5 } as const;
+/** Presentation contexts that RawPeer proposes: one is refused, and those of queries where the peer may not ask. */
+export const ID = { verification: 1, ct: 3, refused: 5, find: 7, move: 9 } as const;
 
 export function associateRequest(maximumLength = 0, roles: readonly Role[] = []): Buffer {
   const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN];
@@ -145,6 +145,8 @@ export function associateRequest(maximumLength = 0, roles: readonly Role[] = [])
       { id: ID.verification, abstractSyntax: VERIFICATION, transferSyntaxes },
       { id: ID.ct, abstractSyntax: CT, transferSyntaxes },
       { id: ID.refused, abstractSyntax: '1.2.840.10008.1.20.1', transferSyntaxes },
+      { id: ID.find, abstractSyntax: STUDY_ROOT_FIND, transferSyntaxes },
+      { id: ID.move, abstractSyntax: STUDY_ROOT_MOVE, transferSyntaxes },
     ],
     maximumLength,
     roles,

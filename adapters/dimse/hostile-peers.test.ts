@@ -6,9 +6,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { COMMAND, encodeCommand } from '../../core/dimse/command-set.ts';
+import { transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
+import { COMMAND, encodeCommand, MEDIUM } from '../../core/dimse/command-set.ts';
+import { identifierOf } from '../../core/dimse/identifier.ts';
+import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { type AssociateAccept, encodeData, encodePdu } from '../../core/dimse/pdu.ts';
-import { VERIFICATION } from '../../core/dimse/uids.ts';
+import { EXPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND, STUDY_ROOT_MOVE, VERIFICATION } from '../../core/dimse/uids.ts';
 import {
   ABORT,
   associateRequest,
@@ -395,16 +398,46 @@ test('any bytes: a listener outlives them, and serves the next peer', async (t) 
   const seed = Number(process.env['DITAG_SEED'] ?? Date.now() % 1e9);
   t.diagnostic(`seed ${seed}`);
   const random = new Random(seed);
-  const here = await startGateway(t, { limits: { idle: 1_000, pdu: 300 } });
+  const here = await startGateway(t, {
+    limits: { idle: 1_000, pdu: 300 },
+    rights: ['store', 'find', 'move', 'get'],
+  });
   await serves(here);
   const before = descriptors();
-  const parts = [
-    ...[associateRequest(), commandOf(echoCommand(), 1), STORE, dataOf(DATA.subarray(0, 100), ID.ct, false)],
+  const identifier = encodeIdentifier(
+    identifierOf({
+      QueryRetrieveLevel: 'STUDY',
+      StudyInstanceUID: '1.2\\1.3',
+      PatientName: 'Doe*',
+      StudyDate: '2020-',
+    }),
+    transferSyntax(EXPLICIT_VR_LITTLE_ENDIAN)!,
+  );
+  const asking = (id: number, AffectedSOPClassUID: string, CommandField: number, MessageID: number) => [
+    commandOf(
+      {
+        AffectedSOPClassUID,
+        CommandField,
+        MessageID,
+        Priority: MEDIUM,
+        CommandDataSetType: 1,
+        MoveDestination: 'PEER',
+      },
+      id,
+    ),
+    dataOf(identifier, id),
+  ];
+  const request = associateRequest(0, [{ SOPClassUID: CT, isScu: true, isScp: true }]);
+  const storing = [
+    ...[request, commandOf(echoCommand(), 1), STORE, dataOf(DATA.subarray(0, 100), ID.ct, false)],
     ...[dataOf(DATA.subarray(100)), commandOf(echoCommand(2), 1), RELEASE],
   ];
+  const find = asking(ID.find, STUDY_ROOT_FIND, COMMAND.findRequest, 3);
+  const move = asking(ID.move, STUDY_ROOT_MOVE, COMMAND.moveRequest, 4);
   const one = async () => {
     const peer = await RawPeer.connect(here.port);
-    peer.send(damaged(parts, random));
+    const kind = random.pick([storing, [request, ...find, RELEASE], [request, ...move, RELEASE]]);
+    peer.send(damaged(kind, random));
     // Some wait for what comes, most go.
     if (!random.chance(50)) peer.socket.end();
     await peer.rest();
@@ -416,8 +449,9 @@ test('any bytes: a listener outlives them, and serves the next peer', async (t) 
     }),
   );
   const { associations, refused, stored } = here.gateway.counts;
-  const told = `seed ${seed}: ${associations} associations, ${refused} refused, ${stored} stored`;
-  assert.ok(associations > STREAMS / 2 && stored > STREAMS / 10 && refused > 0, told);
+  const told = `seed ${seed}: ${associations} associations, ${refused} refused, ${stored} stored, ${here.gateway.found.queries} queries`;
+  assert.ok(associations > STREAMS / 2 && stored > STREAMS / 30 && refused > 0, told);
+  assert.ok(here.gateway.found.queries > STREAMS / 30, told);
   const good = await RawPeer.associate(here.port);
   good.send(commandOf(storeCommand('1.2.3.77')), dataOf(ctDataSet('1.2.3.77')));
   assert.equal((await good.answer()).Status, 0, `seed ${seed}`);
