@@ -10,6 +10,10 @@ const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
 
+/** SQLite says only that it may not write. */
+const NEEDS_FOLDER =
+  'files are written beside an index while it is read, so you need to be allowed to write to its folder';
+
 /** The error to be told instead of one of node:sqlite about the index at `database`; other errors come back as they are. */
 export function explained(error: unknown, database: string): unknown {
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
@@ -49,5 +53,6 @@ export function explainedRead(error: unknown, path: string): unknown {
   if (code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === CORRUPT) {
     return ditagError('damaged-database', { database: path, reason }, error);
   }
-  return ditagError('cannot-read', { path, reason }, error);
+  const isReadOnly = code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === READONLY;
+  return ditagError('cannot-read', { path, reason: isReadOnly ? NEEDS_FOLDER : reason }, error);
 }
