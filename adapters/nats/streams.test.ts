@@ -212,6 +212,8 @@ test('an entry says which one it has replaced since its generation began', async
   const entry = (text: string) => chunkEntry('f', 0, 0, text);
   const first = (await log.write(entry('1'), 0))!;
   const second = (await log.write(entry('2'), first))!;
+  // What is written in the millisecond in which a generation begins may count as written after it.
+  await sleep(50);
   const feed = new NatsRecordFeed(
     cluster,
     async () => 2,

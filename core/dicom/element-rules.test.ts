@@ -213,6 +213,9 @@ describe('private elements (section 7.8.1)', () => {
       element(0x00291101, 'LO', 'second'),
       element(0x00291102, 'LO', 'only here'),
       element(0x00291201, 'LO', 'another'),
+      // Of bulk data only a note is kept.
+      ...[0x00291003, 0x00291103, 0x00291104].map((tag) => element(tag, 'OB', Buffer.alloc(2000))),
+      ...[element(0x00291004, 'LO', 'a text'), element(0x00291105, 'LO', 'text, too')],
     ];
     const header = asObject(read(instance(...parts, sequence(0x00400100, [parts]))));
     const kept = {

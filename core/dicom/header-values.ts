@@ -62,7 +62,9 @@ export function headerElements(reader: HeaderReader): HeaderElement[] {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     const at = again ? out.findIndex((one) => one.key === key) : -1;
     if (at < 0) out.push({ key, vr, text });
-    else out[at] = { key, vr, text: bothValues(out[at]!.text, text) };
+    // Of two sequences, or a sequence and a value, the first stays.
+    else if (typeof value === 'string' && out[at]!.vr !== 'SQ')
+      out[at] = { key, vr, text: bothValues(out[at]!.text, value) };
   };
   const values = new Values(reader);
   values.collect(reader.meta, values.context(reader.meta, reader.buffer, EXPLICIT_LITTLE), add);
@@ -203,7 +205,8 @@ class Values {
       this.kept += 2;
       this.collect(table, this.contextInside(table, context, inside), (key, _vr, value, again) => {
         const known = again ? item[key] : undefined;
-        item[key] = typeof known === 'string' && typeof value === 'string' ? bothValues(known, value) : value;
+        if (known === undefined) item[key] = value;
+        else if (typeof known === 'string' && typeof value === 'string') item[key] = bothValues(known, value);
       });
       items.push(item);
       return after;
@@ -213,9 +216,13 @@ class Values {
   }
 }
 
-/** Two blocks of one creator have one name for what they hold: as for one with several values. */
+/**
+ * Two blocks of one creator have one name for what they hold: as of one with several values. What is only a note of bytes
+ * gives way to a text; one that was cut says how long it was, and is not added to.
+ */
 function bothValues(first: string, second: string): string {
-  return `${first}\\${second}`;
+  if (first.startsWith('\0bytes')) return second;
+  return first.startsWith('\0') || second.startsWith('\0') ? first : `${first}\\${second}`;
 }
 
 /** One table per level of nesting serves all items of that level: they are looked at one after the other. */

@@ -167,7 +167,14 @@ export class LocalWorkspace implements Workspace {
     }
     saveIndexSettings(configuration, append ? undefined : archive);
     const seconds = (performance.now() - start) / 1000;
-    return { archive, report, ...scanChanges(tally), unreadable: unlistedFolders(tally), unreadFiles, seconds };
+    return {
+      archive,
+      report,
+      ...scanChanges(tally),
+      unreadable: unlistedFolders(tally),
+      ...(unreadFiles.length === 0 ? {} : { unreadFiles }),
+      seconds,
+    };
   }
 }
 
