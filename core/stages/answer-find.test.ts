@@ -230,6 +230,36 @@ test('images are answered once each, with what is known of each', async () => {
   );
 });
 
+test('InstanceNumber of each image is matched and answered; one that is not to be known keeps nothing out, and says so', async () => {
+  const numbers = new Map([
+    ['1.2.4.4.0', '7'],
+    ['1.2.4.34.0', ''],
+    ['1.2.4.34.1', '8'],
+  ]);
+  const options = {
+    ...{ retrieveAETitle: 'DITAG', most: 1000 },
+    instanceNumber: async ({ SOPInstanceUID }: { readonly SOPInstanceUID: string }) => numbers.get(SOPInstanceUID),
+  };
+  const ask = async (InstanceNumber: string) => {
+    const series = { SeriesInstanceUID: '1.2.4.4\\1.2.4.34', SOPInstanceUID: '', InstanceNumber };
+    const keys = identifierOf({ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID: '1.2.4', ...series });
+    const found: [string, string, boolean][] = [];
+    for await (const { identifier, isFull } of answerFind(keys, 'study-root', new MemoryIndex(SERIES), options))
+      found.push([text(identifier, 'SOPInstanceUID'), text(identifier, 'InstanceNumber'), isFull]);
+    return found.sort();
+  };
+  assert.deepEqual(await ask(''), [
+    ['1.2.4.34.0', '', true],
+    ['1.2.4.34.1', '8', true],
+    ['1.2.4.4.0', '7', true],
+    ['1.2.4.4.1', '', false],
+  ]);
+  assert.deepEqual(await ask('7'), [
+    ['1.2.4.4.0', '7', true],
+    ['1.2.4.4.1', '', false],
+  ]);
+});
+
 test('below the level nothing is answered but what was matched; nested keys come with their items', async () => {
   const [{ identifier }] = (await find({
     ...{ QueryRetrieveLevel: 'STUDY', StudyInstanceUID: '1.2.1', Modality: 'MR', SeriesDescription: '', Rows: '' },

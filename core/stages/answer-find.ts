@@ -22,8 +22,8 @@ export interface FindOptions {
   /** After so many answers it ends with FindError A700. */
   readonly most: number;
   readonly signal?: AbortSignal;
-  /** InstanceNumber of a file, '' where it has none; without it nothing is known of it. */
-  readonly instanceNumber?: (file: SeriesFile) => Promise<string>;
+  /** InstanceNumber of a file: '' where it has none, undefined where that is not to be known now. Without it, it never is. */
+  readonly instanceNumber?: (file: SeriesFile) => Promise<string | undefined>;
   /** Called between rows, so that others get their turn. */
   readonly rest?: () => Promise<void> | undefined;
 }
@@ -35,10 +35,8 @@ export async function* answerFind(
   index: InstanceIndex,
   options: FindOptions,
 ): AsyncIterable<FindAnswer> {
-  const { most, signal, rest, instanceNumber } = options;
+  const { most, signal, rest } = options;
   const request = await readFindRequest(identifier, model);
-  const lacksNumber = request.level === 'IMAGE' && request.asked.has(TAG.InstanceNumber) && !instanceNumber;
-  const isFull = request.isFull && !lacksNumber;
   const finding = new Finding(request, index, options);
   const isOver = () => signal?.aborted === true;
   let answers = 0;
@@ -50,7 +48,7 @@ export async function* answerFind(
       if (answers === most)
         throw new FindError(OUT_OF_RESOURCES, `There are more than the ${most} answers that are given`);
       answers++;
-      yield { identifier: answer, isFull };
+      yield { identifier: answer, isFull: request.isFull && !finding.lacksNumber };
       const pause = rest?.();
       if (pause !== undefined) await pause;
     }
@@ -70,6 +68,8 @@ class Finding {
   private readonly fields: readonly { tag: number; column: number; asked: IdentifierElement; isShown: boolean }[];
 
   private readonly instanceNumber: FindOptions['instanceNumber'];
+  /** The InstanceNumber that is asked for is not known of the last answer. */
+  lacksNumber = false;
 
   constructor(request: FindRequest, index: InstanceIndex, { retrieveAETitle, instanceNumber }: FindOptions) {
     this.request = request;
@@ -191,9 +191,11 @@ class Finding {
         ]);
         if (!matchesIdentifier(ofIndex, new Map([...stored, ...own]))) continue;
         if (asked.has(TAG.InstanceNumber)) {
-          const number = (await this.instanceNumber?.(file)) ?? '';
-          own.set(TAG.InstanceNumber, { vr: 'IS', values: number === '' ? [] : [number] });
-          if (!matchesIdentifier(keys, new Map([...stored, ...own]))) continue;
+          const number = await this.instanceNumber?.(file);
+          this.lacksNumber = number === undefined;
+          own.set(TAG.InstanceNumber, { vr: 'IS', values: number === undefined || number === '' ? [] : [number] });
+          // What is not known keeps nothing out: as with any key that is not supported.
+          if (!this.lacksNumber && !matchesIdentifier(keys, new Map([...stored, ...own]))) continue;
         }
         yield new Map([...answer, ...[...own].filter(([tag]) => tag === TAG.SOPInstanceUID || asked.has(tag))]);
       }

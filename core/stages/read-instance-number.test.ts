@@ -41,9 +41,9 @@ test('nothing where there is none, or what is no number', async () => {
   }
 });
 
-test('nothing of a file that is gone, is cut short, or holds another instance by now', async () => {
+test('not known of a file that is gone, is cut short, or holds another instance by now', async () => {
   const gone = { open: () => Promise.reject(Object.assign(new Error('gone'), { code: 'ENOENT' })) };
-  assert.equal(await readInstanceNumber(file, gone), '');
-  assert.equal(await readInstanceNumber(file, holding(whole.subarray(0, 150))), '');
-  assert.equal(await readInstanceNumber({ ...file, SOPInstanceUID: '1.2.3.99.1' }, holding(whole)), '');
+  assert.equal(await readInstanceNumber(file, gone), undefined);
+  assert.equal(await readInstanceNumber(file, holding(whole.subarray(0, 150))), undefined);
+  assert.equal(await readInstanceNumber({ ...file, SOPInstanceUID: '1.2.3.99.1' }, holding(whole)), undefined);
 });

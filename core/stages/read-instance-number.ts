@@ -12,8 +12,8 @@ const LONGEST = 64;
 /** Readers are kept for the next file: each owns buffers. */
 const idle: HeaderReader[] = [];
 
-/** '' where the file has none, cannot be read, or is another instance by now. */
-export async function readInstanceNumber(file: SeriesFile, files: InstanceFiles): Promise<string> {
+/** '' where the file has none; undefined where it cannot be read, or is another instance by now. */
+export async function readInstanceNumber(file: SeriesFile, files: InstanceFiles): Promise<string | undefined> {
   const reader = idle.pop() ?? new HeaderReader([INSTANCE_NUMBER]);
   try {
     const opened = await files.open(file.archive, file.path);
@@ -26,14 +26,14 @@ export async function readInstanceNumber(file: SeriesFile, files: InstanceFiles)
     } finally {
       await opened.close();
     }
+    const isStillThere = reader.outcome === 'instance' && reader.SOPInstanceUID === file.SOPInstanceUID;
+    return isStillThere ? numberIn(reader) : undefined;
   } catch {
     // It is the answer to a question about many: what is known of the others is answered all the same.
-    return '';
+    return undefined;
   } finally {
     idle.push(reader);
   }
-  if (reader.outcome !== 'instance' || reader.SOPInstanceUID !== file.SOPInstanceUID) return '';
-  return numberIn(reader);
 }
 
 function numberIn({ elements, bytes }: HeaderReader): string {
