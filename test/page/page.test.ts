@@ -129,6 +129,8 @@ test('the API is described for people', async (t) => {
 test('what is wrong with the search is said while it is typed, and nothing else changes', async (t) => {
   const page = await opened(t);
   if (page === undefined) return;
+  const all = await count();
+  await shows(page, all);
   for (const [line, said] of [
     ['--where Modalty=MR', /Did you mean Modality/],
     ['--pattern', /--pattern needs a value/],
@@ -137,7 +139,14 @@ test('what is wrong with the search is said while it is typed, and nothing else 
     await page.getByRole('searchbox').fill(line);
     await page.locator('#wrong', { hasText: said }).waitFor();
   }
-  await shows(page, await count());
+  await shows(page, all);
+});
+
+test('of a search that cannot be answered no number is shown', async (t) => {
+  const page = await opened(t, `#${new URLSearchParams({ q: '(' })}`);
+  if (page === undefined) return;
+  await page.locator('#wrong', { hasText: /unterminated|missing/ }).waitFor();
+  assert.equal(await page.locator('[role=status]').first().textContent(), '');
 });
 
 test('the CSV is that of the command line, byte for byte', async (t) => {

@@ -15,7 +15,7 @@ export function Actions() {
   const { chosen } = explored.value;
   const all = answer.value?.counts.series ?? 0;
   // What is about to change is not done anything with.
-  const isOff = isAsking.value || wrong.value !== '' || answer.value === undefined;
+  const isOff = isAsking.value || wrong.value !== '';
   const count = chosen.length === 0 ? all : chosen.length;
   const what = chosen.length === 0 ? `all ${grouped(count)} found` : `${grouped(count)} chosen`;
   const { pacs, canDownload } = projects.value ?? { canDownload: false };

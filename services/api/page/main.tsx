@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { render } from 'preact';
 import { Actions } from './actions.tsx';
-import { answer, askAgain, isAsking, isStale, keepAsking, loaded } from './answer.ts';
+import { type Answer, answer, askAgain, isAsking, isStale, keepAsking, loaded } from './answer.ts';
 import * as api from './api.ts';
 import { Archives } from './archives.tsx';
 import { jobs, keepBeside, takeToken } from './beside.ts';
@@ -136,13 +136,16 @@ function Facet({ attribute, values, otherSeries }: FacetShown) {
   );
 }
 
+function numbers({ counts: { series, instances } }: Answer): string {
+  const told = `${grouped(series)} series, ${grouped(instances)} instances`;
+  return series > loaded.value ? `${told}; ${grouped(loaded.value)} are loaded` : told;
+}
+
 function Series() {
-  const { series = 0, instances = 0 } = answer.value?.counts ?? {};
   return (
     <section aria-label="Series">
       <p role="status" aria-busy={isAsking.value}>
-        {grouped(series)} series, {grouped(instances)} instances
-        {series > loaded.value && `; ${grouped(loaded.value)} are loaded`}
+        {answer.value === undefined ? isAsking.value && 'Being counted …' : numbers(answer.value)}
       </p>
       {isStale.value && (
         <p role="status">
@@ -152,7 +155,7 @@ function Series() {
           </button>
         </p>
       )}
-      <Actions />
+      {answer.value !== undefined && <Actions />}
       <Table />
     </section>
   );
