@@ -42,20 +42,23 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   const earlier = options.retry === undefined ? undefined : await readEarlier(options.retry);
   const series = await listOf(options, earlier, stdin);
   using results = options.results === undefined ? undefined : new ResultsFile(options.results, options);
-  try {
-    await pacs.echo(settings);
-  } catch (error) {
-    // It may take instances all the same.
-    if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
-    stderr.write(`${error.message} Its settings are not kept.\n`);
-  }
-  results?.begin(earlier);
-  // From here on an interruption waits for what is under way; before, nothing is.
-  const { signal } = context;
   const progress = await context.progress(quiet);
   const counts = new SendCounts();
   let begun = 0;
+  const at = () => {
+    const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
+    return { step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent };
+  };
   try {
+    // A PACS may take long to answer even that.
+    progress.update(at);
+    await pacs.echo(settings).catch((error) => {
+      // It may take instances all the same.
+      if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
+      progress.stop();
+      stderr.write(`${error.message} Its settings are not kept.\n`);
+    });
+    results?.begin(earlier);
     await workspace.send({
       series,
       peer: pacs.peer(settings),
@@ -65,12 +68,10 @@ export async function send(options: SendOptions, context: CommandContext): Promi
       onResult: (result) => {
         counts.add(result);
         results?.add(result);
-        progress.update(() => {
-          const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
-          return { step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent };
-        });
+        progress.update(at);
       },
-      signal,
+      // From here on an interruption waits for what is under way; before, nothing is.
+      signal: context.signal,
     });
   } finally {
     progress.stop();
@@ -78,7 +79,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   const { aetitle, destination, port } = settings;
   if (!quiet) stderr.write(counts.summary(series.length, `${aetitle} at ${destination}:${port}`));
   stderr.write(counts.reasons());
-  if (signal.aborted) {
+  if (context.signal.aborted) {
     const again = options.results === undefined ? '' : `; --retry ${options.results} leaves out what was stored`;
     stderr.write(`Interrupted: the rest was not sent. Run the same command again${again}.\n`);
     return 130;

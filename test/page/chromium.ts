@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
+import type { RunningOrthanc } from '../projects/orthanc-here.ts';
 
 const QUIET = [
   '--no-sandbox',
@@ -62,9 +63,16 @@ export async function shows(page: Page, series: number): Promise<void> {
 }
 
 /** Sends all series that are found to the Orthanc that is configured; sees it end, and each instance stored. */
-export async function sendAll(page: Page, series: number): Promise<void> {
+export async function sendAll(page: Page, series: number, { pid }: RunningOrthanc): Promise<void> {
   const progress = await watchProgress(page, 'send');
-  await page.getByRole('button', { name: `Send all ${series} found to ORTHANC` }).click();
+  // Halted until there is a bar: else all may be sent before.
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await page.getByRole('button', { name: `Send all ${series} found to ORTHANC` }).click();
+    await page.locator('.jobs progress[aria-label^="send "]').waitFor();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
   await page.locator('.jobs li', { hasText: 'send' }).locator('[role=status]', { hasText: 'done' }).waitFor();
   const [download] = await Promise.all([
     page.waitForEvent('download'),

@@ -177,7 +177,8 @@ describe('the API of a cluster and its page', { concurrency: 1 }, () => {
     const all = Number((await ditag('query', '--count')).stdout);
     assert.ok(all > series + manyPatients.length, `${all} of ${series} and ${manyPatients.length}`);
     await shows(page, all);
-    await sendAll(page, all);
+    const { orthanc } = await started;
+    await sendAll(page, all, orthanc);
   });
 
   test('who ends an operation that looks at an archive ends its scan', async (t) => {

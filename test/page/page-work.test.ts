@@ -45,11 +45,12 @@ describe('work that is started from the page', { concurrency: 1 }, () => {
   });
 
   test('all that is found is sent, and the results are saved', async (t) => {
-    if ((await partOrSkip(t, () => orthanc)) === undefined) return;
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
     const page = await openPage(t, browser, served);
     if (page === undefined) return;
     await shows(page, series);
-    await sendAll(page, series);
+    await sendAll(page, series, pacs);
     await picture(page, 'sent');
   });
 
