@@ -6,6 +6,7 @@ import { grouped } from './statistics-text.ts';
 /** Milliseconds. */
 const LINE_EVERY = 5000;
 const BAR_EVERY = 100;
+const AGAIN_EVERY = 1000;
 
 /** Where a command stands. */
 export interface Progress {
@@ -28,7 +29,25 @@ export interface ProgressReporter {
 /** @param stream where progress goes, normally stderr */
 export function progressReporter(stream: NodeJS.WriteStream, quiet: boolean): ProgressReporter {
   if (quiet) return { update: () => {}, stop: () => {} };
-  return stream.isTTY ? barReporter(stream) : lineReporter(stream);
+  return goingOn(stream.isTTY ? barReporter(stream) : lineReporter(stream));
+}
+
+/** Shows where a command stands also while nothing comes: from a PACS that is silent, or a mount that hangs. */
+function goingOn(reporter: ProgressReporter): ProgressReporter {
+  let timer: NodeJS.Timeout | undefined;
+  let last: () => Progress;
+  return {
+    update: (at) => {
+      last = at;
+      timer ??= setInterval(() => reporter.update(last), AGAIN_EVERY).unref();
+      reporter.update(at);
+    },
+    stop: () => {
+      clearInterval(timer);
+      timer = undefined;
+      reporter.stop();
+    },
+  };
 }
 
 function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
@@ -60,13 +79,17 @@ function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
 
 function lineReporter(stream: NodeJS.WriteStream): ProgressReporter {
   const pace = new Pace();
-  let last = Date.now();
+  let last: number | undefined;
   return {
     update: (at) => {
-      if (Date.now() - last < LINE_EVERY) return;
-      last = Date.now();
+      const isFirst = last === undefined;
+      last ??= Date.now();
+      if (!isFirst && Date.now() - last < LINE_EVERY) return;
       const progress = at();
       const { step, text, rate, left } = pace.of(progress);
+      // Of the first nothing is told: the pace is that from here on.
+      if (isFirst) return;
+      last = Date.now();
       stream.write(`${step}: ${Math.round(progress.done * 100)}%, ${text}, ${rate}, ${left} left\n`);
     },
     stop: () => {},
@@ -77,18 +100,21 @@ function lineReporter(stream: NodeJS.WriteStream): ProgressReporter {
 class Pace {
   private step = '';
   private start = 0;
-  private atStart = 0;
+  private amountAtStart = 0;
+  private doneAtStart = 0;
 
   of({ step, text, unit, amount, done }: Progress): { step: string; text: string; rate: string; left: string } {
     const now = Date.now();
     if (step !== this.step) {
       this.step = step;
       this.start = now;
-      this.atStart = amount;
+      this.amountAtStart = amount;
+      this.doneAtStart = done;
     }
     const seconds = (now - this.start) / 1000;
-    const rate = seconds === 0 ? 0 : Math.round((amount - this.atStart) / seconds);
-    const left = done <= 0 || seconds < 1 ? '?' : duration((seconds / done) * (1 - done));
+    const rate = seconds === 0 ? 0 : Math.round((amount - this.amountAtStart) / seconds);
+    const since = done - this.doneAtStart;
+    const left = since <= 0 || seconds < 1 ? '?' : duration((seconds / since) * (1 - done));
     return { step, text, rate: `${grouped(rate)} ${unit}/s`, left };
   }
 }
