@@ -8,12 +8,10 @@ import { QuickCalls } from './quick-calls.ts';
 
 // O_NONBLOCK: opening a named pipe that stands where a file was must not wait for a writer.
 const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
-/** A call that takes longer is worth a thread of its own: others wait for this one (milliseconds). */
-const SLOW = 1;
 
 export class FilesystemInstanceFiles implements InstanceFiles {
   private readonly rootOf: (archive: string) => string;
-  private readonly calls = new QuickCalls({ slow: SLOW });
+  private readonly calls = new QuickCalls();
 
   /** @param rootOf the byte path of an archive's root. Throws where the archive is not to be had here. */
   constructor(rootOf: (archive: string) => string) {

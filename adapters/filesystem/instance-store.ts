@@ -15,9 +15,6 @@ import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { QuickCalls } from './quick-calls.ts';
 import { StoreFolders, syncFolderNow } from './store-folders.ts';
 
-/** A call that takes longer may be one that waits for the disk: others wait for this one (milliseconds). */
-const SLOW = 8;
-
 export interface InstanceStoreOptions {
   /** False: neither files nor folders are synced. For measuring only. */
   readonly sync: boolean;
@@ -53,7 +50,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       assertCanBeLinked(incoming, archive);
       // Both lie on one file system.
       const isLocal = isLocalFileSystem(fs.statfsSync(incoming).type);
-      const make = isLocal ? new QuickCalls({ slow: SLOW }).make : inPool;
+      const make = isLocal ? new QuickCalls().make : inPool;
       const folders = new StoreFolders(archive, sync, make);
       const identities = new IdentityReader();
       const around = { sync, folders, identities, make, place, isHashed };

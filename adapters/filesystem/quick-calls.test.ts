@@ -5,11 +5,14 @@ import test, { type TestContext } from 'node:test';
 import { inPool } from './instance-store-calls.ts';
 import { QuickCalls } from './quick-calls.ts';
 
+/** Milliseconds: one such call makes the average slow. */
+const SLOW = 40;
+
 /** Calls by a clock that stands still but for what a call is said to take; `made` says how each was made. */
 function scripted() {
   let clock = 0;
   const made: string[] = [];
-  const calls = new QuickCalls({ slow: 8, now: () => clock });
+  const calls = new QuickCalls(() => clock);
   const make = (took: number) =>
     calls.make(
       () => {
@@ -35,9 +38,22 @@ test('quick calls are made at once', async () => {
   assert.deepEqual(made, ['at once', 'at once', 'at once']);
 });
 
-test('after a slow call the pool makes them for a second', async () => {
+test('one that takes long among many says nothing of the disk: the processor was wanted elsewhere', async () => {
+  const { make, made } = scripted();
+  for (let n = 0; n < 1000; n++) await make(n % 40 === 0 ? 10 : 0.01);
+  assert.ok(made.every((how) => how === 'at once'));
+});
+
+test('of a disk that waits for every second call that is found after some', async () => {
+  const { make, made } = scripted();
+  for (let n = 0; n < 20; n++) await make(n % 2 === 0 ? 6 : 0.01);
+  const quick = made.indexOf('in the pool');
+  assert.ok(quick > 5 && quick < 20, `${quick}`);
+});
+
+test('when it has been slow the pool makes them for a second', async () => {
   const { make, wait, made } = scripted();
-  await make(9);
+  await make(SLOW);
   await make(0.05);
   wait(900);
   await make(0.05);
@@ -59,12 +75,12 @@ test('where the disk stays slow it is tried less and less often, and as at first
   };
   const times: number[] = [];
   for (let n = 0; n < 7; n++) {
-    await make(9);
+    await make(SLOW);
     times.push(await inThePool());
   }
   assert.deepEqual(times, [1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]);
   wait(1000);
-  await make(9);
+  await make(SLOW);
   assert.equal(await inThePool(), 1000);
 });
 
@@ -103,7 +119,7 @@ test('each folder may be another file system, and become one', async (t) => {
 
 test('an error of a call is that of node:fs, however it is made', async () => {
   const missing = `${os.tmpdir()}/not-there/at-all`;
-  const calls = new QuickCalls({ slow: 8 });
+  const calls = new QuickCalls();
   for (const make of [calls.make, inPool])
     await assert.rejects(
       make<number>(

@@ -7,29 +7,30 @@ import { performance } from 'node:perf_hooks';
 import { isLocalFileSystem } from '../../core/instance/file-systems.ts';
 import { call, inPool, type MakeCall } from './instance-store-calls.ts';
 
-/** After a slow call the pool makes them for so long; twice as long where the disk is no quicker after that (milliseconds). */
+/** The disk is slow where calls take longer than this on average (milliseconds). */
+const SLOW = 0.5;
+/**
+ * Calls that count in the average, about. One that takes long says nothing: on a busy machine the thread was waiting for a
+ * processor, not for the disk.
+ */
+const REMEMBERED = 64;
+/** When it has been slow the pool makes them for so long; twice as long where the disk is no quicker after that (milliseconds). */
 const IN_THE_POOL = 1000;
 const LONGEST_IN_THE_POOL = 32_000;
 /** What a folder lies on is asked again after this: something may have been mounted there (milliseconds). */
 const KNOWN_FOR = 10_000;
 const MOST_FOLDERS = 4096;
 
-export interface QuickCallsOptions {
-  /** A call that takes longer than this is slow (milliseconds). */
-  readonly slow: number;
-  /** A clock in milliseconds. */
-  readonly now?: () => number;
-}
-
 export class QuickCalls {
-  private readonly slow: number;
   private readonly now: () => number;
+  /** Of the calls that were made at once lately (milliseconds). */
+  private average = 0;
   private slowUntil = Number.NEGATIVE_INFINITY;
   private pause = IN_THE_POOL;
   private readonly folders = new Map<string, { readonly until: number; readonly isLocal: Promise<boolean> }>();
 
-  constructor({ slow, now = () => performance.now() }: QuickCallsOptions) {
-    this.slow = slow;
+  /** @param now a clock in milliseconds */
+  constructor(now: () => number = () => performance.now()) {
     this.now = now;
   }
 
@@ -46,14 +47,16 @@ export class QuickCalls {
       return atOnce();
     } finally {
       const end = this.now();
-      if (end - start > this.slow) this.wasSlow(start, end);
+      this.average += (end - start - this.average) / REMEMBERED;
+      if (this.average > SLOW) this.isSlow(start, end);
     }
   };
 
-  private wasSlow(start: number, end: number): void {
+  private isSlow(start: number, end: number): void {
     const again = start - this.slowUntil < IN_THE_POOL;
     this.pause = again ? Math.min(2 * this.pause, LONGEST_IN_THE_POOL) : IN_THE_POOL;
     this.slowUntil = end + this.pause;
+    this.average = 0;
   }
 
   private isLocal(folder: string): Promise<boolean> {
