@@ -3,13 +3,14 @@
  * processes of their own, with what they cost.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../scripts/parts/parts.ts';
 import { makeArchive } from './archive-generator.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
+import { doneWith, receivedFolder } from './received-folders.ts';
 
 /** Nagle's algorithm would be measured instead: 44 ms a file. */
 export const QUICK = { TCP_NODELAY: '1' };
@@ -82,7 +83,7 @@ export async function startReceiver(
   options: BenchOptions,
   { command, into = '', aeTitle = 'ANY', isDelayed = false, isChatty = false, port: wanted }: ReceiverCommand,
 ): Promise<Receiver> {
-  const folder = mkdtempSync(join(workingFolder(options, 'received'), 'r-'));
+  const folder = await receivedFolder(options, 'r-');
   const port = wanted ?? (await freePort());
   const [program, ...args] = command(port, folder);
   const child = spawn(program!, args, {
@@ -102,7 +103,7 @@ export async function startReceiver(
         .length,
     stop: async () => {
       await ended(child);
-      rmSync(folder, { recursive: true, force: true });
+      doneWith(folder);
     },
   };
 }

@@ -13,6 +13,7 @@ import type { Figures, Target } from './figures.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
 import { type Orthanc, startOrthanc } from './orthanc-parts.ts';
 import { writeQueryFiles } from './query-files.ts';
+import { doneWith, receivedFolder } from './received-folders.ts';
 import { type ProcessRun, runProcess, settle } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
 
@@ -115,7 +116,7 @@ async function byDitag({
   copyFileSync(state, indexed);
   return async (count) => {
     copyFileSync(indexed, state);
-    const output = mkdtempSync(join(workingFolder(options, 'received'), 'd-'));
+    const output = await receivedFolder(options, 'd-');
     try {
       settle();
       const to = ['--output', output, '--scp-port', String(port), '--threads', String(count)];
@@ -124,7 +125,7 @@ async function byDitag({
       if (files.length !== instances) throw new Error(`ditag has downloaded ${files.length} files of ${instances}`);
       return { seconds: run.seconds, runs: [run] };
     } finally {
-      rmSync(output, { recursive: true, force: true });
+      doneWith(output);
     }
   };
 }

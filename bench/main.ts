@@ -17,6 +17,7 @@ import { resolve } from 'node:path';
 import type { Figures, SavedRun } from './figures.ts';
 import { type BenchOptions, readCommand, root } from './options.ts';
 import { printRun } from './print-figures.ts';
+import { removeReceived } from './received-folders.ts';
 import { report } from './report.ts';
 
 /** The benchmarks there are: the files beside this one that export `run`. */
@@ -60,7 +61,7 @@ async function main(args: string[]): Promise<number> {
     console.error(`Which benchmark? ${names.join(', ')}; or report`);
     return 2;
   }
-  const run = await measure(command.name, command.options);
+  const run = await measure(command.name, command.options).finally(removeReceived);
   console.log(`${run.figures.title}\n\n${printRun(run)}\n`);
   if (command.options.save) {
     const folder = resolve(root, 'docs/performance');

@@ -3,8 +3,6 @@
  * the disk, beside the receivers of DCMTK, Orthanc and dcmjs-dimse; dcmsend sends,
  * over one association and over four. And what the disk allows, in C.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { buildC, type Found, findDitag, findProgram } from './competitors.ts';
 import {
   dcmjsCommand,
@@ -19,7 +17,8 @@ import {
   storescpCommand,
 } from './dimse-parts.ts';
 import type { Figures, Target } from './figures.ts';
-import { type BenchOptions, workingFolder } from './options.ts';
+import type { BenchOptions } from './options.ts';
+import { doneWith, receivedFolder } from './received-folders.ts';
 import { runProcess, settle } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
 
@@ -78,13 +77,13 @@ function received(options: BenchOptions, program: string, command: ReceiverComma
 function kept(options: BenchOptions, program: string): Runner {
   const disk = buildC(options, 'disk');
   return async ({ files, bytes }, count) => {
-    const folder = mkdtempSync(join(workingFolder(options, 'received'), 'd-'));
+    const folder = await receivedFolder(options, 'd-');
     try {
       settle();
       const size = Math.round(bytes / files.length);
       return await runProcess(program, [disk, folder, String(files.length), String(size), String(count)]);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      doneWith(folder);
     }
   };
 }
