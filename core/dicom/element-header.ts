@@ -60,9 +60,23 @@ export class ElementHeaders {
     if (!encoding.explicitVr && looksExplicit) {
       const flags = explicitVrFlags[view.getUint16(start + 4, false)]!;
       const length = view.getUint32(start + 4, encoding.littleEndian);
-      if (flags !== 0 && start + 8 + length > end) return encoding.littleEndian ? EXPLICIT_LITTLE : EXPLICIT_BIG;
+      const explicit = encoding.littleEndian ? EXPLICIT_LITTLE : EXPLICIT_BIG;
+      // Letters may be a length, too: one of some hundred kilobytes, which fits into any large file.
+      if (flags !== 0 && (start + 8 + length > end || this.isFollowed(start, tag, explicit, end))) return explicit;
     }
     return encoding;
+  }
+
+  /** Read with this explicit encoding, is the element at `start` followed by another one, a delimiter or the end? */
+  private isFollowed(start: number, tag: number, encoding: Encoding, end: number): boolean {
+    const { view, available } = this.window;
+    if (this.readHeader(start, tag, encoding, end) !== 0) return false;
+    if (this.length === UNDEFINED_LENGTH) return this.isItemAt(this.value, encoding.littleEndian);
+    const at = this.value + this.length;
+    if (at + 8 > available || at + 8 > end) return at === end;
+    const next = tagAt(view, at, encoding.littleEndian);
+    if (next >>> 16 === 0xfffe) return view.getUint32(at + 4, true) === 0 || next === ITEM;
+    return next > tag && explicitVrFlags[view.getUint16(at + 4, false)] !== 0;
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   IMPLICIT_LITTLE,
   ITEM,
   ITEM_DELIMITATION,
+  isPixelData,
   SEQUENCE_DELIMITATION,
   tagAt,
   UNDEFINED_LENGTH,
@@ -18,6 +19,11 @@ import { explicitVrFlags } from './value-representations.ts';
 const MAX_DEPTH = 64;
 /** Steps inside of sequences, per pass: what is built to be walked over and over is given up as malformed. */
 const MAX_STEPS = 4_000_000;
+/** DataSetTrailingPadding (PS3.10 section 7.2). */
+const TRAILING_PADDING = 0xfffcfffc;
+const PATIENT_NAME = 0x00100010;
+const PATIENT_ID = 0x00100020;
+const STUDY_INSTANCE_UID = 0x0020000d;
 /** Steps over items in one window. */
 export class ElementSkipper extends ElementHeaders {
   /** A sequence or item is not nested as it should be. */
@@ -28,19 +34,78 @@ export class ElementSkipper extends ElementHeaders {
 
   /**
    * The offset behind the sequence `tag` of undefined length whose items start at `value`, in a data set encoded as
-   * `encoding`. Where its delimiter is missing and an element that may follow it stands in its place, that is where it
-   * ends; where its items are not nested as they should be, behind the next delimiter of a sequence before `end`;
-   * MALFORMED where there is none.
+   * `encoding`, of an item that ends at `itemEnd`, or without that of the file. Where its delimiter is missing and an
+   * element that may follow it stands in its place, that is where it ends; where its items are not nested as they should
+   * be, behind a later delimiter of a sequence. In the file's own data set that has to be proven: what stands in a nested
+   * item must never be taken for the file's. MALFORMED where there is none.
    */
-  protected endOfDelimited(tag: number, vr: number, value: number, encoding: Encoding, end: number): number {
+  protected endOfDelimited(tag: number, vr: number, value: number, encoding: Encoding, itemEnd?: number): number {
+    const end = itemEnd ?? this.window.available;
     this.stoppedAt = -1;
     const after = this.skipItems(value, vr === VR_UN ? IMPLICIT_LITTLE : encoding, 0);
     if (after === NEED_MORE || (after >= 0 && after <= end)) return after;
     this.malformed = true;
     const { stoppedAt } = this;
-    if (stoppedAt >= 0 && stoppedAt + 8 <= end && this.canFollow(stoppedAt, tag, encoding)) return stoppedAt;
-    const resumed = this.findSequenceDelimitation(value, end, encoding.littleEndian);
-    return resumed < 0 && this.window.beyond > 0 ? NEED_MORE : resumed;
+    const stopped = stoppedAt >= 0 && stoppedAt + 8 <= end && this.canFollow(stoppedAt, tag, encoding);
+    if (itemEnd !== undefined) return stopped ? stoppedAt : this.nextDelimitation(value, end, encoding.littleEndian);
+    if (stopped) {
+      const proof = this.goesOn(stoppedAt, tag, encoding);
+      if (proof !== MALFORMED) return proof;
+    }
+    let at = this.nextDelimitation(value, end, encoding.littleEndian);
+    while (at >= 0) {
+      const proof = this.goesOn(at, tag, encoding);
+      if (proof !== MALFORMED) return proof;
+      at = this.nextDelimitation(at, end, encoding.littleEndian);
+    }
+    return this.window.beyond > 0 ? NEED_MORE : MALFORMED;
+  }
+
+  /**
+   * `from`, where the elements from there on are the file's own: they ascend from `tag` to PixelData, and no delimiter says
+   * that they stand in an item; or to the end of the file, where a cut item may end, too: then there must be a patient and
+   * a study among them, which an item that refers to another series has not. Else MALFORMED; NEED_MORE while that cannot
+   * be told.
+   */
+  private goesOn(from: number, tag: number, encoding: Encoding): number {
+    const { view, available, beyond } = this.window;
+    const total = available + beyond;
+    let before = tag;
+    let at = from;
+    let hasPatient = tag >= PATIENT_ID;
+    let hasStudy = tag >= STUDY_INSTANCE_UID;
+    for (;;) {
+      if (++this.steps > MAX_STEPS) return MALFORMED;
+      const isOwn = hasPatient && hasStudy ? from : MALFORMED;
+      if (at + 8 > available) {
+        if (at < total && beyond > 0) return NEED_MORE;
+        return this.isPadding(at, available) ? isOwn : MALFORMED;
+      }
+      const next = tagAt(view, at, encoding.littleEndian);
+      if (next === TRAILING_PADDING || (next === 0 && this.isPadding(at, Math.min(available, at + 64)))) return isOwn;
+      if (next <= before || next >>> 16 === 0xfffe) return MALFORMED;
+      if (encoding.explicitVr && explicitVrFlags[view.getUint16(at + 4, false)] === 0) return MALFORMED;
+      const status = this.readHeader(at, next, encoding, total);
+      if (status !== 0) return status === NEED_MORE ? NEED_MORE : MALFORMED;
+      const { value, length } = this;
+      if (isPixelData(next)) return this.isOwnPixelData(value, length, encoding.littleEndian) ? from : MALFORMED;
+      if (length === UNDEFINED_LENGTH) {
+        at = this.skipItems(value, this.vr === VR_UN ? IMPLICIT_LITTLE : encoding, 0);
+        if (at < 0) return at;
+      } else at = value + length;
+      if (at > total) return MALFORMED;
+      if (next === PATIENT_NAME || next === PATIENT_ID) hasPatient = true;
+      if (next === STUDY_INSTANCE_UID) hasStudy = true;
+      before = next;
+    }
+  }
+
+  /** Not the pixel data of an icon, behind which its item ends. */
+  private isOwnPixelData(value: number, length: number, littleEndian: boolean): boolean {
+    const { view, available } = this.window;
+    if (length === UNDEFINED_LENGTH) return this.isItemAt(value, littleEndian);
+    const end = value + length;
+    return end + 4 > available || tagAt(view, end, littleEndian) >>> 16 !== 0xfffe;
   }
 
   /** The offset behind the items that start at `position` (PS3.5 section 7.5), NEED_MORE or MALFORMED. */
@@ -101,8 +166,9 @@ export class ElementSkipper extends ElementHeaders {
   }
 
   /** Is what stands at `at` an element that comes behind `tag` in its data set? By its bytes, which may say so by chance. */
-  private canFollow(at: number, tag: number, { explicitVr, littleEndian }: Encoding): boolean {
+  protected canFollow(at: number, tag: number, { explicitVr, littleEndian }: Encoding): boolean {
     const { view, available, beyond } = this.window;
+    if (at + 8 > available) return false;
     const next = tagAt(view, at, littleEndian);
     if (next <= tag || next >>> 16 === 0xfffe) return false;
     if (explicitVr) return explicitVrFlags[view.getUint16(at + 4, false)] !== 0;
@@ -110,12 +176,18 @@ export class ElementSkipper extends ElementHeaders {
     return vrOfTag(next) !== 'UN' && (length === UNDEFINED_LENGTH || at + 8 + length <= available + beyond);
   }
 
-  /** Where a sequence that could not be walked is likely to end: behind the next sequence delimitation item. */
-  private findSequenceDelimitation(from: number, end: number, littleEndian: boolean): number {
+  /** Where a sequence that could not be walked may end: behind the next sequence delimitation item. */
+  private nextDelimitation(from: number, end: number, littleEndian: boolean): number {
     const { view } = this.window;
     for (let at = from; at + 8 <= end; at++) {
       if (view.getUint32(at + 4, true) === 0 && tagAt(view, at, littleEndian) === SEQUENCE_DELIMITATION) return at + 8;
     }
     return MALFORMED;
+  }
+
+  protected isPadding(from: number, to: number): boolean {
+    const { view } = this.window;
+    for (let at = from; at < to; at++) if (view.getUint8(at) !== 0) return false;
+    return true;
   }
 }

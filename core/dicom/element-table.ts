@@ -12,6 +12,7 @@ export const SEQUENCE_DELIMITATION = 0xfffee0dd;
 
 /** The two VR bytes as one number. */
 export const VR_SQ = 0x5351;
+export const VR_UI = 0x5549;
 export const VR_UN = 0x554e;
 
 /** How a data set is encoded: PS3.5 annexes A.1 (implicit), A.2 (explicit), A.3 (explicit, big endian). */
@@ -57,15 +58,31 @@ export class ElementTable {
     this.ends[i] = end;
   }
 
-  /** Index of the first element with this tag, or -1. */
+  /**
+   * Index of the element with this tag, or -1. A tag may not stand in a data set twice (PS3.5 section 7.1); where it does,
+   * the first one that has a value counts.
+   */
   indexOf(tag: number): number {
-    const { tags, count, ordered } = this;
+    const { tags, lengths, count, ordered } = this;
+    let empty = -1;
     for (let i = 0; i < count; i++) {
       const at = tags[i]!;
-      if (at === tag) return i;
-      if (at > tag && ordered) return -1;
+      if (at === tag) {
+        if (ordered || lengths[i] !== 0) return i;
+        if (empty < 0) empty = i;
+      } else if (at > tag && ordered) return -1;
     }
-    return -1;
+    return empty;
+  }
+
+  /** Of each tag the index that `indexOf` gives. */
+  indices(): Map<number, number> {
+    const indices = new Map<number, number>();
+    for (let i = 0; i < this.count; i++) {
+      const known = indices.get(this.tags[i]!);
+      if (known === undefined || (this.lengths[known] === 0 && this.lengths[i] !== 0)) indices.set(this.tags[i]!, i);
+    }
+    return indices;
   }
 
   private grow(): void {

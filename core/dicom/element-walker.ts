@@ -1,7 +1,8 @@
 // Steps from element to element without decoding a single value (PS3.5 sections 7.1, 7.5 and A.1-A.4). Sequences are
 // stepped over as a whole; their items are walked one level at a time, when someone wants them. This is the one place
 // that knows how elements are nested; `header-reader.ts` decides which bytes to fetch.
-import { CUT, MALFORMED, NEED_MORE } from './element-header.ts';
+import { vrOfTag } from './dictionary.ts';
+import { CUT, NEED_MORE } from './element-header.ts';
 import { ElementSkipper } from './element-skipper.ts';
 import {
   type ElementTable,
@@ -14,6 +15,8 @@ import {
   tagAt,
   UNDEFINED_LENGTH,
   VR_SQ,
+  VR_UI,
+  VR_UN,
 } from './element-table.ts';
 import { EXPLICIT_VR_KNOWN, explicitVrFlags } from './value-representations.ts';
 
@@ -108,7 +111,7 @@ export class ElementWalker extends ElementSkipper {
       const { vr, value } = this;
       let { length } = this;
       if (length === UNDEFINED_LENGTH) {
-        const after = this.endOfDelimited(tag, vr, value, encoding, available);
+        const after = this.endOfDelimited(tag, vr, value, encoding);
         if (after === NEED_MORE) return 'need-more';
         this.position = after < 0 ? available : after;
         if (isWanted) table.push(tag, vr, value, length, this.position);
@@ -127,9 +130,9 @@ export class ElementWalker extends ElementSkipper {
         continue;
       }
       if (after > available + beyond) {
-        // The value runs past the end of the file: what there is of it is still taken.
+        // The value runs past the end of the file: what there is of it is still taken, but for a UID. Cut off, it is another.
         if (beyond > 0 && length <= holdUpTo(tag, vr)) return 'need-more';
-        if (isWanted && value < available) table.push(tag, vr, value, available - value, available);
+        if (isWanted && value < available && !isUid(vr, tag)) table.push(tag, vr, value, available - value, available);
         this.position = available;
         return 'truncated';
       }
@@ -242,24 +245,23 @@ export class ElementWalker extends ElementSkipper {
   }
 
   /**
-   * Where a sequence of defined length ends: at `end`, as its length says, unless nothing plausible stands there and
-   * its items end sooner, in front of an element.
+   * Where a sequence of defined length ends: at `end`, as its length says, unless its items end elsewhere and an element
+   * that may follow it stands there, and none at `end`.
    */
-  private endOfSequence(tag: number, value: number, end: number, { littleEndian }: Encoding): number {
+  private endOfSequence(tag: number, value: number, end: number, encoding: Encoding): number {
     const { view, available, beyond } = this.window;
+    const { littleEndian } = encoding;
     const total = available + beyond;
-    if (this.followsAt(end, tag, littleEndian, end, total) !== MALFORMED) return end;
+    if (end === total || (end + 8 > available && end < total) || this.canFollow(end, tag, encoding)) return end;
     let at = value;
-    while (at + 8 <= available && at < end && tagAt(view, at, littleEndian) === ITEM) {
+    while (at !== end && at + 8 <= available && tagAt(view, at, littleEndian) === ITEM) {
       const length = view.getUint32(at + 4, littleEndian);
-      if (length === UNDEFINED_LENGTH || at + 8 + length > end) return end;
+      if (length === UNDEFINED_LENGTH) return end;
       at += 8 + length;
     }
-    if (at >= end || at === value || at + 8 > available) return end;
-    const isNext =
-      this.followsAt(at, tag, littleEndian, at, total) === 0 && tagAt(view, at, littleEndian) >>> 16 !== 0xfffe;
-    if (isNext) this.malformed = true;
-    return isNext ? at : end;
+    if (at === end || at === value || at + 8 > available || !this.canFollow(at, tag, encoding)) return end;
+    this.malformed = true;
+    return at;
   }
 
   private endOfStrayItem(start: number, tag: number, encoding: Encoding): number {
@@ -283,10 +285,8 @@ export class ElementWalker extends ElementSkipper {
     this.pixelDataEnd = end;
     return 'pixel-data';
   }
+}
 
-  private isPadding(from: number, to: number): boolean {
-    const { view } = this.window;
-    for (let at = from; at < to; at++) if (view.getUint8(at) !== 0) return false;
-    return true;
-  }
+function isUid(vr: number, tag: number): boolean {
+  return vr === VR_UI || ((vr === 0 || vr === VR_UN) && vrOfTag(tag) === 'UI');
 }

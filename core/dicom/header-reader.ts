@@ -318,13 +318,14 @@ export class HeaderReader extends HeaderBytes {
     if (this.SOPClassUID === '') this.SOPClassUID = this.uid(meta, buffer, TAG.mediaStorageSOPClassUID);
   }
 
-  /** A UID as latin1, up to its first NUL, without blanks around it. */
+  /** A UID as latin1, without blanks and NULs around it; behind a NUL nothing counts. */
   private uid(table: ElementTable, bytes: Buffer, tag: number): string {
     const i = table.indexOf(tag);
     if (i < 0 || table.offsets[i] === NOT_HELD || table.lengths[i] === UNDEFINED_LENGTH) return '';
     let start = table.offsets[i]!;
     let end = start + table.lengths[i]!;
-    while (start < end && bytes[start] === 0x20) start++;
+    if (this.isLostInZeros(bytes, end)) return '';
+    while (start < end && (bytes[start] === 0x20 || bytes[start] === 0)) start++;
     let at = start;
     while (at < end && ((bytes[at]! >= 0x30 && bytes[at]! <= 0x39) || bytes[at] === 0x2e)) at++;
     if (at < end && bytes[at] !== 0 && bytes[at] !== 0x20) this.issues |= Issue.MalformedUid;
@@ -333,6 +334,12 @@ export class HeaderReader extends HeaderBytes {
     while (end > start && bytes[end - 1] === 0x20) end--;
     if (end - start > MAX_UID) this.issues |= Issue.MalformedUid;
     return end - start > 2 * MAX_UID ? '' : bytes.toString('latin1', start, end);
+  }
+
+  /** Is it the last one of a file that goes on with zeros, and more of them than pad a value? Then it was cut off in it. */
+  private isLostInZeros(bytes: Buffer, end: number): boolean {
+    const { position, window } = this.walker;
+    return end === position && position < window.available && bytes[end - 1] === 0 && bytes[end - 2] === 0;
   }
 
   private readonly holdIdentity = (tag: number): number => (this.identityTags.includes(tag) ? HOLD_TEXT : 0);

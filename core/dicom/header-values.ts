@@ -94,10 +94,12 @@ class Values {
     let creators: Map<number, string> | undefined;
     /** Blocks whose creator has one of a lower number in the same group. */
     let again: Set<number> | undefined;
+    const counting = table.ordered ? undefined : table.indices();
     for (let at = 0; at < table.count; at++) {
       const tag = table.tags[at]!;
       const element = tag & 0xffff;
       if (element === 0) continue; // group lengths say nothing (PS3.5 section 7.2)
+      if (counting !== undefined && counting.get(tag) !== at) continue;
       if (this.kept > MAX_HEADER_TEXT && !this.isRowValue(table, at, context)) continue;
       let creator = '';
       if (isPrivate(tag) && element >= 0x1000) creator = creators?.get(blockOf(tag, element >>> 8)) ?? '';

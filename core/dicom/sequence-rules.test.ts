@@ -9,6 +9,7 @@ import {
   EXPLICIT,
   element,
   encode,
+  encodingOf,
   IMPLICIT,
   instance,
   type Part,
@@ -17,6 +18,7 @@ import {
   type SequenceOptions,
   SOP_INSTANCE,
   sequence,
+  u32,
 } from '../../test/reader/dicom-bytes.ts';
 import { asObject, type Reading, readBytes } from '../../test/reader/scripted-source.ts';
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE } from './element-table.ts';
@@ -25,6 +27,9 @@ const read = (dataSet: readonly Part[], syntax = EXPLICIT): Reading => readBytes
 const SYNTAXES = [IMPLICIT, EXPLICIT, BIG];
 const A = element(0x00080100, 'SH', 'A');
 const LAST = element(0x00400001, 'AE', 'LAST');
+/** A patient and a study, which an item that refers to a series has not. */
+const WHOSE = [element(0x00100020, 'LO', 'P'), element(0x0020000d, 'UI', '1.2.6')];
+const PIXELS = element(0x7fe00010, 'OW', Buffer.alloc(800_000, 1));
 /** In front of SeriesInstanceUID, so that identity depends on stepping over it. */
 const EARLY = 0x00081115;
 const LENGTHS: SequenceOptions[] = [true, false].flatMap((undefinedLength) =>
@@ -172,7 +177,7 @@ describe('wrong nesting', () => {
       for (const syntax of SYNTAXES) {
         const later = sequence(0x00400260, [[A]], { undefinedLength: true });
         const header = marked(
-          read(instance(sequence(EARLY, [[A]], { ...options, undefinedItems }), later, LAST), syntax),
+          read(instance(sequence(EARLY, [[A]], { ...options, undefinedItems }), ...WHOSE, later, LAST), syntax),
         );
         assert.deepEqual(header['00081115'], [{ '00080100': 'A' }]);
         assert.deepEqual(header['00400260'], [{ '00080100': 'A' }]);
@@ -231,11 +236,143 @@ describe('wrong nesting', () => {
     let nested: Part = A;
     for (let i = 0; i < 200; i++)
       nested = sequence(0x00081199, [[nested]], { undefinedLength: true, undefinedItems: true });
-    const { outcome, issues } = read(instance(nested, LAST));
+    const { outcome, issues } = read(instance(nested, ...WHOSE, LAST));
     assert.equal(outcome, 'instance');
     assert.ok(issues.includes('MalformedSequence') || issues.includes('HeaderCut'));
     let deep: Part = A;
     for (let i = 0; i < 30; i++) deep = sequence(0x00081199, [[deep]]);
     assert.deepEqual(read(instance(deep, LAST)).issues, ['HeaderCut']);
+  });
+});
+
+describe('what stands in an item is never taken for the file’s own', () => {
+  const OTHER = '9.9.9';
+  /** As an item of ReferencedSeriesSequence: a sequence, and a SeriesInstanceUID behind it. */
+  const referred = [
+    A,
+    sequence(0x00081199, [[element(0x00081155, 'UI', '7.7.7')]], { undefinedLength: true, undefinedItems: true }),
+    element(0x0020000e, 'UI', OTHER),
+  ];
+  const referring = sequence(EARLY, [referred], { undefinedLength: true, undefinedItems: true });
+
+  test('wherever the file is cut off, or filled up with zeros', () => {
+    const whole = dicomFile({ dataSet: instance(referring, ...WHOSE, LAST) });
+    for (let cut = 140; cut < whole.length; cut++)
+      for (const zeros of [0, 600]) {
+        const { SeriesInstanceUID } = readBytes(Buffer.concat([whole.subarray(0, cut), Buffer.alloc(zeros)]));
+        assert.ok(['', SERIES].includes(SeriesInstanceUID), `${cut} ${zeros}: ${SeriesInstanceUID}`);
+      }
+  });
+
+  test('where the length of an item is wrong', () => {
+    for (const syntax of SYNTAXES)
+      for (const by of [-4, 6, 10, 100_000])
+        for (const behind of [[LAST], [PIXELS]]) {
+          const item = encode(referred, encodingOf(syntax));
+          const start = Buffer.concat([
+            delimiter(0xfffee000, encodingOf(syntax)).subarray(0, 4),
+            u32(item.length + by, encodingOf(syntax)),
+          ]);
+          const wrong = Buffer.concat([start, item]);
+          const bytes = Buffer.concat([wrong, delimiter(0xfffee0dd, encodingOf(syntax))]);
+          const broken = element(EARLY, 'SQ', bytes, { length: 0xffffffff, odd: true });
+          const { SeriesInstanceUID, issues } = read(instance(broken, ...WHOSE, ...behind), syntax);
+          assert.equal(SeriesInstanceUID, SERIES, `${syntax} ${by}`);
+          assert.ok(issues.includes('MalformedSequence'));
+        }
+  });
+
+  test('where a byte is missing, or there is one too many', () => {
+    const file = dicomFile({ dataSet: instance(referring, ...WHOSE, PIXELS) });
+    const start = file.indexOf(Buffer.from([0x08, 0, 0x15, 0x11]));
+    for (let at = start; at < start + 150; at++)
+      for (const changed of [
+        Buffer.concat([file.subarray(0, at), file.subarray(at + 1)]),
+        Buffer.concat([file.subarray(0, at), Buffer.of(0), file.subarray(at)]),
+      ]) {
+        const { SeriesInstanceUID } = readBytes(changed);
+        assert.ok(!SeriesInstanceUID.startsWith(OTHER), `${at}: ${SeriesInstanceUID}`);
+      }
+  });
+
+  test('explicit items in UN and in an implicit data set, however large the file is', () => {
+    for (const undefinedItems of [true, false]) {
+      const items = [true, false].map((undefinedLength) => {
+        const bytes = encode([sequence(EARLY, [referred], { undefinedLength, undefinedItems })], EXPLICIT_LITTLE);
+        return bytes.subarray(12);
+      });
+      for (const [syntax, value] of [
+        [EXPLICIT, items[0]!],
+        [IMPLICIT, items[0]!],
+        [IMPLICIT, items[1]!],
+      ] as const) {
+        const length = value === items[0] ? 0xffffffff : value.length;
+        for (const behind of [[], [PIXELS]]) {
+          const broken = element(EARLY, 'UN', value, { length, odd: true });
+          const { SeriesInstanceUID, issues } = read(instance(broken, ...WHOSE, ...behind), syntax);
+          assert.deepEqual([SeriesInstanceUID, issues], [SERIES, []]);
+        }
+      }
+    }
+  });
+});
+
+describe('a sequence whose length is wrong', () => {
+  for (const syntax of SYNTAXES)
+    for (const by of [-20, -16, -8, -6, -2, 6, 8, 14])
+      test(`by ${by}, ${syntax}: its items say where it ends`, () => {
+        const item = [A, element(0x00080104, 'LO', 'Mean')];
+        const right = encode([sequence(0x00081032, [item, item])], encodingOf(syntax));
+        const length = right.length - (syntax === IMPLICIT ? 8 : 12) + by;
+        const header = asObject(read(instance(sequence(0x00081032, [item, item], { length }), LAST), syntax));
+        assert.equal(header['00400001'], 'LAST');
+        assert.deepEqual(header['00081032'], [
+          { '00080100': 'A', '00080104': 'Mean' },
+          { '00080100': 'A', '00080104': 'Mean' },
+        ]);
+      });
+});
+
+describe('UIDs that say who the file is', () => {
+  test('cut off they are none', () => {
+    const series = '1.2.3.10.12';
+    const file = dicomFile({
+      dataSet: [
+        element(0x00080016, 'UI', '1.2'),
+        element(0x00080018, 'UI', SOP_INSTANCE),
+        element(0x0020000e, 'UI', series),
+      ],
+    });
+    for (let cut = 1; cut < 14; cut++)
+      assert.equal(readBytes(file.subarray(0, file.length - cut)).outcome, 'no-identity');
+    assert.equal(readBytes(file).SeriesInstanceUID, series);
+  });
+
+  test('with NULs and blanks around them', () => {
+    for (const around of ['\0', ' ', '\0 \0'])
+      assert.equal(
+        read([...instance().slice(0, 2), element(0x0020000e, 'UI', `${around}1.2.905${around}`)]).SeriesInstanceUID,
+        '1.2.905',
+      );
+  });
+
+  test('of two elements of one tag the first that has a value counts, in identity and header alike', () => {
+    const twice = (tag: number, ...values: string[]) => values.map((value) => element(tag, 'UI', value));
+    for (const [values, counts] of [
+      [['1.1', '1.2'], '1.1'],
+      [['', '1.2'], '1.2'],
+    ] as const) {
+      const reading = read([
+        ...twice(0x00080018, ...values),
+        ...twice(0x0020000d, ...values),
+        ...twice(0x0020000e, ...values),
+      ]);
+      assert.deepEqual([reading.SOPInstanceUID, reading.SeriesInstanceUID], [counts, counts]);
+      const keys = reading.elements!.filter(({ text }) => values.includes(text as never));
+      assert.deepEqual(
+        keys.filter(({ key }) => !key.startsWith('0002')).map(({ key, text }) => `${key} ${text}`),
+        ['00080018', '0020000D', '0020000E'].map((key) => `${key} ${counts}`),
+      );
+    }
   });
 });
