@@ -7,8 +7,11 @@ import type { EntryType, FileAnswer, FileCall, FileStatus } from '../../core/por
 
 // O_NONBLOCK: opening a named pipe that someone put into the archive must not wait for a writer.
 const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
-/** Times are kept as differences in whole numbers: later ones (2096 and on, from broken clocks) count as this one (microseconds). */
-const LAST_TIME = 4e15;
+/**
+ * Times are kept as differences in whole numbers, from 1970 on for so long (until 2096, in microseconds). Those of broken
+ * clocks are brought into that by whole spans: all that is wanted of them is that another time is another one.
+ */
+const SPAN = 4e15;
 /** A folder whose own size says that it has many entries is listed in batches, so that they never fill the memory (bytes). */
 const BIG_FOLDER = 262_144;
 /** Entries in such a batch. */
@@ -113,5 +116,6 @@ function typeOf(entry: fs.Dirent): EntryType {
 
 function status(stats: fs.Stats): FileStatus {
   const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
-  return { type, size: stats.size, mtime: Math.min(Math.max(0, Math.round(stats.mtimeMs * 1000)), LAST_TIME) };
+  const time = Math.round(stats.mtimeMs * 1000) % SPAN;
+  return { type, size: stats.size, mtime: time < 0 ? time + SPAN : time };
 }

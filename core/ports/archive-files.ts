@@ -4,7 +4,7 @@
 /** How an entry of a folder is listed. */
 export type EntryType = 'file' | 'folder' | 'link' | 'other' | 'unknown';
 
-/** What a stat says. `mtime` in microseconds since 1970. */
+/** What a stat says. `mtime` in microseconds since 1970, not negative. */
 export interface FileStatus {
   readonly type: EntryType;
   readonly size: number;

@@ -72,6 +72,16 @@ test('a clock that was centuries ahead disturbs neither its own file nor the nex
   if (!isHere(t, isKept, missing)) return;
   await indexHere(database, archive);
   assert.equal((await indexHere(database, archive)).opened, 0);
+  for (const [before, after] of [
+    [far, far + 3600],
+    [-300_000_000, -100_000_000],
+  ] as const) {
+    fs.utimesSync(path.join(archive, 'b'), before, before);
+    await indexHere(database, archive);
+    makeArchive(archive, { b: person(before === far ? 'C' : 'D', '9') });
+    fs.utimesSync(path.join(archive, 'b'), after, after);
+    assert.equal((await indexHere(database, archive)).opened, 1);
+  }
 });
 
 test('a file written within two seconds of its listing is read again', async (t) => {
