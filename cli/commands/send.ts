@@ -58,7 +58,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
       progress.stop();
       stderr.write(`${error.message} Its settings are not kept.\n`);
     });
-    results?.begin(earlier);
+    results?.begin(earlier, series);
     await workspace.send({
       series,
       peer: pacs.peer(settings),
@@ -76,6 +76,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   } finally {
     progress.stop();
   }
+  if (!context.signal.aborted) results?.complete();
   const { aetitle, destination, port } = settings;
   if (!quiet) stderr.write(counts.summary(series.length, `${aetitle} at ${destination}:${port}`));
   stderr.write(counts.reasons());
@@ -112,14 +113,24 @@ async function readEarlier(file: string): Promise<Earlier> {
   return { series: [...series], sent };
 }
 
-/** The list of --input or stdin; with --retry alone, the series of which something was not stored. */
+/**
+ * The list of --input or stdin; with --retry alone, the series of which something was not stored, and those that a run which
+ * did not come to its end had before it.
+ */
 async function listOf(
-  { input }: SendOptions,
+  { input, retry }: SendOptions,
   earlier: Earlier | undefined,
   stdin: NodeJS.ReadStream,
 ): Promise<readonly string[]> {
-  if (input === undefined && earlier !== undefined) return earlier.series;
-  return readSeriesInput(input, stdin);
+  if (input !== undefined || earlier === undefined) return readSeriesInput(input, stdin);
+  const listed = listedBeside(retry!);
+  const rest = fs.existsSync(listed) ? await readSeriesInput(listed, stdin) : [];
+  return [...new Set([...rest, ...earlier.series])];
+}
+
+/** Where the list of a run stands beside its results, until it has come to its end. */
+function listedBeside(results: string): string {
+  return `${results}.listed`;
 }
 
 /** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */
@@ -141,11 +152,17 @@ class ResultsFile implements Disposable {
     this.handle = this.writing(() => fs.openSync(file, 'a', 0o600));
   }
 
-  /** Begins anew, readable by its owner only. The results of a run with --retry are, for the next one, those of all runs together. */
-  begin(earlier: Earlier | undefined): void {
+  /**
+   * Begins anew, readable by its owner only. The results of a run with --retry are, for the next one, those of all runs
+   * together; and as long as a run is not complete its list stands beside, since series that it did not come to have no
+   * line.
+   */
+  begin(earlier: Earlier | undefined, series: readonly string[]): void {
     this.writing(() => {
       // A pipe or a device is written to as it stands.
       if (!fs.fstatSync(this.handle).isFile()) return;
+      const listed = ['SeriesInstanceUID', ...series].map((one) => csvLine([one]));
+      fs.writeFileSync(listedBeside(this.file), listed.join(''), { mode: 0o600 });
       fs.fchmodSync(this.handle, 0o600);
       fs.ftruncateSync(this.handle);
     });
@@ -162,6 +179,11 @@ class ResultsFile implements Disposable {
     this.write(
       csvLine([SeriesInstanceUID, SOPInstanceUID, SOPClassUID, outcome, statusNumber, reason, size, ...places]),
     );
+  }
+
+  /** Each instance has its line. */
+  complete(): void {
+    fs.rmSync(listedBeside(this.file), { force: true });
   }
 
   [Symbol.dispose](): void {

@@ -24,6 +24,7 @@ export async function readSeriesList(chunks: Chunks): Promise<string[]> {
       if (uid === '') throw new BadList(`line ${line} has no ${SERIES}`, SERIES);
       series.add(uid);
     }
+  if (column < 0) throw new BadList('it is empty', SERIES);
   return [...series];
 }
 
@@ -46,4 +47,5 @@ export async function readColumns(
         return place;
       });
     }
+  if (places === undefined) throw new BadList('it is empty', columns[0]!);
 }

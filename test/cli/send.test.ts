@@ -214,11 +214,21 @@ describe('ditag send', () => {
     assert.deepEqual(outcomes(results), { stored: answered.size });
     assert.ok(answered.size < 20, `${answered.size} were sent`);
 
-    const rest = await playStorePeer(t);
-    const again = await send(rest.port, '--input', list, '--retry', file('cut-short.csv'));
-    assert.equal(again.code, 0, again.stderr);
-    assert.equal(rest.taken.size, 60 - answered.size);
-    for (const uid of rest.taken.keys()) assert.ok(!answered.has(uid));
+    // What it did not come to is known without the list, too.
+    for (const [name, more] of [
+      ['with.csv', ['--input', list]],
+      ['without.csv', []],
+    ] as const) {
+      const rest = await playStorePeer(t);
+      const results = ['--results', file(name)];
+      const again = await send(rest.port, ...more, '--retry', file('cut-short.csv'), ...results);
+      assert.equal(again.code, 0, again.stderr);
+      assert.equal(rest.taken.size, 60 - answered.size);
+      for (const uid of rest.taken.keys()) assert.ok(!answered.has(uid));
+      const nothing = await send(rest.port, '--retry', file(name));
+      assert.equal(nothing.code, 0, nothing.stderr);
+      assert.match(nothing.stderr, /Sent 0 instances/);
+    }
   });
 
   test('Ctrl-C while the PACS is silent ends it at once', async (t) => {
