@@ -5,25 +5,27 @@ import type { TransferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, type CommandSet, responseTo } from '../../core/dimse/command-set.ts';
 import { identifierOf } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
+import { retrieveStatus } from '../../core/dimse/retrieve-status.ts';
 import { PATIENT_ROOT_GET, PATIENT_ROOT_MOVE, STUDY_ROOT_GET, STUDY_ROOT_MOVE } from '../../core/dimse/uids.ts';
-import type { AdmittedPeer, RetrieveOutcome, SubOperations } from '../../core/ports/scp.ts';
+import type { AdmittedPeer, InformationModel, SubOperations } from '../../core/ports/scp.ts';
 import type { Association } from './association.ts';
 import { GetPeer } from './get-peer.ts';
 import type { Asked, FinalAnswer } from './identifier-requests.ts';
 
-/** Statuses of PS3.4 C.4.2.1.5 and C.4.3.1.4. */
-const SUCCESS = 0x0000;
-const SOME_FAILED = 0xb000;
-const ALL_FAILED = 0xa702;
-const CANCELLED = 0xfe00;
 const PENDING = 0xff00;
 /** Counts are US. */
 const MOST_COUNT = 65_535;
 /** Instances that are named as failed: a longer list does not fit into an element of explicit VR. */
 const MOST_NAMED = 1_000;
 
-const MOVES = new Set([PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE]);
-const GETS = new Set([PATIENT_ROOT_GET, STUDY_ROOT_GET]);
+const MOVES: ReadonlyMap<string, InformationModel> = new Map([
+  [PATIENT_ROOT_MOVE, 'patient-root'],
+  [STUDY_ROOT_MOVE, 'study-root'],
+]);
+const GETS: ReadonlyMap<string, InformationModel> = new Map([
+  [PATIENT_ROOT_GET, 'patient-root'],
+  [STUDY_ROOT_GET, 'study-root'],
+]);
 
 /** What a peer needs for a SOP class of this service; undefined for other ones. */
 export function retrieveRight(abstractSyntax: string): 'move' | 'get' | undefined {
@@ -31,16 +33,24 @@ export function retrieveRight(abstractSyntax: string): 'move' | 'get' | undefine
   return GETS.has(abstractSyntax) ? 'get' : undefined;
 }
 
-/** Carries out a C-MOVE or C-GET. Rejects with FindError. */
-export async function answerRetrieve(asked: Asked, association: Association, peer: AdmittedPeer): Promise<FinalAnswer> {
+/**
+ * Carries out a C-MOVE or C-GET. Rejects with FindError. @param taken the SOP classes of which the requestor takes instances
+ * itself: for which it has the role of an SCP
+ */
+export async function answerRetrieve(
+  asked: Asked,
+  association: Association,
+  { peer, taken }: { readonly peer: AdmittedPeer; readonly taken: ReadonlySet<string> },
+): Promise<FinalAnswer> {
   const { command, context, syntax, identifier, signal } = asked;
   const isMove = command.CommandField === COMMAND.moveRequest;
   let isTelling = false;
   const outcome = await peer.retrieve({
+    model: (isMove ? MOVES : GETS).get(context.abstractSyntax)!,
     identifier,
     to: isMove
       ? { destination: command.MoveDestination ?? '', messageId: command.MessageID ?? 0 }
-      : new GetPeer(association),
+      : new GetPeer(association, taken),
     signal,
     onProgress: (counts) => {
       // A peer that is slow to take the counts gets the next ones.
@@ -51,15 +61,9 @@ export async function answerRetrieve(asked: Asked, association: Association, pee
       void told.then(() => (isTelling = false));
     },
   });
-  const final = { Status: finalStatus(outcome), ...countsOf(outcome, outcome.isCancelled) };
+  const final = { Status: retrieveStatus(outcome), ...countsOf(outcome, outcome.isCancelled) };
   const { failures } = outcome;
   return failures.length === 0 ? { command: final } : { command: final, identifier: failed(failures, syntax) };
-}
-
-function finalStatus({ completed, warning, failed, isCancelled }: RetrieveOutcome): number {
-  if (isCancelled) return CANCELLED;
-  if (failed === 0) return SUCCESS;
-  return completed + warning === 0 ? ALL_FAILED : SOME_FAILED;
 }
 
 /** @param withRemaining whether there may be more to come (PS3.7 9.1.3.1.6) */

@@ -39,6 +39,8 @@ function rejection([result, source, reason]: readonly [number, number, number]):
 export class ScpAssociation implements Acceptor {
   private readonly scp: Scp;
   private readonly address: string;
+  /** SOP classes of which the peer takes instances itself, by C-GET. */
+  private taken: ReadonlySet<string> = new Set();
   private peer: AdmittedPeer | undefined;
   private association: Association | undefined;
   private requests: IdentifierRequests | undefined;
@@ -80,6 +82,7 @@ export class ScpAssociation implements Acceptor {
         .filter(({ SOPClassUID }) => proposed.has(SOPClassUID))
         .map((role) => [role.SOPClassUID, { ...role, isScu: role.isScu && admitted.rights.has('store') }]),
     );
+    this.taken = new Set(agreed.keys());
     return acceptance(request, answers, [...agreed.values()]);
   }
 
@@ -89,7 +92,7 @@ export class ScpAssociation implements Acceptor {
     this.requests = new IdentifierRequests(association, (asked) =>
       isFindClass(asked.context.abstractSyntax)
         ? answerFinds(asked, association, peer)
-        : answerRetrieve(asked, association, peer),
+        : answerRetrieve(asked, association, { peer, taken: this.taken }),
     );
     return (contextId, command) => this.take(contextId, command);
   }

@@ -52,7 +52,8 @@ async function retrieve({ identifier }: Retrieval): Promise<RetrieveOutcome> {
     else failures.push(uid);
   }
   idle.push(association);
-  return { remaining: 0, completed, failed: failures.length, warning: 0, failures, isCancelled: false };
+  const counts = { remaining: 0, completed, failed: failures.length, warning: 0 };
+  return { ...counts, failures, reasons: new Map(), isCancelled: false };
 }
 
 /** Whoever it sends to waits for its associations to end: they do when nobody asks any more. */

@@ -45,6 +45,7 @@ export interface FindAnswer {
 
 /** What a peer wants to be sent. */
 export interface Retrieval {
+  readonly model: InformationModel;
   readonly identifier: Identifier;
   /** C-MOVE: the AE title of a third one, and the request's MessageID; C-GET: whoever asks. */
   readonly to: { readonly destination: string; readonly messageId: number } | StorePeer;
@@ -64,6 +65,8 @@ export interface SubOperations {
 export interface RetrieveOutcome extends SubOperations {
   /** SOPInstanceUIDs of those that failed. */
   readonly failures: readonly string[];
+  /** Why instances failed or have a warning: sentences without values of them, with their numbers. */
+  readonly reasons: ReadonlyMap<string, number>;
   readonly isCancelled: boolean;
 }
 

@@ -102,5 +102,5 @@ test('columns are found by their names; what a cut line lacks is empty', async (
   assert.deepEqual(await column('a,x,b\n1,2,3\n4,5,6\n'), ['3|1', '6|4']);
   assert.deepEqual(await column('a,x,b\n1,2\n'), ['|1']);
   await assert.rejects(column('a,x\n1,2\n'), { message: 'its first line has no column b', column: 'b' });
-  await assert.rejects(column(''), { message: 'it is empty', column: 'a' });
+  await assert.rejects(column(''), { message: 'it is empty', column: 'b' });
 });

@@ -3,7 +3,7 @@
 import { type Identifier, text, values } from '../dimse/identifier.ts';
 import type { InstanceFiles } from '../ports/instance-files.ts';
 import type { InstanceIndex } from '../ports/instance-index.ts';
-import type { RetrieveOutcome, SubOperations } from '../ports/scp.ts';
+import type { InformationModel, RetrieveOutcome, SubOperations } from '../ports/scp.ts';
 import type { StorePeer } from '../ports/store-peer.ts';
 import { valuesPattern } from '../query/pattern/literals.ts';
 import type { Query } from '../query/query.ts';
@@ -39,26 +39,28 @@ const PAUSES = [500, 1_500];
 
 /** Sends what the identifier names. Throws RetrieveError. */
 export async function retrieveInstances(
-  identifier: Identifier,
+  { identifier, model }: { readonly identifier: Identifier; readonly model: InformationModel },
   ports: RetrievePorts,
   { threads, onProgress, signal }: RetrieveOptions,
 ): Promise<RetrieveOutcome> {
-  const { series, only } = await named(identifier, ports.index);
+  const { series, only } = await named(identifier, model, ports.index);
   const wanted = await instancesOf(series, only, ports.index);
   const outcomes = new Map<string, keyof Tally>();
   const tally: Tally = { completed: 0, failed: 0, warning: 0 };
+  const reasons = new Map<string, number>();
   const counts = (): SubOperations => ({ remaining: wanted.size - outcomes.size, ...tally });
   await sendInstances(series, ports, {
     threads,
     signal,
     pauses: PAUSES,
     skip: (SOPInstanceUID) => !wanted.has(SOPInstanceUID),
-    onResult: ({ file, outcome }) => {
+    onResult: ({ file, outcome, reason }) => {
       if (file === undefined || outcome === 'copy') return;
       // Where one file of an instance is gone another one may go.
       const known = outcomes.get(file.SOPInstanceUID);
       if (known !== undefined && known !== 'failed') return;
       const now = outcome === 'stored' ? 'completed' : outcome === 'warning' ? 'warning' : 'failed';
+      if (now !== 'completed') reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
       if (known !== undefined) tally[known]--;
       tally[now]++;
       outcomes.set(file.SOPInstanceUID, now);
@@ -66,7 +68,7 @@ export async function retrieveInstances(
     },
   });
   const failures = [...outcomes].filter(([, outcome]) => outcome === 'failed').map(([uid]) => uid);
-  return { ...counts(), failures, isCancelled: signal.aborted };
+  return { ...counts(), failures, reasons, isCancelled: signal.aborted };
 }
 
 /** The unique keys by level (PS3.4 C.6.1.1, C.6.2.1), the lowest first. */
@@ -81,10 +83,13 @@ const LEVELS: readonly (readonly [level: string, key: string])[] = [
  * The series that hold what is named, and of which of their instances it is only. Keys above the level hold too: where UIDs
  * were given out twice, a study or patient that is named keeps out what is another one's.
  */
-async function named(identifier: Identifier, index: InstanceIndex) {
+async function named(identifier: Identifier, model: InformationModel, index: InstanceIndex) {
   const level = text(identifier, 'QueryRetrieveLevel');
   const at = LEVELS.findIndex(([name]) => name === level);
-  if (at < 0) throw new RetrieveError('QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE');
+  // A study root has no level above the study; its patient is an attribute of that (PS3.4 C.6.2.1).
+  const isRoot = model === 'study-root';
+  if (at < 0 || (isRoot && level === 'PATIENT'))
+    throw new RetrieveError(`QueryRetrieveLevel is not ${isRoot ? '' : 'PATIENT, '}STUDY, SERIES or IMAGE`);
   const asked = LEVELS.slice(at).map(([, key]) => ({
     key,
     values: values(identifier, key).filter((value) => value !== ''),

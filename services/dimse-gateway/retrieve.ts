@@ -2,6 +2,7 @@
 // instances with which outcome, how it ended.
 import { text } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
+import { retrieveStatus, retrieveStatusText } from '../../core/dimse/retrieve-status.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
@@ -13,6 +14,8 @@ import { RetrieveError, retrieveInstances } from '../../core/stages/retrieve-ins
 const DESTINATION_UNKNOWN = 0xa801;
 const IDENTIFIER_DOES_NOT_MATCH = 0xa900;
 const UNABLE_TO_PROCESS = 0xc000;
+/** Sentences of a line of the audit. */
+const MOST_REASONS = 10;
 const LEVEL = /^(PATIENT|STUDY|SERIES|IMAGE)$/;
 /** Associations to the destination of a C-MOVE at a time. */
 const THREADS = 4;
@@ -33,7 +36,7 @@ export interface RetrieveSettings {
 
 /** Throws FindError. @param tell is told how it went, once */
 export async function retrieveFromIndex(
-  { identifier, to, signal, onProgress }: Retrieval,
+  { identifier, model, to, signal, onProgress }: Retrieval,
   caller: string,
   { openIndex, files, destination }: RetrieveSettings,
   tell: (outcome: Readonly<Record<string, unknown>>) => void,
@@ -50,9 +53,11 @@ export async function retrieveFromIndex(
     index = await openIndex();
     if (index === undefined) throw new FindError(UNABLE_TO_PROCESS, 'Nothing is indexed yet');
     const threads = isMove ? THREADS : 1;
-    const outcome = await retrieveInstances(identifier, { index, files, peer }, { threads, onProgress, signal });
-    const { completed, failed, warning, isCancelled } = outcome;
-    told({ completed, failed, warning, outcome: isCancelled ? 'cancelled' : 'complete' });
+    const asks = { identifier, model };
+    const outcome = await retrieveInstances(asks, { index, files, peer }, { threads, onProgress, signal });
+    const { completed, failed, warning, reasons } = outcome;
+    const why = reasons.size === 0 ? {} : { reasons: Object.fromEntries([...reasons].slice(0, MOST_REASONS)) };
+    told({ completed, failed, warning, outcome: retrieveStatusText(retrieveStatus(outcome)), ...why });
     return outcome;
   } catch (error) {
     const explained = explain(error);

@@ -61,6 +61,11 @@ association = ask('BOTH', [MOVE])
 asked = keys(QueryRetrieveLevel='SERIES', StudyInstanceUID='1.2.9.1', SeriesInstanceUID='1.2.9.1.2')
 last = [status for status, _ in association.send_c_move(asked, 'TARGET', MOVE)][-1]
 association.release()
+association = ask('BOTH', [GET, MRImageStorage])
+asked = keys(QueryRetrieveLevel='SERIES', StudyInstanceUID='1.2.9.1', SeriesInstanceUID='1.2.9.1.2')
+without = [status for status, _ in association.send_c_get(asked, GET)][-1]
+association.release()
+print(f'get without the role {without.Status:04X}, {without.NumberOfFailedSuboperations} failed')
 print(f'move {last.Status:04X}, {last.NumberOfCompletedSuboperations} completed, {last.NumberOfFailedSuboperations} failed')
 `;
 
@@ -252,7 +257,11 @@ describe('C-MOVE and C-GET', { timeout: 60_000 }, () => {
 
   scenario('what names nothing is refused with a sentence', async () => {
     const { log } = await get(['QueryRetrieveLevel=WARD', 'StudyInstanceUID=1.2.9.1'], ['-d']);
-    assert.match(log, /QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE/);
+    assert.match(log, /QueryRetrieveLevel is not STUDY, SERIES or IMAGE/);
+    // A level of the patient root model only.
+    const patient = ['QueryRetrieveLevel=PATIENT', 'PatientID=P1'];
+    assert.match((await get(patient, ['-d'])).log, /QueryRetrieveLevel is not STUDY, SERIES or IMAGE/);
+    assert.match((await get(['QueryRetrieveLevel=WARD'], ['-d', '-P'])).log, /is not PATIENT, STUDY, SERIES or IMAGE/);
     assert.match(
       (await get(['QueryRetrieveLevel=SERIES', 'StudyInstanceUID=1.2.9.1'], ['-d'])).log,
       /SeriesInstanceUID has no value/,
@@ -273,7 +282,7 @@ describe('C-MOVE and C-GET', { timeout: 60_000 }, () => {
     // As SCU it sometimes does not see an answer that has arrived, and gives an empty status.
     for (let again = 0; again < 2 && said.includes("no attribute 'Status'"); again++) said = await ask();
     const found = '1.2.9.1.1 1.2.9.1.2';
-    assert.equal(said, `find FF00 FF00 0000: ${found}\nget 0000, 5 stored\nmove 0000, 2 completed, 0 failed\n`);
+    assert.equal(said, `find FF00 FF00 0000: ${found}\nget 0000, 5 stored\nget without the role A702, 2 failed\nmove 0000, 2 completed, 0 failed\n`);
     assert.equal(fs.readdirSync(into).length, 2);
   });
 

@@ -70,7 +70,7 @@ export async function answerRetrieval(
   const titles = { calledAETitle: command.MoveDestination ?? '', callingAETitle: pacs.aeTitle };
   const peer = isMove
     ? new DimseStorePeer({ ...destination!, ...titles }, PATIENCE, originator)
-    : new GetPeer(association);
+    : new GetPeer(association, new Set([...association.contexts.values()].map(({ abstractSyntax }) => abstractSyntax)));
   return new PacsRetrieval(asked, association, pacs, named).answer(peer);
 }
 
