@@ -322,3 +322,21 @@ test('a level that is not there, and images without a study, are refused', async
   await refused({ PatientID: '' }, 'patient-root');
   await refused({ QueryRetrieveLevel: 'IMAGE', PatientID: 'P1', SOPInstanceUID: '1.2.4.4.1' }, 'patient-root');
 });
+
+test('what is of no file and counted nowhere is unknown, and keeps nothing out', async () => {
+  const all = await find({ QueryRetrieveLevel: 'STUDY', StudyInstanceUID: '' });
+  for (const [keyword, value] of [
+    ['SOPClassesInStudy', CT],
+    ['SOPClassesInStudy', ''],
+    ['StorageMediaFileSetID', 'DISC'],
+    ['InstanceAvailability', 'OFFLINE'],
+    ['RetrieveAETitle', 'OTHER'],
+  ] as const) {
+    const found = await find({ QueryRetrieveLevel: 'STUDY', StudyInstanceUID: '', [keyword]: value });
+    assert.equal(found.length, all.length, keyword);
+    assert.ok(
+      found.every(({ isFull }) => !isFull),
+      keyword,
+    );
+  }
+});

@@ -68,6 +68,12 @@ const OF_INSTANCE = tags(
     'NumberOfFrames ContainerIdentifier CompletionFlag VerificationFlag ConceptNameCodeSequence ContentSequence',
 );
 
+/** They are of no file, and nothing here counts them (PS3.4 tables C.6-2, C.6-4, C.4.1.1.3): unknown, and not matched. */
+export const OF_NO_FILE = tags(
+  'SOPClassesInStudy AnatomicRegionsInStudyCodeSequence StorageMediaFileSetID StorageMediaFileSetUID ' +
+    'RetrieveURL RetrieveURI RetrieveLocationUID QueryRetrieveView',
+);
+
 /** The level at which an attribute stands, or the highest where it is in no table. */
 export function levelOf(tag: number): FindLevel {
   const counted = COUNTED.get(tag);

@@ -13,7 +13,7 @@ import { valuesPattern } from '../query/pattern/literals.ts';
 import type { Pattern } from '../query/pattern/pattern.ts';
 import { type Condition, conditionsCompiler, type Query } from '../query/query.ts';
 import { parseTarget, type Target } from '../query/target.ts';
-import { COUNTED, type FindLevel, isBelow, LEVELS, levelOf, TAG } from './find-attributes.ts';
+import { COUNTED, type FindLevel, isBelow, LEVELS, levelOf, OF_NO_FILE, TAG } from './find-attributes.ts';
 import { keyOf } from './find-values.ts';
 
 /** PS3.4 C.4.1.1.4: the identifier does not match the SOP class. */
@@ -43,11 +43,14 @@ export async function readFindRequest(identifier: Identifier, model: Information
   const counted = new Set<number>();
   let isFull = true;
   for (const [tag, element] of asked) {
-    if (NO_ATTRIBUTES.has(tag)) continue;
+    if (NO_ATTRIBUTES.has(tag)) {
+      if (UNMATCHED.has(tag) && asksFor(element)) isFull = false;
+      continue;
+    }
     const isCounted = COUNTED.has(tag);
     if (isCounted) counted.add(tag);
     else if (level !== 'IMAGE' || !OF_FILES.has(tag)) {
-      if (levelOf(tag) === 'IMAGE' || !isKnownVr(element)) {
+      if (levelOf(tag) === 'IMAGE' || OF_NO_FILE.has(tag) || !isKnownVr(element)) {
         isFull = false;
         continue;
       }
@@ -81,6 +84,8 @@ const NO_ATTRIBUTES: ReadonlySet<number> = new Set([
   TAG.RetrieveAETitle,
   TAG.InstanceAvailability,
 ]);
+/** Of these, attributes that a client may take for keys. */
+const UNMATCHED: ReadonlySet<number> = new Set([TAG.RetrieveAETitle, TAG.InstanceAvailability]);
 /** Known of each file. */
 const OF_FILES: ReadonlySet<number> = new Set([TAG.SOPClassUID, TAG.SOPInstanceUID, TAG.InstanceNumber]);
 

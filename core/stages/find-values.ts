@@ -3,6 +3,7 @@
 import { vrOfTag } from '../dicom/dictionary.ts';
 import { matchText } from '../dicom/kept-text.ts';
 import { type NumberFormat, valueRepresentation } from '../dicom/value-representations.ts';
+import { matchesIdentifier } from '../dimse/attribute-matching.ts';
 import { type Identifier, type IdentifierElement, splitValues } from '../dimse/identifier.ts';
 
 type JsonValue = (JsonItem | number)[];
@@ -28,12 +29,18 @@ function parsed(text: string): JsonValue {
   }
 }
 
-/** A sequence that is asked for without keys is given with all that is kept of it (PS3.4 C.2.2.2.6). */
+/**
+ * The items that match one of those asked for, each with the keys of these; a sequence that is asked for without keys is
+ * given with all that is kept of it (PS3.4 C.2.2.2.6).
+ */
 function storedItems(asked: readonly Identifier[], items: JsonValue): Identifier[] {
   const keys = new Map(asked.flatMap((item) => [...item]));
   // The number of items that were left out may stand at the end.
   const kept = items.filter((item) => typeof item === 'object' && item !== null);
-  return kept.map((item) => (keys.size === 0 ? wholeItem(item) : chosenItem(keys, item)));
+  if (keys.size === 0) return kept.map((item) => wholeItem(item));
+  return kept
+    .map((item) => chosenItem(keys, item))
+    .filter((item) => asked.some((wanted) => matchesIdentifier(wanted, item)));
 }
 
 function chosenItem(keys: Identifier, item: JsonItem): Identifier {

@@ -282,7 +282,10 @@ describe('C-MOVE and C-GET', { timeout: 60_000 }, () => {
     // As SCU it sometimes does not see an answer that has arrived, and gives an empty status.
     for (let again = 0; again < 2 && said.includes("no attribute 'Status'"); again++) said = await ask();
     const found = '1.2.9.1.1 1.2.9.1.2';
-    assert.equal(said, `find FF00 FF00 0000: ${found}\nget 0000, 5 stored\nget without the role A702, 2 failed\nmove 0000, 2 completed, 0 failed\n`);
+    assert.equal(
+      said,
+      `find FF00 FF00 0000: ${found}\nget 0000, 5 stored\nget without the role A702, 2 failed\nmove 0000, 2 completed, 0 failed\n`,
+    );
     assert.equal(fs.readdirSync(into).length, 2);
   });
 
