@@ -16,13 +16,15 @@ import {
 import { type DataPiece, isData, PduReader, type RawPdu } from '../../core/dimse/pdu-reader.ts';
 import { abortText, rejectionText } from '../../core/dimse/reasons.ts';
 import { type Event, type State, transition } from '../../core/dimse/state-table.ts';
-import { type DitagError, ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { connect, nameOf, type Peer } from './connection.ts';
 
 /** The longest P-DATA-TF that is taken, in bytes without its header. */
 export const MAXIMUM_LENGTH = 128 * 1024;
 /** The ARTIM timer of PS3.8 9.1.5: how long the peer may take to ask for the association, or to close it (milliseconds). */
 const ARTIM = 5_000;
+/** The result "rejected-transient" of PS3.8 table 9-21. */
+const TRANSIENT = 2;
 /** Up to so many bytes, copying them together costs less than handing over their pieces. */
 const SMALL = 4096;
 
@@ -308,8 +310,12 @@ export class UpperLayer {
   }
 
   private rejected(pdu: AssociateReject): void {
-    const { calledAETitle: called, callingAETitle: calling } = this.request!;
-    this.end(ditagError('association-rejected', { peer: this.name, reason: rejectionText(pdu), called, calling }));
+    const { calledAETitle, callingAETitle } = this.request!;
+    const isTransient = pdu.result === TRANSIENT;
+    const titles = `It was called as ${calledAETitle} by ${callingAETitle}; the AE titles have to be as the PACS has them.`;
+    const advice = isTransient ? 'It may take one in a while.' : titles;
+    const error = ditagError('association-rejected', { peer: this.name, reason: rejectionText(pdu), advice });
+    this.end(isTransient ? new DitagError(error.code, error.message, { retry: 'later' }) : error);
   }
 
   private write(bytes: Buffer): void {

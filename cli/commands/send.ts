@@ -1,7 +1,8 @@
 // `ditag send`: sends the series of a list to the PACS, and says what became of every instance.
 import fs from 'node:fs';
 import path from 'node:path';
-import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { setTimeout } from 'node:timers/promises';
+import { DitagError, ditagError, type ErrorCode } from '../../core/errors/errors.ts';
 import { shownPath } from '../../core/instance/byte-path.ts';
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import { csvLine } from '../../core/query/csv.ts';
@@ -22,6 +23,9 @@ export interface SendOptions extends PacsOptions {
 }
 
 const THREADS = 4;
+/** Pauses before a PACS that gives no association is asked again: somebody waits, who may have mistyped it (milliseconds). */
+const FIRST_PAUSES = [1_000, 2_000, 4_000];
+const FOR_NOW: ReadonlySet<ErrorCode> = new Set(['association-rejected', 'pacs-unreachable']);
 const RESULT_COLUMNS = [
   'SeriesInstanceUID',
   'SOPInstanceUID',
@@ -52,12 +56,13 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   try {
     // A PACS may take long to answer even that.
     progress.update(at);
-    await pacs.echo(settings).catch((error) => {
-      // It may take instances all the same.
-      if (!(error instanceof DitagError) || error.code !== 'no-echo') throw error;
-      progress.stop();
-      stderr.write(`${error.message} Its settings are not kept.\n`);
-    });
+    await asked(
+      () => pacs.echo(settings),
+      (text) => {
+        progress.stop();
+        stderr.write(text);
+      },
+    );
     results?.begin(earlier, series);
     await workspace.send({
       series,
@@ -86,6 +91,26 @@ export async function send(options: SendOptions, context: CommandContext): Promi
     return 130;
   }
   return counts.notSent === 0 ? 0 : 1;
+}
+
+/** Asks for a C-ECHO, again where there is no association for now. @param tell what a person is told meanwhile */
+async function asked(echo: () => Promise<void>, tell: (text: string) => void): Promise<void> {
+  for (const pause of [...FIRST_PAUSES, undefined]) {
+    try {
+      await echo();
+      return;
+    } catch (error) {
+      if (!(error instanceof DitagError)) throw error;
+      if (error.code === 'no-echo') {
+        // It may take instances all the same.
+        tell(`${error.message} Its settings are not kept.\n`);
+        return;
+      }
+      if (pause === undefined || error.retry !== 'later' || !FOR_NOW.has(error.code)) throw error;
+      tell(`${error.message} It is asked again in ${pause / 1000} s.\n`);
+      await setTimeout(pause);
+    }
+  }
 }
 
 /** The results of an earlier run. */

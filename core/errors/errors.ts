@@ -356,8 +356,7 @@ export const ERRORS = {
     retry: 'later',
   },
   'association-rejected': {
-    message:
-      '{peer} rejects the association: {reason}. It was called as {called} by {calling}; the AE titles have to be as the PACS has them.',
+    message: '{peer} rejects the association: {reason}. {advice}',
     exitCode: 1,
     retry: 'never',
   },
@@ -371,6 +370,8 @@ export type ErrorCode = keyof typeof ERRORS;
 
 export interface DitagErrorOptions extends ErrorOptions {
   readonly option?: string | undefined;
+  /** Where this one differs from others of its code. */
+  readonly retry?: 'later' | 'never' | undefined;
 }
 
 /** An error that a person is told: its `message` is complete, its stack is of no interest. */
@@ -381,13 +382,13 @@ export class DitagError extends Error {
   /** The option that is wrong, as it is typed (`--where`), where it is one. */
   readonly option: string | undefined;
 
-  constructor(code: ErrorCode, message: string, { option, ...options }: DitagErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, { option, retry, ...options }: DitagErrorOptions = {}) {
     super(message, options);
     this.option = option;
     this.name = 'DitagError';
     this.code = code;
     this.exitCode = ERRORS[code].exitCode;
-    this.retry = ERRORS[code].retry;
+    this.retry = retry ?? ERRORS[code].retry;
   }
 }
 

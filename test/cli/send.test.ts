@@ -1,6 +1,7 @@
 // `ditag send` as users run it, against DCMTK's storescp and against a peer that is played in this process.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CommandContext } from '../../cli/command.ts';
@@ -8,6 +9,7 @@ import { send as sendCommand } from '../../cli/commands/send.ts';
 import { readConfiguration } from '../../cli/configuration/configuration.ts';
 import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
 import { Pacs } from '../../cli/workspaces/pacs.ts';
+import { encodePdu } from '../../core/dimse/pdu.ts';
 import { VERIFICATION } from '../../core/dimse/uids.ts';
 import { readColumns } from '../../core/query/series-list.ts';
 import { freePort, isHere } from '../../scripts/parts/parts.ts';
@@ -272,6 +274,26 @@ describe('ditag send', () => {
     arrivedWhole(peer.taken);
   });
 
+  test('a PACS that takes no association for now is asked again', async (t) => {
+    const peer = await playStorePeer(t);
+    let asked = 0;
+    const busy = net.createServer((socket) => {
+      socket.on('error', () => {});
+      if (++asked > 1) socket.pipe(net.connect(peer.port, '127.0.0.1')).pipe(socket);
+      else
+        socket.once('data', () => socket.end(encodePdu({ pdu: 'associate-reject', result: 2, source: 3, reason: 2 })));
+    });
+    await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+    t.after(() => busy.close());
+    const { code, stderr } = await send((busy.address() as net.AddressInfo).port, '--input', list);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /rejects the association: the local limit is exceeded\. It may take one in a while\. It is asked/,
+    );
+    arrivedWhole(peer.taken);
+  });
+
   test('settings are kept only when the PACS has answered a C-ECHO', async (t) => {
     const config = file('kept.ini');
     const run = (port: number): Promise<Ended> =>
@@ -281,7 +303,10 @@ describe('ditag send', () => {
 
     const nobody = await run(await freePort());
     assert.equal(nobody.code, 1);
-    assert.match(nobody.stderr, /^127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\): .*\n$/);
+    // It is asked again, as it may be starting, and each time that is said.
+    const refused = '127\\.0\\.0\\.1:\\d+ cannot be reached \\(ECONNREFUSED\\): .*';
+    const again = [1, 2, 4].map((seconds) => `${refused} It is asked again in ${seconds} s\\.\\n`);
+    assert.match(nobody.stderr, new RegExp(`^${again.join('')}${refused}\\n$`));
     assert.equal(fs.readFileSync(config, 'utf8'), text);
 
     const mute = await playStorePeer(t, {
