@@ -24,8 +24,21 @@ export interface TlsMaterial {
 /** What becomes of a connection that is being opened. */
 interface Outcome {
   connected(): void;
-  /** `pacs-unreachable` or `tls-failed`. Also called for what happens later, which the socket's close tells. */
+  /** `pacs-unreachable` or `tls-failed`. */
   failed(error: DitagError): void;
+  /** `tls-failed`: the peer has refused what was shown to it. With TLS 1.3 it says so when the connection stands. */
+  refused(error: DitagError): void;
+}
+
+/** Throws `tls-failed` where a certificate or a key is none, or they do not belong together. */
+export function checkTls(peer: Peer): void {
+  if (peer.tls === undefined) return;
+  try {
+    tls.createSecureContext({ ...peer.tls });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw ditagError('tls-failed', { peer: nameOf(peer), reason: code ?? message });
+  }
 }
 
 /** Opens a connection; after so many milliseconds without one it has failed. */
@@ -41,14 +54,19 @@ export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net
     outcome.failed(ditagError(code, { peer: nameOf(peer), reason }));
   socket.setTimeout(milliseconds, () => fail('pacs-unreachable', 'no connection within the time'));
   let isOnline = false;
+  let isThere = false;
   socket.once('connect', () => (isOnline = true));
   socket.once(material === undefined ? 'connect' : 'secureConnect', () => {
     socket.setTimeout(0);
+    isThere = true;
     outcome.connected();
   });
-  socket.on('error', (error: NodeJS.ErrnoException) =>
-    fail(isOnline ? 'tls-failed' : 'pacs-unreachable', error.code ?? error.message),
-  );
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    const reason = error.code ?? error.message;
+    if (!isThere) fail(isOnline ? 'tls-failed' : 'pacs-unreachable', reason);
+    // Of all else the socket's close tells.
+    else if (reason.startsWith('ERR_SSL')) outcome.refused(ditagError('tls-failed', { peer: nameOf(peer), reason }));
+  });
   return socket;
 }
 

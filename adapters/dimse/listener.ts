@@ -85,7 +85,10 @@ export class DimseListener {
     });
     if (material !== undefined) this.server.on('secureConnection', (socket: net.Socket) => this.take(socket));
     // A peer whose TLS fails has no association to end.
-    this.server.on('tlsClientError', (_, socket) => socket.destroy());
+    this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: net.Socket) => {
+      this.scp.tlsFailed?.(socket.remoteAddress ?? '', error.code ?? error.message);
+      socket.destroy();
+    });
   }
 
   /** Begins to listen. Throws `cannot-listen`. */

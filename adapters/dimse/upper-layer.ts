@@ -3,6 +3,7 @@
 // once, as a DitagError.
 import { Buffer } from 'node:buffer';
 import type net from 'node:net';
+import { TLSSocket } from 'node:tls';
 import {
   type Abort,
   type AssociateAccept,
@@ -17,7 +18,7 @@ import { type DataPiece, isData, PduReader, type RawPdu } from '../../core/dimse
 import { abortText, rejectionText } from '../../core/dimse/reasons.ts';
 import { type Event, type State, transition } from '../../core/dimse/state-table.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
-import { connect, nameOf, type Peer } from './connection.ts';
+import { checkTls, connect, nameOf, type Peer } from './connection.ts';
 
 /** The longest P-DATA-TF that is taken, in bytes without its header. */
 export const MAXIMUM_LENGTH = 128 * 1024;
@@ -60,6 +61,7 @@ export class UpperLayer {
   private request: AssociateRequest | undefined;
   private hasEnded = false;
   private failure: DitagError | undefined;
+  private wasAccepted = false;
   /** Ends the wait for the peer to take what was sent. */
   private draining: (() => void) | undefined;
   private counted = 0;
@@ -71,8 +73,9 @@ export class UpperLayer {
     this.closed = this.close.promise;
   }
 
-  /** Connects to a peer and asks it for an association. @param milliseconds for the connection */
+  /** Connects to a peer and asks it for an association. Throws `tls-failed`. @param milliseconds for the connection */
   static open(peer: Peer, request: AssociateRequest, milliseconds: number, user: LayerUser): UpperLayer {
+    checkTls(peer);
     const layer = new UpperLayer(nameOf(peer), true, user);
     layer.request = request;
     layer.on('ask-associate');
@@ -84,6 +87,7 @@ export class UpperLayer {
           layer.end(error);
           layer.on('ask-abort');
         },
+        refused: (error) => layer.end(error),
       }),
     );
     return layer;
@@ -186,6 +190,7 @@ export class UpperLayer {
         this.write(encodePdu(this.request!));
         break;
       case 'AE-3':
+        this.wasAccepted = true;
         this.user.accepted(decodePdu(PDU.associateAccept, (detail as RawPdu).body) as AssociateAccept);
         break;
       case 'AE-4':
@@ -257,7 +262,7 @@ export class UpperLayer {
       }
       case 'AA-4':
       case 'AA-5':
-        this.end(this.abortedFor('the connection was lost'));
+        this.end(this.abortedFor(this.lossText()));
         break;
       case 'AA-7':
       case 'AA-8':
@@ -357,6 +362,14 @@ export class UpperLayer {
     this.failure = failure;
     this.user.ended(failure);
     this.draining?.();
+  }
+
+  /** Many peers close the connection without a word when they do not trust the certificate that they have asked for. */
+  private lossText(): string {
+    const isUnanswered = this.isRequestor && this.socket instanceof TLSSocket && !this.wasAccepted;
+    return isUnanswered
+      ? 'the connection was lost before an answer; it may want a certificate of ditag that it trusts'
+      : 'the connection was lost';
   }
 
   private abortedFor(reason: string): DitagError {

@@ -97,5 +97,7 @@ export interface Receiving {
 }
 
 export interface Scp {
+  /** A peer that has connected did not get through TLS. @param reason OpenSSL's code */
+  tlsFailed?(address: string, reason: string): void;
   admit(caller: Caller): AdmittedPeer | Refusal;
 }

@@ -82,6 +82,11 @@ export class Gateway implements Scp {
     this.options = options;
   }
 
+  tlsFailed(address: string, reason: string): void {
+    this.counts.refused++;
+    this.ports.log.warn({ address, reason }, 'TLS failed');
+  }
+
   admit(caller: Caller): AdmittedPeer | Refusal {
     const refusal = this.refusal(caller);
     if (refusal !== undefined) {
