@@ -33,7 +33,10 @@ export function placeByUids({ StudyInstanceUID, SeriesInstanceUID }: Identity): 
   return `${study}/${SeriesInstanceUID === '' ? 'no-series' : fileNameOf(SeriesInstanceUID)}`;
 }
 
-/** Links the file to the first of its names that is free. */
+/**
+ * Links the file to the first of its names that is free: `UID.dcm`, and `UID.other-DIGITS.dcm` where that has other bytes. In
+ * path order the one that came first is the first one: it speaks for the instance, and goes where it is sent.
+ */
 export async function nameInstance(
   folders: StoreFolders,
   unnamed: UnnamedFile,
@@ -44,7 +47,7 @@ export async function nameInstance(
   let digest = '';
   for (const digits of [0, 8, 16, 64]) {
     if (digits > 0 && digest === '') digest = await digestFrom(unnamed.file, unnamed.dataSetStart, unnamed.bytes);
-    const suffix = digits === 0 ? '' : `.${digest.slice(0, digits)}`;
+    const suffix = digits === 0 ? '' : `.other-${digest.slice(0, digits)}`;
     const path = `${folder}/${fileNameOf(SOPInstanceUID)}${suffix}.dcm`;
     if (await link(folders, unnamed, folder, path, make))
       return { folder, path, outcome: digits === 0 ? 'stored' : 'differs' };

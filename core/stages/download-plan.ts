@@ -13,7 +13,7 @@ import { projectFolders } from './whole-subjects.ts';
 const MOST_REMEMBERED = 64;
 const EXTENSION = '.dcm';
 /** What came with a SOPInstanceUID and other bytes than what has its name: with some digits of its SHA-256. */
-const OTHER_BYTES = /^([0-9.]+)\.([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})$/;
+const OTHER_BYTES = /^([0-9.]+)\.other-([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})$/;
 
 export interface PlannedSeries {
   /** The first of the list that led to it. */

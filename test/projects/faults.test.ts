@@ -451,7 +451,7 @@ describe('a PACS that is to send', { timeout: 60_000, concurrency: 16 }, () => {
     const folder = await project.folder();
     const file = path.join(folder, entry!.path);
     // The same UID with other bytes, which had come a second time.
-    fs.writeFileSync(file.replace(/\.dcm$/, '.12345678.dcm'), 'other bytes');
+    fs.writeFileSync(file.replace(/\.dcm$/, '.other-12345678.dcm'), 'other bytes');
     await project.inProject(async ({ store }) => {
       const download = await store.download(folder);
       await download.remove(entry!.SeriesInstanceUID, entry!.SOPInstanceUID);
@@ -460,7 +460,7 @@ describe('a PACS that is to send', { timeout: 60_000, concurrency: 16 }, () => {
     const aside = (await project.manifest()).filter(({ outcome }) => outcome === 'not-asked-for');
     assert.deepEqual(
       aside.map(({ path: at }) => at),
-      [entry!.path.replace(/\.dcm$/, '.12345678.dcm')],
+      [entry!.path.replace(/\.dcm$/, '.other-12345678.dcm')],
     );
   });
 
