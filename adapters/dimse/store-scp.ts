@@ -1,8 +1,8 @@
 // C-STORE as its acceptor takes it (PS3.7 9.1.1, PS3.4 annex B): from whoever has opened the association, and over a
 // C-GET from whoever was asked.
 import { type CommandSet, NO_DATA_SET } from '../../core/dimse/command-set.ts';
+import { isStorageClass } from '../../core/dimse/negotiation.ts';
 import { PduError } from '../../core/dimse/pdu.ts';
-import { VERIFICATION } from '../../core/dimse/uids.ts';
 import type { AdmittedPeer } from '../../core/ports/scp.ts';
 import type { AgreedContext } from './agreement.ts';
 import type { DataTaker } from './data-taker.ts';
@@ -33,7 +33,7 @@ export function takeStore(
     answer(command, status);
     return undefined;
   };
-  if (SOPClassUID !== abstractSyntax || abstractSyntax === VERIFICATION) return refuse(SOP_CLASS_NOT_SUPPORTED);
+  if (SOPClassUID !== abstractSyntax || !isStorageClass(abstractSyntax)) return refuse(SOP_CLASS_NOT_SUPPORTED);
   // Its context may have been accepted for what it gets, not for what it stores.
   if (!peer.rights.has('store')) return refuse(NOT_AUTHORIZED);
   const receiving = peer.receive({ SOPClassUID, SOPInstanceUID, transferSyntaxUID: transferSyntax, sourceAETitle });

@@ -2,10 +2,11 @@
 import type { CommandContext, ExitCode } from '../command.ts';
 import type { PacsOptions } from '../workspaces/pacs.ts';
 
-export async function echo(options: PacsOptions, { pacs, stdout }: CommandContext): Promise<ExitCode> {
+export async function echo(options: PacsOptions, { pacs, stdout, stderr }: CommandContext): Promise<ExitCode> {
   const settings = pacs.settings(options);
-  await pacs.echo(settings);
+  const unkept = await pacs.echo(settings);
   const { destination, port, aetitle, myaet } = settings;
   stdout.write(`${aetitle} at ${destination}:${port} answers ${myaet}.\n`);
+  if (unkept !== undefined) stderr.write(`${unkept}\n`);
   return 0;
 }

@@ -94,10 +94,11 @@ export async function send(options: SendOptions, context: CommandContext): Promi
 }
 
 /** Asks for a C-ECHO, again where there is no association for now. @param tell what a person is told meanwhile */
-async function asked(echo: () => Promise<void>, tell: (text: string) => void): Promise<void> {
+async function asked(echo: () => Promise<string | undefined>, tell: (text: string) => void): Promise<void> {
   for (const pause of [...FIRST_PAUSES, undefined]) {
     try {
-      await echo();
+      const unkept = await echo();
+      if (unkept !== undefined) tell(`${unkept}\n`);
       return;
     } catch (error) {
       if (!(error instanceof DitagError)) throw error;

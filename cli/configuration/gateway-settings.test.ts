@@ -77,6 +77,8 @@ const WRONG: readonly (readonly [lines: readonly string[], reason: RegExp])[] = 
   [['[GATEWAY]', 'tls_ca = ca.pem'], /\[GATEWAY\] has tls_ca, but no tls_cert and tls_key/],
   [['[PEER CT1]', 'may = store'], /\[PEER CT1\] has no host: name its address, or \* for any/],
   [['[PEER CT1]', 'host ='], /\[PEER CT1\] has no host/],
+  [[...PEER, 'mai = store'], /mai under \[PEER CT1\] is not known: write host, port, tls, may, associations/],
+  [['[GATEWAY]', 'asociations = 4'], /asociations under \[GATEWAY\] is not known: write aetitle, host/],
   [[...PEER, 'may = store, delete'], /may = delete under \[PEER CT1\] is not known: write store, find, move, get/],
   [[...PEER, 'associations = 0'], /associations = 0 under \[PEER CT1\]/],
   [['[PEER CT1]', 'host = ct1', 'port = 70000'], /port = 70000 under \[PEER CT1\] is not a whole number/],

@@ -42,6 +42,11 @@ const PEER = /^PEER(\s|$)/i;
 /** PS3.5 table 6.2-1. */
 const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/;
 const AE_TITLE_RULE = 'an AE title has 1 to 16 ASCII characters, no backslash';
+const PEER_KEYS = ['host', 'port', 'tls', 'may', 'associations'];
+const GATEWAY_KEYS = [
+  ...['aetitle', 'host', 'port', 'folder', 'associations', 'answers', 'sync'],
+  ...['tls_cert', 'tls_key', 'tls_ca'],
+];
 const RIGHTS: readonly PeerRight[] = ['store', 'find', 'move', 'get'];
 
 /** Reads them. Throws `bad-config`. */
@@ -70,12 +75,19 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
       throw wrong(`${key} = ${value} under [${section}] is not known: write yes or no`);
     return value === 'yes';
   };
+  /** A right or a limit that is misspelt must not be one that is not there. */
+  const checkKeys = (section: string, known: readonly string[]) => {
+    const unknown = ini.keys(section).find((key) => !known.includes(key));
+    if (unknown !== undefined) throw wrong(`${unknown} under [${section}] is not known: write ${known.join(', ')}`);
+  };
+  checkKeys('GATEWAY', GATEWAY_KEYS);
   const peers = ini.sections().flatMap((section): PeerSettings[] => {
     if (!PEER.test(section)) return [];
     if (!section.startsWith('PEER')) throw wrong(`[${section}] is not known: write PEER in capitals`);
     const aeTitle = section.slice('PEER'.length).trim();
     if (aeTitle === '') throw wrong(`[${section}] names no AE title: write [PEER AETITLE]`);
     if (!AE_TITLE.test(aeTitle)) throw wrong(`[${section}] cannot be: ${AE_TITLE_RULE}`);
+    checkKeys(section, PEER_KEYS);
     const host = setting(section, 'host');
     if (host === undefined) throw wrong(`[${section}] has no host: name its address, or * for any`);
     if (host === '*' && setting(section, 'port') !== undefined)

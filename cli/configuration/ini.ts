@@ -66,6 +66,11 @@ export class IniFile {
     return [...new Set(this.lines.map(({ section }) => section))].filter((section) => section !== '');
   }
 
+  /** The keys that a section itself has. */
+  keys(section: string): string[] {
+    return this.lines.filter((line) => line.section === section && line.key !== '').map(({ key }) => key);
+  }
+
   /** The value of a key, from its section or from DEFAULT; undefined where neither has it. */
   get(section: string, key: string): string | undefined {
     return this.resolve(section, key.toLowerCase(), 0);

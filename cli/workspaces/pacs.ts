@@ -80,11 +80,20 @@ export class Pacs {
     }
   }
 
-  /** Asks for a C-ECHO, and keeps the settings for later commands once it was answered. Throws what `echo` throws. */
-  async echo(settings: PacsSettings): Promise<void> {
+  /**
+   * Asks for a C-ECHO, and keeps the settings for later commands once it was answered. Gives a sentence where they cannot be
+   * kept. Throws what `echo` throws.
+   */
+  async echo(settings: PacsSettings): Promise<string | undefined> {
     const { echo } = await import('../../adapters/dimse/echo.ts');
     await echo(this.peer(settings));
-    savePacsSettings(this.configuration, settings);
+    try {
+      savePacsSettings(this.configuration, settings);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof DitagError)) throw error;
+      return `The settings of the PACS are not kept: ${error.message}`;
+    }
   }
 
   /** Whom to associate with. Throws `cannot-read`. */

@@ -46,6 +46,12 @@ test('the PACS that answers is kept for later commands, one that does not is not
   const under = ['env', 'DITAG_PACS_MYAET=FOURTH', 'DITAG_PACS_AETITLE=THIRD'];
   const { stdout } = await runDitag(['--config-file', config, 'echo'], { home, under });
   assert.match(stdout, /^THIRD at .* answers FOURTH\.\n$/);
+
+  // Not even root can make a file there.
+  const to = ['--destination', '127.0.0.1', '--port', String(port), '--pacs-aetitle', 'ARCHIVE'];
+  const unkept = await runDitag(['--config-file', '/proc/ditag/config.ini', 'echo', ...to], { home });
+  assert.deepEqual([unkept.code, unkept.stdout], [0, `ARCHIVE at 127.0.0.1:${port} answers DITAG.\n`]);
+  assert.match(unkept.stderr, /^The settings of the PACS are not kept: Cannot write .*\n$/);
 });
 
 test('values that cannot be right are refused before anything is sent', async (t) => {
