@@ -49,7 +49,7 @@ test('the PACS that answers is kept for later commands, one that does not is not
 
   // Not even root can make a file there.
   const to = ['--destination', '127.0.0.1', '--port', String(port), '--pacs-aetitle', 'ARCHIVE'];
-  const unkept = await runDitag(['--config-file', '/proc/ditag/config.ini', 'echo', ...to], { home });
+  const unkept = await runDitag(['--config-file', '/dev/null/config.ini', 'echo', ...to], { home });
   assert.deepEqual([unkept.code, unkept.stdout], [0, `ARCHIVE at 127.0.0.1:${port} answers DITAG.\n`]);
   assert.match(unkept.stderr, /^The settings of the PACS are not kept: Cannot write .*\n$/);
 });
