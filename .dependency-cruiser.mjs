@@ -42,7 +42,7 @@ export default {
     {
       name: 'core-libraries-are-named',
       comment:
-        'Libraries in core must do no I/O and are named here one by one: csv-parse and csv-stringify (core/query/csv.ts), typebox (core/wire, core/settings). Add a name with its reason in docs/dependencies.md, or use it from an adapter.',
+        'Libraries in core must do no I/O and are named here one by one: csv-parse and csv-stringify (core/query/csv-reader.ts, csv.ts), typebox (core/wire, core/settings). Add a name with its reason in docs/dependencies.md, or use it from an adapter.',
       severity: 'error',
       from: { path: '^core/', pathNot: '\\.test\\.ts$' },
       to: {

@@ -12,12 +12,9 @@ import { short } from './statistics.ts';
 
 const target = resolve(root, 'docs/performance.md');
 const readme = resolve(root, 'README.md');
+const pageTemplate = resolve(import.meta.dirname, 'report-template.md');
 /** The benchmarks of the page, in its order. */
-const runs = [
-  ...['index', 'slow-mount', 'reindex', 'grow', 'query'],
-  ...['cluster-index', 'scanners', 'wire', 'es-index', 'rebuild', 'cluster-query'],
-  ...['page', 'export'],
-];
+const runs = [...readFileSync(pageTemplate, 'utf8').matchAll(/^<!-- run: ([\w-]+) -->$/gm)].map(([, name]) => name!);
 
 /** The page's text. A marker is a line `<!-- run: NAME -->`; it stays, with the run below it. */
 export function renderPage(template: string, read: (name: string) => SavedRun | undefined): string {
@@ -57,7 +54,7 @@ export function renderFigures(text: string, read: (name: string) => SavedRun | u
 
 /** Prints the page, writes it and the README's figures, or says (1) that those in the tree are others. */
 export function report(what: 'print' | 'write' | 'check'): number {
-  const text = renderPage(readFileSync(resolve(import.meta.dirname, 'report-template.md'), 'utf8'), readRun);
+  const text = renderPage(readFileSync(pageTemplate, 'utf8'), readRun);
   if (what === 'print') {
     process.stdout.write(text);
     return 0;

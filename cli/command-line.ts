@@ -129,7 +129,9 @@ export function commands(run: Run): Command {
     async (options, context) => (await import('./commands/echo.ts')).echo(options, context),
   );
   add<object>(
-    new Command('gateway').description('take instances of the peers in the configuration, and index them'),
+    new Command('gateway').description(
+      'take instances of the peers in the configuration and index them; answer their C-FIND, C-MOVE and C-GET',
+    ),
     async (_, context) => (await import('./commands/gateway.ts')).gateway(context),
   );
   add<CopiesOptions>(

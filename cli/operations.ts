@@ -60,7 +60,8 @@ export class CommandOperations implements Operations {
     const { project } = operation;
     if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
     if (operation.operation === 'project-index') return;
-    const allowed = 'this `ditag serve` has no --output, the folder for downloads';
+    const allowed =
+      'there is no folder for downloads here: `ditag serve --output FOLDER`, in a cluster DITAG_HTTP_DOWNLOADS';
     if (output === undefined)
       throw ditagError('bad-option', { option: 'operation', value: operation.operation, allowed });
     if (!(await this.projects()).includes(project)) throw ditagError('unknown-project', { project });

@@ -49,22 +49,23 @@ const STORE_STATUSES: readonly (readonly [number, string])[] = [
     'SOPClassUID or SOPInstanceUID of the data set are not those of the command, or it has no SeriesInstanceUID, which only objects of no patient (PS3.4 annex GG) may lack.',
   ],
   [0x0110, 'It could not be written.'],
-  [0x0122, 'The SOP class of the command is not that of its presentation context.'],
+  [0x0122, 'The SOP class of the command is not that of its presentation context, or none that is stored.'],
+  [0x0124, 'The peer may take instances by C-GET in this presentation context, but not store any.'],
 ];
 
 const RETRIEVE_STATUSES: readonly (readonly [number, string])[] = [
   [0x0000, 'C-FIND: all answers have been given. C-MOVE, C-GET: all instances have been sent.'],
   [0xff00, 'An answer; or an instance was sent, and more are to come.'],
-  [0xff01, 'An answer; of some keys that were asked for nothing can be known.'],
+  [0xff01, 'An answer; of some keys that were asked for nothing can be known, or they were not matched.'],
   [0xfe00, 'It was cancelled.'],
   [0xa700, 'C-FIND: there are more answers than the limit of the configuration, which the comment names.'],
   [0xa702, 'C-MOVE, C-GET: no instance could be sent.'],
   [0xa801, 'The move destination is no peer of the configuration, or one without a port.'],
   [
     0xa900,
-    'The identifier names no level, or has no value for the unique key of its level. C-FIND at the level IMAGE: it names neither a study nor a series by UID. C-MOVE, C-GET at the level IMAGE: it names no series.',
+    'The identifier names no level of its model. C-FIND at the level IMAGE: it names neither a study nor a series by UID. C-MOVE, C-GET: it has no value for the unique key of its level, or at the level IMAGE names no series.',
   ],
-  [0xb000, 'C-MOVE, C-GET: some instances could not be sent.'],
+  [0xb000, 'C-MOVE, C-GET: some instances could not be sent, or were taken with a warning.'],
   [0xc000, 'The index cannot be asked, or a key has too many wild cards.'],
 ];
 
@@ -108,10 +109,7 @@ ${table(
     ['asynchronous operations', 'none: one operation at a time, in either role'],
     ['user identity, extended negotiation', 'not sent; ignored where a peer sends it'],
     ['associations as requestor', '`--threads`, 4 without it'],
-    [
-      'connections as acceptor',
-      `${LIMITS.connections}, of which \`associations\` of the configuration (32) are served`,
-    ],
+    ['connections as acceptor', '32 more than `associations` of the configuration (32), which are served'],
     ['a peer is not waited for after silence of', seconds(LIMITS.idle)],
     ['a PDU may take', seconds(LIMITS.pdu)],
     ['an association may last', seconds(LIMITS.total)],
@@ -179,7 +177,10 @@ by the Storage SCU above. Counts of sub-operations are of instances, each once; 
 
 ${table(
   ['status', 'when'],
-  RETRIEVE_STATUSES.map(([status, when]) => [statusText(status), when]),
+  RETRIEVE_STATUSES.map(([status, when]) => [
+    status === 0xb000 ? 'Sub-operations complete, failures or warnings (B000H)' : statusText(status),
+    when,
+  ]),
 )}
 
 ### Transfer syntaxes of messages

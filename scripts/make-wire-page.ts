@@ -182,7 +182,7 @@ Buckets of the key-value store hold JSON, without a frame, but for the tokens:
 
 | bucket | key | value |
 | --- | --- | --- |
-| \`${SCAN_STATES}\` | \`SCAN\` | \`ScanState\` of \`core/ports/scan-registry.ts\` |
+| \`${SCAN_STATES}\` | \`SCAN\` | \`ScanState\` of \`core/jobs/scan-state.ts\` |
 | \`${ARCHIVES}\` | \`${ARCHIVE_NAME}\` | \`{ name, number }\` |
 | \`${ARCHIVES}\` | \`number-NUMBER\` | the archive's name as text |
 | \`${INDEX}\` | \`generations\` | \`{ answering, building }\` |

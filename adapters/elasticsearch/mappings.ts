@@ -1,5 +1,5 @@
 // THE table of Elasticsearch's indices: their settings and the type of every field, derived from the tables of core.
-// Changing the meaning of a field means a new FORMAT and a rebuild; a new attribute or reason is only a new field.
+// Changing the meaning of a field means a new INDEX_FORMAT and a rebuild; a new attribute or reason is only a new field.
 // Binaries are never searched: they are what answers are made of.
 import type { estypes } from '@elastic/elasticsearch';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';

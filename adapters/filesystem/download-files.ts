@@ -168,7 +168,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
 
   /**
    * Makes the zip of a subject that is whole, and removes its folder (subject-zip.ts). @param expected what it has to hold
-   * @param options.reserve bytes that are to stay free. Throws `zip-failed`.
+   * @param options `reserve`: bytes that are to stay free. Throws `zip-failed`.
    */
   async zip(
     subject: string,

@@ -1,5 +1,5 @@
 // JetStream as code: THE table of streams, buckets and consumers. Each part of the cluster makes sure at its start that
-// they are there; what somebody has set differently is reported and left as it is.
+// those that it needs are there; what somebody has set differently is reported and left as it is.
 import {
   AckPolicy,
   type ConsumerConfig,

@@ -21,7 +21,7 @@ export class SqliteDownloadStore implements DownloadStore {
   private readonly id: number;
   private readonly sql: ReturnType<typeof statements>;
 
-  /** @param download its row in the table of that name */
+  /** Of one download: its row in the table of that name. */
   constructor(
     database: DatabaseSync,
     batch: WriteBatch,

@@ -3,7 +3,7 @@
 
 /** PRAGMA application_id of an index: "DITG". */
 export const APPLICATION_ID = 0x44495447;
-/** PRAGMA user_version: an older one is migrated, a newer one is refused by name. */
+/** PRAGMA user_version: another one is refused by name. */
 export const FORMAT = 1;
 
 export const SCHEMA = `

@@ -97,7 +97,7 @@ export function encodeFolderRecord(record: FolderRecord): Uint8Array {
 
 const COMPRESSION = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** Decodes a record. Throws a RangeError for bytes that are no record of this or an older format. */
+/** Decodes a record. Throws a RangeError for bytes that are no record of this format. */
 export function decodeFolderRecord(bytes: Uint8Array): FolderRecord {
   const { reader, kinds, series, count } = decodeHead(bytes);
   const names: string[] = new Array(count);

@@ -48,7 +48,7 @@ export interface FoundStudy {
 
 /**
  * What became of an accession number: `found` with all that belongs to it; `incomplete` where the PACS announces more than
- * it lists; `not-found`; `refused` (it cannot be asked for, or the PACS will not answer); `failed` (to be asked again).
+ * it lists; `not-found`; `refused` (it cannot be asked for); `failed` (the PACS has not answered: to be asked again).
  */
 export const ACCESSION_OUTCOMES = ['open', 'found', 'incomplete', 'not-found', 'refused', 'failed'] as const;
 export type AccessionOutcome = (typeof ACCESSION_OUTCOMES)[number];

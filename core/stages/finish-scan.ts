@@ -12,7 +12,7 @@ import type { PublishedIndex } from '../ports/published-index.ts';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
 import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 
-/** As in a publication on one machine (docs/architecture.md, "A missing mount"). */
+/** As in a publication on one machine (docs/architecture.md, "A mount is missing"). */
 const BELIEVED_SHARE = 0.1;
 const BELIEVED_INSTANCES = 5;
 /** How often it is asked whether the index has come so far (milliseconds). */

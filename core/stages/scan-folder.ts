@@ -1,5 +1,5 @@
 // The stage that lists one folder: jobs for its sub-folders and for the chunks of its files, and what is gone.
-// Deletions come only from here, from a listing that succeeded (docs/architecture.md, "A missing mount").
+// Deletions come only from here, from a listing that succeeded (docs/architecture.md, "A mount is missing").
 import { chunkBitsFor, chunkIndex } from '../instance/folder-chunks.ts';
 import type { ReadFilesJob, ScanEvent, ScanFolderJob, ScanJob } from '../jobs/jobs.ts';
 import { type ArchiveFiles, type EntryType, type FileTask, failureCode } from '../ports/archive-files.ts';

@@ -1,5 +1,5 @@
-// The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, and sees to it that they come
-// into the index. The same in a cluster and on one machine.
+// The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, sees to it that they come into
+// the index, and answers what these peers ask and want to be sent. The same in a cluster and on one machine.
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';

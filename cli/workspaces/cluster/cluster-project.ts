@@ -1,5 +1,5 @@
-// A project of a cluster: what is known of it is kept there, gateways ask the PACS, and a download comes to the machine of
-// the command.
+// A project of a cluster: what is known of it is kept there, gateways ask the PACS, and download where they
+// can; else a download comes to the machine of the command.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
