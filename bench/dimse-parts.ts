@@ -46,9 +46,20 @@ export function movedFiles(options: BenchOptions): { small: MovedFiles; large: M
   };
 }
 
+/** Reads the files: they come from memory then, and not for whoever is the first from the disk. */
+export function warm({ files }: MovedFiles): void {
+  for (const file of files) readFileSync(file);
+}
+
 /** The files in `count` shares of equal size. */
 export function shares(files: readonly string[], count: number): string[][] {
   return Array.from({ length: count }, (_, n) => files.filter((_file, i) => i % count === n));
+}
+
+/** Another one is the first in each round: what was done before, such as many files written, is felt by the first. */
+export function inTurn<T>(ways: readonly T[], round: number): T[] {
+  const first = round % ways.length;
+  return [...ways.slice(first), ...ways.slice(0, first)];
 }
 
 /** A program that listens for associations. */

@@ -7,6 +7,7 @@ import { buildC, type Found, findDitag, findProgram } from './competitors.ts';
 import {
   dcmjsCommand,
   gatewayCommand,
+  inTurn,
   type MovedFiles,
   movedFiles,
   orthancCommand,
@@ -15,6 +16,7 @@ import {
   shares,
   startReceiver,
   storescpCommand,
+  warm,
 } from './dimse-parts.ts';
 import type { Figures, Target } from './figures.ts';
 import type { BenchOptions } from './options.ts';
@@ -53,6 +55,7 @@ function received(options: BenchOptions, program: string, command: ReceiverComma
   return async (moved, count) => {
     const receiver = await startReceiver(options, command);
     try {
+      warm(moved);
       settle();
       const cpu = receiver.cpuSeconds();
       const start = performance.now();
@@ -128,7 +131,7 @@ export async function run(options: BenchOptions): Promise<Figures> {
   for (let round = 0; round < (options.runs ?? 3); round++) {
     for (const moved of [small, large])
       for (const count of ASSOCIATIONS)
-        for (const one of ways) {
+        for (const one of inTurn(ways, round)) {
           // It serves four associations one after the other.
           if (one !== plain || count === 1) await measure(one, moved, count);
         }

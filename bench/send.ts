@@ -6,6 +6,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildC, type Found, findProgram } from './competitors.ts';
 import {
+  inTurn,
   type MovedFiles,
   movedFiles,
   QUICK,
@@ -13,6 +14,7 @@ import {
   shares,
   startReceiver,
   storescpCommand,
+  warm,
 } from './dimse-parts.ts';
 import { openDitag } from './ditag-runs.ts';
 import type { Figures, Target } from './figures.ts';
@@ -32,6 +34,7 @@ async function measure(options: BenchOptions, way: Way, moved: MovedFiles, count
   if (typeof way.send === 'string') return;
   const receiver = await startReceiver(options, storescpCommand(true));
   try {
+    warm(moved);
     settle();
     const start = performance.now();
     const runs = await way.send(moved, count, receiver);
@@ -94,7 +97,8 @@ export async function run(options: BenchOptions): Promise<Figures> {
   ];
   for (let round = 0; round < (options.runs ?? 3); round++)
     for (const moved of [small, large])
-      for (const count of ASSOCIATIONS) for (const way of ways) await measure(options, way, moved, count);
+      for (const count of ASSOCIATIONS)
+        for (const way of inTurn(ways, round)) await measure(options, way, moved, count);
   return report(ways, small, large);
 }
 
