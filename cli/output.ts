@@ -50,9 +50,13 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
 }
 
 /** Output to a file, readable by its owner only: rows are patient data. Throws `cannot-write`. */
-export function fileOutput(file: string): Output {
+export function fileOutput(named: string): Output {
+  let file = named;
   try {
+    if (file === '') throw new Error('it has no name');
     const there = fs.statSync(file, { throwIfNoEntry: false });
+    // A link stays one.
+    if (there?.isFile()) file = fs.realpathSync(file);
     // A pipe or a device is written to as it stands; only a file can be replaced when the new one is whole.
     if (there !== undefined && !there.isFile() && !there.isDirectory()) return new OpenFile(file, file, 'w');
     if (there?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
@@ -62,7 +66,7 @@ export function fileOutput(file: string): Output {
     );
     return new OpenFile(file, temporary, 'wx');
   } catch (error) {
-    throw cannotWrite(file, error);
+    throw cannotWrite(named === '' ? 'a file' : named, error);
   }
 }
 

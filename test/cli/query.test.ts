@@ -350,6 +350,16 @@ describe('output', () => {
     assert.equal(fs.readFileSync(path.join(folder, 'here.csv'), 'utf8'), '7\n');
   });
 
+  test('--output to a link writes what that stands for', async (t) => {
+    const folder = temporaryFolder(t);
+    fs.writeFileSync(path.join(folder, 'rows.csv'), 'old');
+    fs.symlinkSync('rows.csv', path.join(folder, 'link.csv'));
+    assert.equal((await query('--output', path.join(folder, 'link.csv'))).code, 0);
+    assert.ok(fs.lstatSync(path.join(folder, 'link.csv')).isSymbolicLink());
+    assert.match(fs.readFileSync(path.join(folder, 'rows.csv'), 'utf8'), /^StudyDescription,/);
+    assert.equal(fs.readdirSync(folder).length, 2);
+  });
+
   test('--output that fails leaves the old file alone and nothing behind', async (t) => {
     const folder = temporaryFolder(t);
     fs.writeFileSync(path.join(folder, 'rows.csv'), 'before');
@@ -365,6 +375,7 @@ describe('output', () => {
     await refused([
       [['query', '--output', path.join(folder, 'missing', 'rows.csv')], /^Cannot write .*missing\/rows\.csv: .+\.\n$/],
       [['query', '--output', path.join(folder, 'missing', 'rows.csv'), '--count'], /^Cannot write .*\n$/],
+      [['query', '--output', ''], /^Cannot write a file: it has no name\.\n$/],
     ]);
     assert.deepEqual(fs.readdirSync(folder), ['taken']);
   });
