@@ -100,7 +100,8 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
   }
   const tag = /^\(?\s*([0-9a-f]{4})\s*,?\s*([0-9a-f]{4})\s*\)?$/i.exec(name);
   if (tag !== null) return { ...numberedStep(tag[1]!.toUpperCase(), tag[2]!.toUpperCase()), ...item };
-  if (name === '' && whole !== '') throw ditagError('unknown-tag', { tag: whole, hint: 'A step of the path is empty.' });
+  if (name === '' && whole !== '')
+    throw ditagError('unknown-tag', { tag: whole, hint: 'A step of the path is empty.' });
   const known = tagOfKeyword(name);
   if (known === undefined) {
     const { nearestKeyword } = await import('../dicom/nearest-keyword.ts');
