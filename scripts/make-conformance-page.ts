@@ -7,6 +7,7 @@ import { allUids } from '../core/dicom/dictionary.ts';
 import { allTransferSyntaxes } from '../core/dicom/transfer-syntaxes.ts';
 import { isStorageClass } from '../core/dimse/negotiation.ts';
 import { statusText } from '../core/dimse/reasons.ts';
+import { retrieveStatusText } from '../core/dimse/retrieve-status.ts';
 import {
   APPLICATION_CONTEXT,
   EXPLICIT_VR_BIG_ENDIAN,
@@ -178,7 +179,7 @@ by the Storage SCU above. Counts of sub-operations are of instances, each once; 
 ${table(
   ['status', 'when'],
   RETRIEVE_STATUSES.map(([status, when]) => [
-    status === 0xb000 ? 'Sub-operations complete, failures or warnings (B000H)' : statusText(status),
+    status === 0xb000 ? retrieveStatusText(status) : statusText(status),
     when,
   ]),
 )}

@@ -31,23 +31,22 @@ interface Outcome {
 }
 
 /** Throws `tls-failed` where a certificate or a key is none, or they do not belong together. */
-export function checkTls(peer: Peer): void {
-  if (peer.tls === undefined) return;
+function secureContextOf(peer: Peer): tls.SecureContext {
   try {
-    tls.createSecureContext({ ...peer.tls });
+    return tls.createSecureContext({ ...peer.tls, minVersion: 'TLSv1.2' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw ditagError('tls-failed', { peer: nameOf(peer), reason: code ?? message });
   }
 }
 
-/** Opens a connection; after so many milliseconds without one it has failed. */
+/** Opens a connection; after so many milliseconds without one it has failed. Throws `tls-failed`. */
 export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net.Socket {
   const { host, port, tls: material } = peer;
   const socket =
     material === undefined
       ? net.connect({ host, port })
-      : tls.connect({ ...material, host, port, minVersion: 'TLSv1.2' });
+      : tls.connect({ secureContext: secureContextOf(peer), host, port });
   // Nagle's algorithm would cost up to 44 ms a message.
   socket.setNoDelay(true);
   const fail = (code: 'pacs-unreachable' | 'tls-failed', reason: string) =>

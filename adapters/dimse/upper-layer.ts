@@ -18,7 +18,7 @@ import { type DataPiece, isData, PduReader, type RawPdu } from '../../core/dimse
 import { abortText, rejectionText } from '../../core/dimse/reasons.ts';
 import { type Event, type State, transition } from '../../core/dimse/state-table.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
-import { checkTls, connect, nameOf, type Peer } from './connection.ts';
+import { connect, nameOf, type Peer } from './connection.ts';
 
 /** The longest P-DATA-TF that is taken, in bytes without its header. */
 export const MAXIMUM_LENGTH = 128 * 1024;
@@ -75,7 +75,6 @@ export class UpperLayer {
 
   /** Connects to a peer and asks it for an association. Throws `tls-failed`. @param milliseconds for the connection */
   static open(peer: Peer, request: AssociateRequest, milliseconds: number, user: LayerUser): UpperLayer {
-    checkTls(peer);
     const layer = new UpperLayer(nameOf(peer), true, user);
     layer.request = request;
     layer.on('ask-associate');

@@ -51,7 +51,13 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   let begun = 0;
   const at = () => {
     const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
-    return { step: 'sending', done: begun / series.length, text, unit: 'instances', amount: counts.sent };
+    return {
+      step: 'sending',
+      done: series.length === 0 ? 1 : begun / series.length,
+      text,
+      unit: 'instances',
+      amount: counts.sent,
+    };
   };
   try {
     // A PACS may take long to answer even that.

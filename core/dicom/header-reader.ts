@@ -339,7 +339,9 @@ export class HeaderReader extends HeaderBytes {
   /** Is it the last one of a file that goes on with zeros, and more of them than pad a value? Then it was cut off in it. */
   private isLostInZeros(bytes: Buffer, end: number): boolean {
     const { position, window } = this.walker;
-    return end === position && position < window.available && bytes[end - 1] === 0 && bytes[end - 2] === 0;
+    if (end !== position || position >= window.available || bytes[end - 1] !== 0 || bytes[end - 2] !== 0) return false;
+    // No element has the tag of zeros: behind file meta, in front of PixelData and where more is wanted others stand.
+    return bytes.subarray(position, Math.min(position + 4, window.available)).every((byte) => byte === 0);
   }
 
   private readonly holdIdentity = (tag: number): number => (this.identityTags.includes(tag) ? HOLD_TEXT : 0);

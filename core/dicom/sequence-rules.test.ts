@@ -348,6 +348,17 @@ describe('UIDs that say who the file is', () => {
     assert.equal(readBytes(file).SeriesInstanceUID, series);
   });
 
+  test('with several NULs behind them, wherever they stand', () => {
+    const padded = (tag: number, uid: string) => element(tag, 'UI', `${uid}\0\0`);
+    const series = [...instance().slice(0, 2), padded(0x0020000e, '1.2.905')];
+    assert.equal(read(series).SeriesInstanceUID, '1.2.905');
+    assert.equal(read([...series, PIXELS]).SeriesInstanceUID, '1.2.905');
+    // As the last element of the file meta, which the data set follows.
+    const meta = encode([padded(0x00020010, '1.2.840.10008.1.2.4.50')], EXPLICIT_LITTLE);
+    const file = Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), meta, encode(series, EXPLICIT_LITTLE)]);
+    assert.equal(readBytes(file).TransferSyntaxUID, '1.2.840.10008.1.2.4.50');
+  });
+
   test('with NULs and blanks around them', () => {
     for (const around of ['\0', ' ', '\0 \0'])
       assert.equal(

@@ -22,10 +22,10 @@ export function retrieveStatus({ completed, warning, failed, isCancelled }: Ende
 /** Its words: the status of B000H has others in answers to a C-STORE. */
 export function retrieveStatusText(status: number): string {
   const texts: Readonly<Record<number, string>> = {
-    [SUCCESS]: 'complete',
-    [SOME_FAILED]: 'complete, with failures or warnings (B000H)',
-    [ALL_FAILED]: 'all failed (A702H)',
-    [CANCELLED]: 'cancelled',
+    [SUCCESS]: 'Success',
+    [SOME_FAILED]: 'Complete, with failures or warnings (B000H)',
+    [ALL_FAILED]: 'All failed (A702H)',
+    [CANCELLED]: 'Cancelled',
   };
   return texts[status]!;
 }
