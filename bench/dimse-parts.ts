@@ -3,7 +3,7 @@
  * processes of their own, with what they cost.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { freePort } from '../scripts/parts/parts.ts';
 import { makeArchive } from './archive-generator.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
 import { doneWith, receivedFolder } from './received-folders.ts';
+import { settle } from './run-process.ts';
 
 /** Nagle's algorithm would be measured instead: 44 ms a file. */
 export const QUICK = { TCP_NODELAY: '1' };
@@ -46,9 +47,26 @@ export function movedFiles(options: BenchOptions): { small: MovedFiles; large: M
   };
 }
 
-/** Reads the files: they come from memory then, and not for whoever is the first from the disk. */
-export function warm({ files }: MovedFiles): void {
+/** Of a machine whose memory is given back to its host, more is free than is quick: beside what is received (bytes). */
+const BESIDE = 256 * 1024 * 1024;
+const BLOCK = Buffer.alloc(1024 * 1024, 1);
+
+/**
+ * Makes the runs alike, right before one is timed. The files are read: they come from memory then, and not for whoever is
+ * the first from the disk. And as much memory as they will take is used and freed: a virtual machine gets what it has not
+ * used for some seconds from its host page by page, which takes ten times as long as the writing does.
+ */
+export function warm(options: BenchOptions, { files, bytes }: MovedFiles): void {
   for (const file of files) readFileSync(file);
+  settle();
+  const path = join(workingFolder(options, 'received'), 'memory');
+  const file = openSync(path, 'w');
+  try {
+    for (let left = bytes + BESIDE; left > 0; left -= BLOCK.length) writeSync(file, BLOCK);
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
 }
 
 /** The files in `count` shares of equal size. */
@@ -186,10 +204,17 @@ export async function listening(port: number): Promise<void> {
 
 /** From /proc/PID/stat: its own, those of children that it has waited for, and those of children that are there still. */
 function cpuOf(pid: number): number {
-  const [own, waitedFor] = timesOf(pid);
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
-  const there = children === '' ? [] : children.split(' ').map((child) => timesOf(Number(child))[0]);
-  return (own + waitedFor + there.reduce((sum, each) => sum + each, 0)) / TICKS;
+  for (;;) {
+    const [own, waitedFor] = timesOf(pid);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    try {
+      const there = children === '' ? [] : children.split(' ').map((child) => timesOf(Number(child))[0]);
+      return (own + waitedFor + there.reduce((sum, each) => sum + each, 0)) / TICKS;
+    } catch (error) {
+      // It has ended in between: its parent has its times now.
+      if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
 }
 
 const TICKS = 100;

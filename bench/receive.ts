@@ -21,7 +21,7 @@ import {
 import type { Figures, Target } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { doneWith, receivedFolder } from './received-folders.ts';
-import { runProcess, settle } from './run-process.ts';
+import { runProcess } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
 
 const SENDER = 'DCMSEND';
@@ -55,8 +55,7 @@ function received(options: BenchOptions, program: string, command: ReceiverComma
   return async (moved, count) => {
     const receiver = await startReceiver(options, command);
     try {
-      warm(moved);
-      settle();
+      warm(options, moved);
       const cpu = receiver.cpuSeconds();
       const start = performance.now();
       await Promise.all(
@@ -79,10 +78,11 @@ function received(options: BenchOptions, program: string, command: ReceiverComma
 /** Nothing is received: the files are made, and kept as the gateway keeps them. */
 function kept(options: BenchOptions, program: string): Runner {
   const disk = buildC(options, 'disk');
-  return async ({ files, bytes }, count) => {
+  return async (moved, count) => {
+    const { files, bytes } = moved;
     const folder = await receivedFolder(options, 'd-');
     try {
-      settle();
+      warm(options, moved);
       const size = Math.round(bytes / files.length);
       return await runProcess(program, [disk, folder, String(files.length), String(size), String(count)]);
     } finally {

@@ -19,7 +19,7 @@ import {
 import { openDitag } from './ditag-runs.ts';
 import type { Figures, Target } from './figures.ts';
 import { type BenchOptions, workingFolder } from './options.ts';
-import { type ProcessRun, runProcess, settle } from './run-process.ts';
+import { type ProcessRun, runProcess } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
 
 const ASSOCIATIONS = [1, 4];
@@ -34,8 +34,7 @@ async function measure(options: BenchOptions, way: Way, moved: MovedFiles, count
   if (typeof way.send === 'string') return;
   const receiver = await startReceiver(options, storescpCommand(true));
   try {
-    warm(moved);
-    settle();
+    warm(options, moved);
     const start = performance.now();
     const runs = await way.send(moved, count, receiver);
     const seconds = (performance.now() - start) / 1000;

@@ -13,12 +13,15 @@ import {
   StoreError,
 } from '../../core/ports/instance-store.ts';
 import { type IdentityReader, uidFailure } from './incoming-file-identity.ts';
-import { call, digestOf, type MakeCall, PRIVATE_FILE, read, writeAll } from './instance-store-calls.ts';
+import { call, digestOf, type MakeCall, PRIVATE_FILE, read, writeAll, writeAllNow } from './instance-store-calls.ts';
 import { nameInstance, type Place } from './instance-store-names.ts';
+import type { QuickCalls } from './quick-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
 /** Bytes that are gathered before they are written; fewer only at the end. Of 128 kB and more a write takes half as long again. */
 const BLOCK = 64 * 1024;
+/** So many bytes that a block lacks, or more, go to a quick disk behind it as they have come, uncopied. */
+const LEAST_UNCOPIED = 16 * 1024;
 /** Blocks are kept for the next instance: made anew each time they would cost more than what they are for. */
 const idleBlocks: Buffer[] = [];
 const MOST_IDLE = 256;
@@ -35,6 +38,8 @@ export interface Surroundings {
   readonly identities: IdentityReader;
   /** How calls on its files are made, but for those that wait for the disk. */
   readonly make: MakeCall;
+  /** Says when calls are quicker made in this thread; undefined where they never are. */
+  readonly quick: QuickCalls | undefined;
   readonly place: Place;
   /** Whether the SHA-256 of each file is wanted. */
   readonly isHashed: boolean;
@@ -42,7 +47,7 @@ export interface Surroundings {
 
 /**
  * What comes is copied into a block, so that nothing of the connection's is held. Full blocks wait in `pending` for the
- * disk. After `commit` or `discard` it is ended: further bytes are dropped. An error of the disk is kept in `failure`
+ * disk, unless that is quick. After `commit` or `discard` it is ended: further bytes are dropped. An error of the disk is kept in `failure`
  * until `commit` tells it; bytes are dropped then too, as the peer will send them to their end.
  */
 export class Incoming implements IncomingFile {
@@ -114,7 +119,17 @@ export class Incoming implements IncomingFile {
 
   private take(bytes: Buffer): void {
     this.hash?.update(bytes);
-    for (let at = 0; at < bytes.length; ) {
+    this.bytes += bytes.length;
+    let at = 0;
+    // What is written is whole blocks even so: other lengths cost the page cache more than the copying does.
+    const missing = BLOCK - this.blockLength;
+    if (this.headLength === BLOCK && bytes.length >= missing && missing >= LEAST_UNCOPIED && this.isNow) {
+      this.endBlock();
+      this.writeNow(bytes.subarray(0, missing));
+      at = missing;
+    }
+    this.pendingBytes += bytes.length - at;
+    while (at < bytes.length) {
       this.block ??= idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
       this.head ??= this.block;
       const copied = bytes.copy(this.block, this.blockLength, at);
@@ -123,8 +138,6 @@ export class Incoming implements IncomingFile {
       if (this.block === this.head) this.headLength = this.blockLength;
       if (this.blockLength === BLOCK) this.endBlock();
     }
-    this.pendingBytes += bytes.length;
-    this.bytes += bytes.length;
   }
 
   private endBlock(): void {
@@ -135,13 +148,42 @@ export class Incoming implements IncomingFile {
   }
 
   private writeIfMany(): void {
-    if (this.pending.length > 0) this.writing ??= this.writePending();
+    if (this.pending.length === 0) return;
+    if (this.isNow) this.writeNow();
+    else this.writing ??= this.writePending();
+  }
+
+  /** Is what is to be written next to be written in this thread? */
+  private get isNow(): boolean {
+    return this.writing === undefined && this.around.quick?.isQuick === true;
+  }
+
+  /** Writes what waits, and then `bytes`. */
+  private writeNow(bytes?: Buffer): void {
+    const blocks = this.pending;
+    this.pending = [];
+    const waited = lengthOf(blocks);
+    this.pendingBytes -= waited;
+    const pieces = bytes === undefined ? blocks : [...blocks, bytes];
+    const length = waited + (bytes?.length ?? 0);
+    try {
+      this.around.quick!.timed(() => {
+        this.file ??= fs.openSync(this.temporary, NEW_FILE, PRIVATE_FILE);
+        writeAllNow(this.file, pieces, length);
+      });
+      this.syncIfMany(length);
+    } catch (error) {
+      this.writing = this.fail(error).finally(() => {
+        this.writing = undefined;
+      });
+    }
+    this.giveBack(blocks);
   }
 
   private async writePending(): Promise<void> {
     const blocks = this.pending;
     this.pending = [];
-    this.writingBytes = blocks.reduce((sum, block) => sum + block.length, 0);
+    this.writingBytes = lengthOf(blocks);
     this.pendingBytes -= this.writingBytes;
     try {
       const { make } = this.around;
@@ -150,13 +192,9 @@ export class Incoming implements IncomingFile {
         (done) => fs.open(this.temporary, NEW_FILE, PRIVATE_FILE, done),
       );
       await writeAll(this.file, blocks, this.writingBytes, make);
-      this.syncIfMany();
+      this.syncIfMany(this.writingBytes);
     } catch (error) {
-      this.failure ??= storeError(error);
-      this.dropPending();
-      // Its number is not given to another file while a sync by that number waits.
-      await this.syncing;
-      await this.removeTemporary();
+      await this.fail(error);
     }
     this.giveBack(blocks);
     this.writingBytes = 0;
@@ -166,10 +204,18 @@ export class Incoming implements IncomingFile {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
+  private async fail(error: unknown): Promise<void> {
+    this.failure ??= storeError(error);
+    this.dropPending();
+    // Its number is not given to another file while a sync by that number waits.
+    await this.syncing;
+    await this.removeTemporary();
+  }
+
   /** Of a large file the disk has most when the last bytes come. What this sync says is told by the one at the end. */
-  private syncIfMany(): void {
+  private syncIfMany(written: number): void {
     const { file } = this;
-    this.unsynced += this.writingBytes;
+    this.unsynced += written;
     if (!this.around.sync || file === undefined || this.syncing !== undefined || this.unsynced < EARLY_SYNC) return;
     this.unsynced = 0;
     this.syncing = call((done) => fs.fdatasync(file, done))
@@ -217,7 +263,11 @@ export class Incoming implements IncomingFile {
   /** Resolves when all that came is handed to the disk. */
   private async written(): Promise<void> {
     this.endBlock();
-    while (this.writing !== undefined || this.pending.length > 0) await (this.writing ??= this.writePending());
+    for (;;) {
+      this.writeIfMany();
+      if (this.writing === undefined) break;
+      await this.writing;
+    }
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -264,6 +314,10 @@ export class Incoming implements IncomingFile {
     await this.written();
     return read(this.file!, buffer, offset, length, position);
   };
+}
+
+function lengthOf(blocks: readonly Buffer[]): number {
+  return blocks.reduce((sum, block) => sum + block.length, 0);
 }
 
 function storeError(error: unknown): StoreError {

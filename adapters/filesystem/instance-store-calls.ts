@@ -35,17 +35,31 @@ export async function writeAll(
 ): Promise<void> {
   let rest = pieces;
   for (let left = bytes; left > 0; ) {
-    let written = await make<number>(
+    const written = await make<number>(
       () => fs.writevSync(file, rest),
       (done) => fs.writev(file, rest, done),
     );
     left -= written;
-    if (left === 0) return;
-    // A disk that is nearly full takes a part.
-    let whole = 0;
-    while (written >= rest[whole]!.length) written -= rest[whole++]!.length;
-    rest = [rest[whole]!.subarray(written), ...rest.slice(whole + 1)];
+    if (left > 0) rest = unwritten(rest, written);
   }
+}
+
+/** As `writeAll`, in this thread. */
+export function writeAllNow(file: number, pieces: readonly Buffer[], bytes: number): void {
+  let rest = pieces;
+  for (let left = bytes; left > 0; ) {
+    const written = fs.writevSync(file, rest);
+    left -= written;
+    if (left > 0) rest = unwritten(rest, written);
+  }
+}
+
+/** A disk that is nearly full takes a part. */
+function unwritten(pieces: readonly Buffer[], written: number): Buffer[] {
+  let whole = 0;
+  let part = written;
+  while (part >= pieces[whole]!.length) part -= pieces[whole++]!.length;
+  return [pieces[whole]!.subarray(part), ...pieces.slice(whole + 1)];
 }
 
 export async function digestFrom(file: number, start: number, end: number): Promise<string> {

@@ -121,6 +121,28 @@ test('pieces of any size, few bytes and many', async (t) => {
   assert.ok(storedDataSet(archive, await file.commit()).equals(bytes));
 });
 
+test('pieces of random lengths, as a connection gives them', async (t) => {
+  const { store, archive } = openStore(t);
+  const random = new Random(20_261_130);
+  for (let n = 0; n < 20; n++) {
+    const SOPInstanceUID = `1.2.3.${n + 1}`;
+    const bytes = dataSet({ SOPInstanceUID }, 2 * (1 + random.below(200_000)));
+    for (let at = bytes.length - 1000; at >= 400; at -= 997) bytes[at] = random.below(256);
+    const file = store.begin(arriving({ SOPInstanceUID }));
+    for (let at = 0; at < bytes.length; ) {
+      const length = random.below(3) === 0 ? 1 + random.below(2000) : 1 + random.below(65_536);
+      // What a connection gives is used again for what comes next.
+      const piece = Buffer.from(bytes.subarray(at, at + length));
+      if (!file.write(piece)) await file.drained();
+      piece.fill(0);
+      at += length;
+    }
+    const { path: stored } = await file.commit();
+    const held = fs.readFileSync(path.join(archive, stored));
+    assert.ok(held.subarray(dataSetStart(held)).equals(bytes), `${n}: ${bytes.length} bytes`);
+  }
+});
+
 test('a UID far behind the start is found, in the file', async (t) => {
   const { archive, store } = openStore(t);
   const { SOPClassUID, SOPInstanceUID, study, series } = UIDS;

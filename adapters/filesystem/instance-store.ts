@@ -50,10 +50,11 @@ export class FilesystemInstanceStore implements InstanceStore {
       assertCanBeLinked(incoming, archive);
       // Both lie on one file system.
       const isLocal = isLocalFileSystem(fs.statfsSync(incoming).type);
-      const make = isLocal ? new QuickCalls().make : inPool;
+      const quick = isLocal ? new QuickCalls() : undefined;
+      const make = quick?.make ?? inPool;
       const folders = new StoreFolders(archive, sync, make);
       const identities = new IdentityReader();
-      const around = { sync, folders, identities, make, place, isHashed };
+      const around = { sync, folders, identities, make, quick, place, isHashed };
       return new FilesystemInstanceStore(around, takeOwnFolder(incoming));
     } catch (error) {
       throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
