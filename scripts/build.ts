@@ -20,15 +20,17 @@ const common: BuildOptions = {
 };
 
 fs.rmSync(OUTPUT, { recursive: true, force: true });
+await build({ ...common, entryPoints: ['cli/main.ts'], chunkNames: '[name]-[hash]' });
+// What runs in a thread is one file each: it shares no module with the program that starts it, and chunks in common
+// would cut both into more and smaller files, each of which takes time at the start.
 await build({
   ...common,
+  splitting: false,
   entryPoints: [
-    'cli/main.ts',
     'cli/workspaces/local/scan-worker.ts',
     'cli/workspaces/local/index-thread.ts',
     'adapters/imaging/preview-worker.ts',
   ],
-  chunkNames: '[name]-[hash]',
 });
 // The services are bundled apart: chunks in common with them would cut the program's own into more and smaller files,
 // and each of those takes time at the start of a command.

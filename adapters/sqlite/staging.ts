@@ -49,6 +49,8 @@ const QUICK = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 /** Characters of the headers in one pack, about. */
 const PACK_LENGTH = 256 * 1024;
 const PACKS_REMEMBERED = 8;
+/** Packs that are kept as they were written, beside being written: of an archive of some thousand series all. */
+const PACKS_KEPT = 32;
 /** Pages of the log before it is brought into the file: less often than SQLite does, since the file is soon removed. */
 const LOG_PAGES = 8192;
 /** It is mostly appended to, beside an index that needs the memory more (kibibytes). */
@@ -110,6 +112,7 @@ export class Staging {
   private pack: string[] = [];
   private packLength = 0;
   private packId = 0;
+  private readonly packsKept = new Map<number, string[]>();
   private readonly packsRead = new Map<number, string[]>();
   private readonly addVanished: StatementSync;
   private readonly addEmptied: StatementSync;
@@ -229,13 +232,15 @@ export class Staging {
 
   private writePack(): void {
     if (this.pack.length === 0) return;
-    this.addPack.run(this.packId++, zlib.zstdCompressSync(this.pack.join('\n'), QUICK));
+    this.addPack.run(this.packId, zlib.zstdCompressSync(this.pack.join('\n'), QUICK));
+    if (this.packsKept.size < PACKS_KEPT) this.packsKept.set(this.packId, this.pack);
+    this.packId++;
     this.pack = [];
     this.packLength = 0;
   }
 
   private readPack(id: number): string[] {
-    let pack = this.packsRead.get(id);
+    let pack = this.packsKept.get(id) ?? this.packsRead.get(id);
     if (pack === undefined) {
       const row = this.findPack.get(id) as { headers: Uint8Array } | undefined;
       if (row === undefined) return [];
@@ -249,6 +254,8 @@ export class Staging {
 
   /** Forgets everything: it is in the index now, or not wanted. */
   clear(): void {
+    this.packsKept.clear();
+    this.packsRead.clear();
     this.database.exec(
       'DELETE FROM chunk; DELETE FROM header; DELETE FROM header_pack; DELETE FROM vanished; DELETE FROM emptied; DELETE FROM meta',
     );

@@ -120,14 +120,16 @@ export class LocalWorkspace implements Workspace {
     const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
     // Before anything is written: a missing archive leaves no trace.
     await listRoot(files, archive, new Set());
-    await using pool = new ScanPool(threads);
     const tally = new TallySum();
     const unreadFiles: string[] = [];
     const { append, acceptDeletions, signal } = options;
     const { databasePath, file: config } = configuration;
-    const writer = await ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
+    // The index comes first, since opening it takes longest; the workers start meanwhile.
+    const opening = ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
       options.onProgress({ step: 'publishing', ...counts(tally), done: done / all }),
     );
+    await using pool = new ScanPool(threads);
+    const writer = await opening;
     let publishing = false;
     let report: PublishReport;
     try {
@@ -153,10 +155,11 @@ export class LocalWorkspace implements Workspace {
         },
         signal,
       });
-      // The workers' views of the index are closed first: the last to close it removes its log.
-      await pool.end();
       publishing = true;
+      const ended = pool.end();
       report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
+      // The workers' views of the index are closed first: the last to close it removes its log.
+      await ended;
       await writer.close();
     } catch (error) {
       // A publication that is under way is rolled back; otherwise what was staged is committed first.

@@ -35,6 +35,7 @@ type Waiting =
 /** Worker threads, started at once and put to work by `scan`; disposing ends them before that. */
 export class ScanPool implements AsyncDisposable {
   private readonly workers: readonly Worker[];
+  private ending: Promise<void> | undefined;
 
   constructor(threads: number) {
     this.workers = Array.from({ length: threads }, () => new Worker(workerFile(), { resourceLimits: HEAP }));
@@ -48,12 +49,18 @@ export class ScanPool implements AsyncDisposable {
   }
 
   /** Lets the workers close what they have open, and ends them. */
-  async end(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => endWorker(worker, 'end', NO_HURRY)));
+  end(): Promise<void> {
+    return this.endAll(NO_HURRY);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.workers.map((worker) => endWorker(worker, 'end')));
+    await this.endAll();
+  }
+
+  /** Once: a worker that is ending is not ended again. */
+  private endAll(patience?: number): Promise<void> {
+    this.ending ??= Promise.all(this.workers.map((worker) => endWorker(worker, 'end', patience))).then(() => {});
+    return this.ending;
   }
 }
 
