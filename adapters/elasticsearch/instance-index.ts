@@ -183,8 +183,9 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
 /** Fields from which the line and the columns besides its six are made. */
 function rowFields(columns: readonly Target[]): string[] {
   const fields = new Set(['line']);
-  for (const { attribute, isSeriesInstanceUID } of columns) {
+  for (const { attribute, isSeriesInstanceUID, isIssues } of columns) {
     if (attribute >= 0) fields.add(INDEXED_ATTRIBUTES[attribute]!);
+    else if (isIssues) fields.add('issuesText');
     else if (!isSeriesInstanceUID) for (const field of HEADER_FIELDS) fields.add(field);
   }
   return [...fields];
@@ -211,6 +212,7 @@ function moreValues({ SeriesInstanceUID, fields }: SeriesHit, columns: readonly 
   const header = fullHeader(fields);
   return columns.map((target) => {
     if (target.isSeriesInstanceUID) return SeriesInstanceUID;
+    if (target.isIssues) return fields['issuesText']?.[0] ?? '';
     if (target.attribute >= 0) return fields[INDEXED_ATTRIBUTES[target.attribute]!]?.[0] ?? '';
     return headerText(header, target);
   });

@@ -6,7 +6,7 @@ import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { SKIP_REASONS } from '../../core/instance/skipped.ts';
 
 /** Version of the documents. An older one is written until it has been rebuilt, but not read; a newer one is refused. */
-export const INDEX_FORMAT = 3;
+export const INDEX_FORMAT = 4;
 
 /** `folders`: one document a folder chunk. `series`: one a series. `values`: one a distinct value. `archives`: one each. */
 export const INDEX_KINDS = ['folders', 'series', 'values', 'archives'] as const;
@@ -58,6 +58,8 @@ const PROPERTIES: Record<IndexKind, Properties> = {
     bytes: sum,
     mixed: boolean,
     issues: keyword,
+    /** Both as one text: what patterns and columns see; missing where there are none. */
+    issuesText: keyword,
     /** The archive that speaks, and all that have the series. */
     archive: keyword,
     archives: keyword,

@@ -76,10 +76,21 @@ async function conditionFilter(
       const field = target.isSeriesInstanceUID ? 'SeriesInstanceUID' : INDEXED_ATTRIBUTES[target.attribute]!;
       filters.push({ terms: { [field]: [...wholeValues] } });
     } else if (target.isSeriesInstanceUID) continue;
+    else if (target.isIssues) filters.push(await issuesFilter(reader, pattern));
     else if (target.attribute >= 0) filters.push(await attributeFilter(valuesOf, target, pattern));
     else filters.push(await headerFilter(reader, target, pattern));
   }
   return anyOf(filters);
+}
+
+/** Few combinations occur. */
+async function issuesFilter(reader: SeriesReader, pattern: Condition['pattern']): Promise<Filter> {
+  const texts = await reader.distinct('issuesText');
+  // A series without issues has no text.
+  const areFound = !pattern.test('');
+  const values = texts.filter((text) => pattern.test(text) === areFound);
+  const filters = values.length === 0 ? [] : [{ terms: { issuesText: values } }];
+  return areFound ? anyOf(filters) : noneOf(filters);
 }
 
 async function attributeFilter(

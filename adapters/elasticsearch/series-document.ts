@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { issueNames } from '../../core/dicom/issues.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
+import { issuesText } from '../../core/instance/series-issues.ts';
 import { indexedValues, rowDate, rowLine } from '../../core/query/series-row.ts';
 import type { OwnTexts } from './header-fields.ts';
 import { encodeSeries, type SeriesPieces, seriesState } from './series-state.ts';
@@ -23,6 +24,7 @@ export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces):
     return { body, values: [] };
   }
   const { fold, speaker } = state;
+  const issues = fold.issues | speaker.issues;
   const header = decodeHeader(speaker.header);
   const values = indexedValues(header).map((value) => value.toWellFormed());
   const date = rowDate(values);
@@ -38,7 +40,8 @@ export function seriesDocument(SeriesInstanceUID: string, pieces: SeriesPieces):
     instances: fold.instances,
     bytes: fold.bytes,
     mixed: fold.mixed,
-    issues: issueNames(fold.issues | speaker.issues),
+    issues: issueNames(issues),
+    issuesText: issuesText(issues, fold.mixed) || undefined,
     archive: state.archive.name,
     archives: state.archives,
     line: shortened(Buffer.from(rowLine(values, SeriesInstanceUID)).toString('utf8'), own.SeriesInstanceUID),

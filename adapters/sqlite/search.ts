@@ -9,7 +9,16 @@ import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
 import { type KeptNumbers, NOTHING_KEPT } from './kept-numbers.ts';
 import { RowSelection } from './row-selection.ts';
-import { int32, LINE_BLOCKS, LINE_ROWS, MOST_ROWS, type PageColumns, pageColumns, uidOfLine } from './series-page.ts';
+import {
+  int32,
+  issuesOfFlags,
+  LINE_BLOCKS,
+  LINE_ROWS,
+  MOST_ROWS,
+  type PageColumns,
+  pageColumns,
+  uidOfLine,
+} from './series-page.ts';
 import type { PageAccess } from './target-tests.ts';
 import { freshTexts, type TextsOf } from './value-texts.ts';
 
@@ -131,6 +140,7 @@ type ValueOfRow = (page: Page, row: number) => string;
 
 function valuesOf(database: DatabaseSync, target: Target, textsOf: TextsOf): ValueOfRow {
   if (target.isSeriesInstanceUID) return (page, row) => page.uid(row);
+  if (target.isIssues) return (page, row) => issuesOfFlags(page.columns.flags[row]!);
   if (target.attribute >= 0) {
     const texts = textsOf(target.attribute);
     return (page, row) => texts.text(page.codes(target.attribute)[row]!);

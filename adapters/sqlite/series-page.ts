@@ -2,6 +2,7 @@
 // CSV lines. Decoding is a view on the bytes, not a copy.
 import { Buffer } from 'node:buffer';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { issuesText } from '../../core/instance/series-issues.ts';
 
 /** Most rows of a page; a fuller one is cut in two. */
 export const MOST_ROWS = 4096;
@@ -16,6 +17,11 @@ export const ATTRIBUTES = INDEXED_ATTRIBUTES.length;
 export const FLAG_MIXED = 1;
 export const FLAG_HIDDEN = 2;
 export const ISSUES_SHIFT = 8;
+
+/** The issues that a row's flags say. */
+export function issuesOfFlags(flags: number): string {
+  return issuesText(flags >> ISSUES_SHIFT, (flags & FLAG_MIXED) !== 0);
+}
 
 /** The numbers of a page's rows, one array a column. `ends` are the offsets behind each row's CSV line. */
 export interface PageColumns {

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Condition } from '../../core/query/query.ts';
 import type { Target } from '../../core/query/target.ts';
 import { HeaderTarget } from './header-target.ts';
-import type { PageColumns } from './series-page.ts';
+import { issuesOfFlags, type PageColumns } from './series-page.ts';
 import { codesOf, type FoundSeries, seriesOf } from './value-lookup.ts';
 import type { TextsOf, ValueTexts } from './value-texts.ts';
 
@@ -51,6 +51,7 @@ export function testOf(
   const lookup = isLookup(condition) ? pattern.wholeValues : undefined;
   if (target.isSeriesInstanceUID)
     return lookup === undefined ? new UidTest(condition) : new SeriesTest(database, lookup);
+  if (target.isIssues) return new IssuesTest(condition);
   if (target.attribute < 0) return new HeaderTest(database, target, condition, isNarrow);
   if (lookup === undefined) return new AttributeTest(texts(target.attribute), target.attribute, condition);
   return new CodesTest(target.attribute, codesOf(database, target.attribute, lookup));
@@ -134,6 +135,33 @@ class UidTest implements TargetTest {
 
   complete(): boolean {
     return true;
+  }
+}
+
+class IssuesTest implements TargetTest {
+  private readonly condition: Condition;
+  /** By a row's flags: few differ. */
+  private readonly verdicts = new Map<number, boolean>();
+
+  constructor(condition: Condition) {
+    this.condition = condition;
+  }
+
+  mark({ columns }: PageAccess, found: Uint8Array, rows: Uint16Array): void {
+    for (const row of rows) if (this.test(columns.flags[row]!)) found[row] = 1;
+  }
+
+  complete(): boolean {
+    return true;
+  }
+
+  private test(flags: number): boolean {
+    let verdict = this.verdicts.get(flags);
+    if (verdict === undefined) {
+      verdict = this.condition.pattern.test(issuesOfFlags(flags));
+      this.verdicts.set(flags, verdict);
+    }
+    return verdict;
   }
 }
 

@@ -13,6 +13,8 @@ export interface ReferenceSeries {
   readonly elements: readonly HeaderElement[];
   /** Values of INDEXED_ATTRIBUTES by keyword; a missing one is ''. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** See core/instance/series-issues.ts. */
+  readonly issues: string;
 }
 
 /** Does the series match? */
@@ -36,8 +38,10 @@ export function compareSeries(a: ReferenceSeries, b: ReferenceSeries): number {
 }
 
 /** The text of a target: what patterns and columns see. */
-export function textOfTarget({ SeriesInstanceUID, elements, attributes }: ReferenceSeries, target: Target): string {
+export function textOfTarget(series: ReferenceSeries, target: Target): string {
+  const { SeriesInstanceUID, elements, attributes, issues } = series;
   if (target.isSeriesInstanceUID) return SeriesInstanceUID;
+  if (target.isIssues) return issues;
   if (target.attribute >= 0) return attributes[INDEXED_ATTRIBUTES[target.attribute]!] ?? '';
   const [first] = target.path;
   const textOf = (key: string) => elements.find((element) => element.key === key)?.text ?? '';

@@ -34,6 +34,13 @@ test('every way to name a tag', async () => {
     assert.equal((await parseTarget(name)).isSeriesInstanceUID, true, name);
 });
 
+test('Issues is no tag', async () => {
+  const { name, attribute, isIssues, path } = await parseTarget(' Issues ');
+  assert.deepEqual({ name, attribute, isIssues, path }, { name: 'Issues', attribute: -1, isIssues: true, path: [] });
+  assert.equal((await parseTarget('Modality')).isIssues, false);
+  await assert.rejects(parseTarget('Issues.Modality'), { code: 'unknown-tag' });
+});
+
 test('lists are cut at commas outside parentheses', async () => {
   const names = async (text: string) => (await parseTargets(text)).map((target) => target.name);
   assert.deepEqual(await names('PatientID,(0008,103E), (0019,xx10,A, B),00180081,'), [

@@ -23,6 +23,8 @@ export interface Target {
   readonly attribute: number;
   /** True for SeriesInstanceUID, which is no indexed attribute but a series' identity. */
   readonly isSeriesInstanceUID: boolean;
+  /** True for `Issues`, which is no tag: what the index has noted of a series (core/instance/series-issues.ts). */
+  readonly isIssues: boolean;
   readonly path: readonly TargetStep[];
 }
 
@@ -36,19 +38,21 @@ export async function parseTarget(text: string): Promise<Target> {
   const name = text.trim();
   const attribute = attributeIndex(name);
   const isSeriesInstanceUID = name === 'SeriesInstanceUID';
-  if (attribute >= 0 || isSeriesInstanceUID) {
-    return { name, attribute, isSeriesInstanceUID, path: [] };
+  const isIssues = name === 'Issues';
+  if (attribute >= 0 || isSeriesInstanceUID || isIssues) {
+    return { name, attribute, isSeriesInstanceUID, isIssues, path: [] };
   }
   const dictionary = await import('../dicom/dictionary.ts');
   const steps: TargetStep[] = [];
   for (const step of splitOutside(name, '.')) steps.push(await parseStep(step, name, dictionary));
   if (steps.length === 1) {
     const keyword = indexedKeyword(steps[0]!.key, dictionary);
-    if (keyword === 'SeriesInstanceUID') return { name, attribute: -1, isSeriesInstanceUID: true, path: steps };
+    if (keyword === 'SeriesInstanceUID')
+      return { name, attribute: -1, isSeriesInstanceUID: true, isIssues, path: steps };
     if (keyword !== undefined)
-      return { name, attribute: attributeIndex(keyword), isSeriesInstanceUID: false, path: steps };
+      return { name, attribute: attributeIndex(keyword), isSeriesInstanceUID: false, isIssues, path: steps };
   }
-  return { name, attribute: -1, isSeriesInstanceUID: false, path: steps };
+  return { name, attribute: -1, isSeriesInstanceUID: false, isIssues, path: steps };
 }
 
 /** Splits a comma-separated list of targets; commas inside parentheses belong to a tag. */

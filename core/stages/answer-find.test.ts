@@ -29,7 +29,7 @@ function referenceOf({ header }: Known): ReferenceSeries {
     return { key: key(keyword), vr: vrOfTag(tagOfKeyword(keyword)!), text: kept };
   });
   const attributes = Object.fromEntries(INDEXED_ATTRIBUTES.map((one) => [one, String(header[one] ?? '')]));
-  return { SeriesInstanceUID: String(header.SeriesInstanceUID), elements, attributes };
+  return { SeriesInstanceUID: String(header.SeriesInstanceUID), elements, attributes, issues: '' };
 }
 
 function jsonItem(item: IdentifierText) {

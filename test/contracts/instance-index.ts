@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
+import { Issue } from '../../core/dicom/issues.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
+import { issuesText } from '../../core/instance/series-issues.ts';
 import type { CountedValue, InstanceIndex } from '../../core/ports/instance-index.ts';
 import { WHOLE_FOLDER } from '../../core/ports/scan-ledger.ts';
 import { csvLine } from '../../core/query/csv.ts';
@@ -19,6 +21,10 @@ import { type Contract, seriesFilesContract } from './series-files.ts';
 /** A series to be indexed: its header and the number of its files. */
 interface ContractSeries extends HeaderOfSeries {
   readonly instances: number;
+  /** Of its last file. */
+  readonly fileIssues: number;
+  /** Its last file differs from the others. */
+  readonly mixed: boolean;
 }
 
 /** Makes an index that holds what there is after these scans. */
@@ -72,14 +78,22 @@ function contractSeries(count: number): ContractSeries[] {
         JSON.stringify(i % 3 === 0 ? [item, { ...item, [key('RequestedProcedureID')]: '77' }] : [item]),
       );
     }
-    return { SeriesInstanceUID: `1.2.${(i * 7919) % 1000}.${i}`, elements, instances: 1 + (i % 4) };
+    return {
+      SeriesInstanceUID: `1.2.${(i * 7919) % 1000}.${i}`,
+      elements,
+      instances: 1 + (i % 4),
+      issues: i % 6 === 1 ? Issue.CharacterSetWrong : 0,
+      fileIssues: i % 7 === 2 ? Issue.Truncated | Issue.OddLength : 0,
+      mixed: i % 4 > 0 && i % 5 === 2,
+    };
   });
 }
 
-function referenceOf({ SeriesInstanceUID, elements }: ContractSeries): ReferenceSeries {
+function referenceOf({ SeriesInstanceUID, elements, ...series }: ContractSeries): ReferenceSeries {
   const textOf = (keyword: string) => elements.find((element) => element.key === key(keyword))?.text ?? '';
   const attributes = Object.fromEntries(INDEXED_ATTRIBUTES.map((keyword) => [keyword, textOf(keyword)]));
-  return { SeriesInstanceUID, elements, attributes };
+  const { issues = 0, fileIssues, mixed } = series;
+  return { SeriesInstanceUID, elements, attributes, issues: issuesText(issues | fileIssues, mixed) };
 }
 
 /** StudyDate as a number. */
@@ -110,12 +124,13 @@ function countedBy(series: readonly ContractSeries[], textOf: (one: ContractSeri
 /** A scan that finds each series in a folder of its own. */
 function scanOf(series: readonly ContractSeries[]): Scan {
   const chunks = series.map((one, i) => {
-    const { SeriesInstanceUID, instances } = one;
+    const { SeriesInstanceUID, instances, fileIssues, mixed } = one;
     const files = Array.from({ length: instances }, (_, n) => ({
       name: `f${n}`,
       SeriesInstanceUID,
       SOPInstanceUID: `${SeriesInstanceUID}.${n}`,
       SOPClassUID: '1.2',
+      ...(n === instances - 1 ? { digest: mixed ? 2 : 1, issues: fileIssues } : {}),
     }));
     return scannedChunk(`s${i}`, files, WHOLE_FOLDER, [one]);
   });
@@ -155,13 +170,19 @@ export const QUERIES: readonly QueryText[] = [
   { targets: '(0019,xx02,ACME 1)', pattern: 'T1|脳' },
   { targets: '(0019,1002)', pattern: 'T1|脳' },
   { targets: '(0019,1102)', pattern: '.' },
+  { where: ['Issues=.'] },
+  { where: ['Issues=Wrong$'], whereNot: ['Modality=T1'] },
+  { targets: 'Issues,Modality', pattern: '^(Truncated\\\\OddLength|T1)$' },
+  { targets: 'Issues,SeriesInstanceUID', pattern: 'FilesDisagree|^1\\.2\\.7' },
+  { whereNot: ['Issues=FilesDisagree'], targets: 'Issues', pattern: '^$|Odd' },
+  { targets: 'Issues', pattern: '\\A(?:CharacterSetWrong|)\\Z' },
   { where: ['Modality=T1', 'PatientName=.'] },
   { whereNot: ['Modality=T1'] },
   { where: ['Rows=.'], whereNot: ['SeriesDescription=^$', 'ImageComments=T1'] },
   { sdate: '19000101', where: ['PatientID=T1'], targets: 'Manufacturer,StationName', pattern: '[a-z]' },
   {
     columns:
-      'Rows,Modality,ImageComments,RequestAttributesSequence.ScheduledProcedureStepID,(0019,1002),SeriesInstanceUID',
+      'Rows,Modality,ImageComments,RequestAttributesSequence.ScheduledProcedureStepID,(0019,1002),SeriesInstanceUID,Issues',
   },
 ];
 

@@ -14,6 +14,10 @@ export interface ScannedFile {
   readonly SOPClassUID?: string;
   readonly size?: number;
   readonly mtime?: number;
+  /** Of its indexed attributes. */
+  readonly digest?: number;
+  /** Bits of `Issue`. */
+  readonly issues?: number;
 }
 
 /** A folder chunk. */
@@ -37,6 +41,8 @@ export interface Scan {
 export interface HeaderOfSeries {
   readonly SeriesInstanceUID: string;
   readonly elements: readonly HeaderElement[];
+  /** Bits of `Issue` that the header shows. */
+  readonly issues?: number;
 }
 
 /** A folder chunk with these files. */
@@ -47,14 +53,23 @@ export function scannedChunk(
   known: readonly HeaderOfSeries[] = [],
 ): ScannedChunk {
   const files = some
-    .map((file) => ({ SeriesInstanceUID: '', SOPInstanceUID: '', SOPClassUID: '', size: 1000, mtime: 1, ...file }))
+    .map((file) => ({
+      SeriesInstanceUID: '',
+      SOPInstanceUID: '',
+      SOPClassUID: '',
+      size: 1000,
+      mtime: 1,
+      digest: 1,
+      issues: 0,
+      ...file,
+    }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const series = [...new Set(files.map((file) => file.SeriesInstanceUID))].filter((uid) => uid !== '');
-  const kindNames = files.map((file) => `${file.SeriesInstanceUID} ${file.SOPClassUID}`);
+  const kindNames = files.map((file) => `${file.SeriesInstanceUID} ${file.SOPClassUID} ${file.digest} ${file.issues}`);
   const distinct = [...new Set(kindNames)];
   const kinds = distinct.map((one) => {
-    const { SeriesInstanceUID, SOPClassUID } = files[kindNames.indexOf(one)]!;
-    return kindOf(series.indexOf(SeriesInstanceUID), SOPClassUID);
+    const file = files[kindNames.indexOf(one)]!;
+    return kindOf(series.indexOf(file.SeriesInstanceUID), file);
   });
   const numbers = new Map(distinct.map((one, i) => [one, i]));
   const entries = files.map(({ name, size, mtime, SOPInstanceUID }, i) => {
@@ -62,15 +77,15 @@ export function scannedChunk(
   });
   const headers = series.map((SeriesInstanceUID) => {
     const { name } = files.find((file) => file.SeriesInstanceUID === SeriesInstanceUID)!;
-    const elements = known.find((one) => one.SeriesInstanceUID === SeriesInstanceUID)?.elements ?? [];
-    return { SeriesInstanceUID, name, issues: 0, header: encodeHeader(elements) };
+    const { elements = [], issues = 0 } = known.find((one) => one.SeriesInstanceUID === SeriesInstanceUID) ?? {};
+    return { SeriesInstanceUID, name, issues, header: encodeHeader(elements) };
   });
   return { folder, chunk, files, record: encodeFolderRecord({ kinds, series, files: entries }), headers };
 }
 
-function kindOf(series: number, SOPClassUID: string): FileKind {
+function kindOf(series: number, { SOPClassUID, digest, issues }: Required<ScannedFile>): FileKind {
   const skipped = series < 0 ? 'not-dicom' : '';
-  return { series, SOPClassUID, TransferSyntaxUID: '1.2', issues: 0, digest: series < 0 ? 0 : 1, skipped };
+  return { series, SOPClassUID, TransferSyntaxUID: '1.2', issues, digest: series < 0 ? 0 : digest, skipped };
 }
 
 /** The same files in a folder that is cut. */

@@ -91,7 +91,11 @@ function filesByArchive(scans: readonly Scan[], isWanted: (uid: string) => boole
     chunks.flatMap(({ folder, files }) =>
       files
         .filter((each) => each.SeriesInstanceUID !== '' && isWanted(each.SeriesInstanceUID))
-        .map(({ name, ...of }) => ({ ...of, archive, path: folder === '' ? name : `${folder}/${name}` })),
+        .map(({ name, digest, issues, ...of }) => ({
+          ...of,
+          archive,
+          path: folder === '' ? name : `${folder}/${name}`,
+        })),
     ),
   );
 }
