@@ -21,6 +21,11 @@ import { ValueCodes } from './value-codes.ts';
 /** Progress is told every so many series. */
 const PROGRESS_EVERY = 1000;
 
+interface Archive {
+  readonly id: number;
+  readonly name: string;
+}
+
 interface SeriesRow {
   readonly id: number;
   readonly archive: number;
@@ -38,7 +43,7 @@ interface SeriesRow {
 export class Publication {
   private readonly database: DatabaseSync;
   private readonly staging: Staging;
-  private readonly archive: { readonly id: number; readonly name: string };
+  private readonly archive: Archive;
   private readonly options: PublishOptions;
   private readonly ports: PublishPorts;
   private readonly tree: FolderTree;
@@ -53,7 +58,7 @@ export class Publication {
   constructor(
     database: DatabaseSync,
     staging: Staging,
-    archive: { id: number; name: string },
+    archive: Archive,
     options: PublishOptions,
     ports: PublishPorts,
   ) {
@@ -82,8 +87,9 @@ export class Publication {
     const { append, acceptDeletions } = this.options;
     const changes = new FolderChanges(this.database, this.archive, this.tree, this.parts);
     const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions, this.ports.throwIfEnded);
-    const others = append ? this.otherArchives().length : this.removeOtherArchives();
-    this.isOnlyArchive = others === 0;
+    const others = this.otherArchives();
+    if (!append) this.remove(others);
+    this.isOnlyArchive = others.length === 0;
     // Series whose speaker could not be read when it was wanted are tried again.
     this.parts.touchStamp(NO_STAMP);
     const { count, ids } = this.parts.touched();
@@ -96,7 +102,8 @@ export class Publication {
     this.headers.flush();
     this.codes.flush();
     this.pages.apply();
-    return { ...this.totals(), changedChunks, keptFolders };
+    const removedArchives = append ? [] : others.map(({ name }) => name);
+    return { ...this.totals(), changedChunks, keptFolders, removedArchives };
   }
 
   private foldOne(id: number): void {
@@ -163,20 +170,19 @@ export class Publication {
     });
   }
 
-  private otherArchives(): { id: number }[] {
-    return this.database.prepare('SELECT id FROM archive WHERE id <> ?').all(this.archive.id) as { id: number }[];
+  private otherArchives(): Archive[] {
+    return this.database
+      .prepare('SELECT id, name FROM archive WHERE id <> ? ORDER BY id')
+      .all(this.archive.id) as unknown as Archive[];
   }
 
-  /** Returns their number. */
-  private removeOtherArchives(): number {
-    const others = this.otherArchives();
-    for (const { id } of others) {
+  private remove(archives: readonly Archive[]): void {
+    for (const { id } of archives) {
       this.parts.touchArchive(id);
       this.database.prepare('DELETE FROM part WHERE series IN (SELECT id FROM series WHERE archive = ?)').run(id);
       this.database.prepare('DELETE FROM folder WHERE archive = ?').run(id);
       this.database.prepare('DELETE FROM archive WHERE id = ?').run(id);
     }
-    return others.length;
   }
 
   private totals() {

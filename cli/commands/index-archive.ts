@@ -123,6 +123,8 @@ function summary({ report, opened, unchanged, appeared, vanished, seconds }: Ind
   for (const [reason, n] of Object.entries(report.skipped)) {
     lines.push(`Skipped, ${SKIP_REASON_TEXT[reason as SkipReason] ?? reason}: ${grouped(n)}`);
   }
+  for (const name of report.removedArchives)
+    lines.push(`No longer in the index: ${name} (--append keeps other archives)`);
   lines.push(`${seconds.toFixed(1)} s, ${grouped(rate)} files/s`);
   return `${lines.join('\n')}\n`;
 }

@@ -50,6 +50,8 @@ export interface PublishReport {
   readonly changedChunks: number;
   /** Known folders that listed empty and whose instances stand nowhere else: what is known of them was kept. */
   readonly keptFolders: readonly string[];
+  /** Names of other archives that this run took out of the index, because they were not to stay. */
+  readonly removedArchives: readonly string[];
 }
 
 /** One archive's index run. Only one at a time per index (`already-running`). */

@@ -56,12 +56,12 @@ class Finish {
     if (!scan.acceptDeletions) await this.refuseMassDeletion();
     for await (const change of registry.held(scan.id)) await this.apply(change);
     await log.write({ entry: 'archive', archive: scan.archive, indexedAt: ports.now() }, undefined);
-    if (!scan.append) await this.removeOtherArchives();
+    const removedArchives = scan.append ? [] : await this.removeOtherArchives();
     await this.untilIndexed();
     await this.countRefused();
     const totals = await ports.index.totals(scan.archive.name);
     const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
-    return { ...totals, changedChunks: tally.changedChunks, keptFolders };
+    return { ...totals, changedChunks: tally.changedChunks, keptFolders, removedArchives };
   }
 
   /** What the index does not take is not in it, also where it was put aside in an earlier scan. */
@@ -152,24 +152,31 @@ class Finish {
     yield { entry: folder, position: await ledger.folderPosition(folder), ledger };
   }
 
-  private async removeOtherArchives(): Promise<void> {
+  /** Their names. What another scanner has removed before, which began with this end, is not among them. */
+  private async removeOtherArchives(): Promise<string[]> {
     const { scan, ports } = this;
+    const removed: string[] = [];
     for (const archive of await ports.registry.archives()) {
-      if (archive.name !== scan.archive.name) await this.removeArchive(archive);
+      if (archive.name !== scan.archive.name && (await this.removeArchive(archive))) removed.push(archive.name);
     }
+    return removed;
   }
 
-  private async removeArchive(archive: ArchiveIdentity): Promise<void> {
+  /** False where the index did not have it. */
+  private async removeArchive(archive: ArchiveIdentity): Promise<boolean> {
     const { log } = this.ports;
+    let wasThere = false;
     for await (const { entry, sequence } of log.entries(archive)) {
       if (entry.entry === 'chunk' && entry.record !== undefined) {
         await log.write({ ...entry, record: undefined, headers: [] }, sequence);
       } else if (entry.entry === 'folder' && (entry.subfolders.length > 0 || entry.bits > 0)) {
         await log.write({ ...entry, subfolders: [], bits: 0 }, sequence);
       } else if (entry.entry === 'archive' && entry.indexedAt !== undefined) {
+        wasThere = true;
         await log.write({ entry: 'archive', archive, indexedAt: undefined }, sequence);
       }
     }
+    return wasThere;
   }
 
   private async untilIndexed(): Promise<void> {

@@ -131,6 +131,11 @@ describe('npm run cluster', () => {
       assert.equal(await count(), 3 * SERIES);
       assert.equal((await ditag(['index', '--append', '--archive', 'b'])).code, 0);
       assert.equal(await count(), 3 * SERIES);
+      const alone = await ditag(['index', '--archive', 'a']);
+      assert.match(alone.stderr, /^No longer in the index: b \(--append keeps/m);
+      assert.equal(await count(), 2 * SERIES);
+      assert.equal((await ditag(['index', '--append', '--archive', 'b'])).code, 0);
+      assert.equal(await count(), 3 * SERIES);
     } finally {
       await other?.stop();
     }

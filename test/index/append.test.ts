@@ -45,10 +45,13 @@ test('--append keeps the others; without it only the named archive stays', async
   makeArchive(c, { 1: instance('1.3', 'C') });
   await indexHere(database, a);
   await indexHere(database, b, { append: true });
-  await indexHere(database, c, { append: true });
+  const { report: kept } = await indexHere(database, c, { append: true });
+  assert.deepEqual(kept.removedArchives, []);
   assert.deepEqual(await shown(database), ['1.1 A', '1.2 B', '1.3 C', '1.5 A']);
-  await indexHere(database, b);
+  const { report } = await indexHere(database, b);
+  assert.deepEqual(report.removedArchives, [a, c]);
   assert.deepEqual(await shown(database), ['1.2 B', '1.5 B']);
+  assert.deepEqual((await indexHere(database, b)).report.removedArchives, []);
   const fresh = `${database}2`;
   await indexHere(fresh, b);
   assert.deepEqual(await answersOf(database), await answersOf(fresh));
