@@ -3,7 +3,7 @@
  * processes of their own, with what they cost.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import { makeArchive } from './archive-generator.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
 import { doneWith, receivedFolder } from './received-folders.ts';
 import { settle } from './run-process.ts';
+import { warmMemory } from './warm-memory.ts';
 
 /** Nagle's algorithm would be measured instead: 44 ms a file. */
 export const QUICK = { TCP_NODELAY: '1' };
@@ -49,34 +50,15 @@ export function movedFiles(options: BenchOptions): { small: MovedFiles; large: M
 
 /** Beside what is received (bytes). */
 const BESIDE = 256 * 1024 * 1024;
-const BLOCK = Buffer.alloc(1024 * 1024, 1);
-const MOST_PASSES = 5;
-/** Of all passes the quickest (milliseconds a megabyte). */
-let quickest = Number.POSITIVE_INFINITY;
 
 /**
  * Makes the runs alike, right before one is timed. The files are read: they come from memory then, and not for whoever is
- * the first from the disk. And as much memory as they will take is used and freed until that is quick: a virtual machine
- * gets what it has not used for some seconds from its host page by page, which takes ten times as long as the writing does.
+ * the first from the disk. And there is as much quick memory as they will take.
  */
 export function warm(options: BenchOptions, { files, bytes }: MovedFiles): void {
   for (const file of files) readFileSync(file);
   settle();
-  const path = join(workingFolder(options, 'received'), 'memory');
-  const blocks = Math.ceil((bytes + BESIDE) / BLOCK.length);
-  for (let pass = 0; pass < MOST_PASSES; pass++) {
-    const start = performance.now();
-    const file = openSync(path, 'w');
-    try {
-      for (let block = 0; block < blocks; block++) writeSync(file, BLOCK);
-    } finally {
-      closeSync(file);
-      rmSync(path);
-    }
-    const took = (performance.now() - start) / blocks;
-    quickest = Math.min(quickest, took);
-    if (took < 2 * quickest && pass > 0) return;
-  }
+  warmMemory(options, bytes + BESIDE);
 }
 
 /** The files in `count` shares of equal size. */

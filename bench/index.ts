@@ -12,6 +12,7 @@ import type { Figures } from './figures.ts';
 import { type BenchOptions, scaled, workingFolder } from './options.ts';
 import { type ProcessRun, runProcess, settle } from './run-process.ts';
 import { median, medianAndRange, short } from './statistics.ts';
+import { warmMemory } from './warm-memory.ts';
 
 /** Runs a way once: how many files in how many seconds. */
 type Runner = () => Promise<{ files: number; seconds: number; cost: ProcessRun }>;
@@ -60,11 +61,15 @@ function oldWay(options: BenchOptions, measure: string, archive: string, python:
   );
 }
 
-async function interleave(ways: Way[], rounds: number): Promise<void> {
+/** More than any way takes (bytes). */
+const MEMORY = 512 * 1024 * 1024;
+
+async function interleave(options: BenchOptions, ways: Way[], rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const one of ways) {
       if (typeof one.run === 'string') continue;
       settle();
+      warmMemory(options, MEMORY);
       const { files, seconds, cost } = await one.run();
       one.rates.push(files / seconds);
       one.cpuMicroseconds.push((cost.cpuSeconds * 1e6) / files);
@@ -100,7 +105,7 @@ export async function run(options: BenchOptions): Promise<Figures> {
   const before = oldWay(options, measure, path, python, scaled(options, 2_000, 100));
   const ways = [limit, ours, scanner, before];
   await runProcess(measure, [walk, path, '0']);
-  await interleave(ways, options.runs ?? 3);
+  await interleave(options, ways, options.runs ?? 3);
   return report(ways, files, { python, gdcm });
 }
 

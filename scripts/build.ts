@@ -1,29 +1,55 @@
 // `npm run build`: makes dist/, what is published. Own code is bundled, since a query's time is mostly that of
-// loading modules; libraries stay what package.json says. Everything lies flat in one folder, because the program
+// loading modules, and so are the two libraries that every query needs: their fifteen files take as long as Node itself
+// to start. Other libraries stay what package.json says. Everything lies flat in one folder, because the program
 // finds the files of its threads beside itself.
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
 
 const OUTPUT = 'dist';
+const BUNDLED = ['commander', 'csv-stringify'];
+
+const { dependencies } = JSON.parse(fs.readFileSync('package.json', 'utf8')) as {
+  dependencies: Record<string, string>;
+};
+const others = Object.keys(dependencies).filter((name) => !BUNDLED.includes(name));
 
 const common: BuildOptions = {
   entryNames: '[name]',
   outdir: OUTPUT,
   bundle: true,
   splitting: true,
-  packages: 'external',
+  external: others.flatMap((name) => [name, `${name}/*`]),
   platform: 'node',
   format: 'esm',
   target: 'node24',
   logLevel: 'warning',
 };
 
+/** Packages whose code is in what was bundled. */
+const bundled = new Set<string>();
+
+async function bundle(options: BuildOptions): Promise<void> {
+  const { metafile } = await build({ ...options, metafile: true });
+  for (const input of Object.keys(metafile.inputs)) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+    if (name !== undefined) bundled.add(name);
+  }
+}
+
+/** The licence of a package, as those who pass its code on have to. */
+function licenceOf(name: string): string {
+  const folder = `node_modules/${name}`;
+  const file = fs.readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+  if (file === undefined) throw new Error(`${name} is bundled, and has no file with its licence.`);
+  return `${name}\n\n${fs.readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
+}
+
 fs.rmSync(OUTPUT, { recursive: true, force: true });
-await build({ ...common, entryPoints: ['cli/main.ts'], chunkNames: '[name]-[hash]' });
+await bundle({ ...common, entryPoints: ['cli/main.ts'], chunkNames: '[name]-[hash]' });
 // What runs in a thread is one file each: it shares no module with the program that starts it, and chunks in common
 // would cut both into more and smaller files, each of which takes time at the start.
-await build({
+await bundle({
   ...common,
   splitting: false,
   entryPoints: [
@@ -34,7 +60,7 @@ await build({
 });
 // The services are bundled apart: chunks in common with them would cut the program's own into more and smaller files,
 // and each of those takes time at the start of a command.
-await build({
+await bundle({
   ...common,
   entryPoints: {
     scanner: 'services/scanner/main.ts',
@@ -45,7 +71,7 @@ await build({
   chunkNames: 'service-[name]-[hash]',
 });
 // The page of the API, for browsers: it brings everything with it.
-await build({
+await bundle({
   entryPoints: { page: 'services/api/page/main.tsx', viewer: 'services/api/page/viewer.tsx' },
   outdir: `${OUTPUT}/page`,
   bundle: true,
@@ -63,4 +89,5 @@ for (const file of fs.readdirSync(`${OUTPUT}/page`)) {
   const bytes = fs.readFileSync(`${OUTPUT}/page/${file}`);
   fs.writeFileSync(`${OUTPUT}/page/${file}.gz`, zlib.gzipSync(bytes, { level: 9 }));
 }
+fs.writeFileSync(`${OUTPUT}/LICENCES`, [...bundled].sort().map(licenceOf).join('\n\n'));
 fs.chmodSync(`${OUTPUT}/main.js`, 0o755);

@@ -46,12 +46,12 @@ test('--append keeps the others; without it only the named archive stays', async
   await indexHere(database, a);
   await indexHere(database, b, { append: true });
   const { report: kept } = await indexHere(database, c, { append: true });
-  assert.deepEqual(kept.removedArchives, []);
+  assert.deepEqual(kept?.removedArchives, []);
   assert.deepEqual(await shown(database), ['1.1 A', '1.2 B', '1.3 C', '1.5 A']);
   const { report } = await indexHere(database, b);
-  assert.deepEqual(report.removedArchives, [a, c]);
+  assert.deepEqual(report?.removedArchives, [a, c]);
   assert.deepEqual(await shown(database), ['1.2 B', '1.5 B']);
-  assert.deepEqual((await indexHere(database, b)).report.removedArchives, []);
+  assert.deepEqual((await indexHere(database, b)).report?.removedArchives, []);
   const fresh = `${database}2`;
   await indexHere(fresh, b);
   assert.deepEqual(await answersOf(database), await answersOf(fresh));
