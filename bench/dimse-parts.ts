@@ -197,8 +197,9 @@ export async function listening(port: number): Promise<void> {
 /** From /proc/PID/stat: its own, those of children that it has waited for, and those of children that are there still. */
 function cpuOf(pid: number): number {
   for (;;) {
-    const [own, waitedFor] = timesOf(pid);
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    // Before the children: one that is waited for in between is not there any more, and all is read again.
+    const [own, waitedFor] = timesOf(pid);
     try {
       const there = children === '' ? [] : children.split(' ').map((child) => timesOf(Number(child))[0]);
       return (own + waitedFor + there.reduce((sum, each) => sum + each, 0)) / TICKS;

@@ -26,20 +26,20 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
-/** Packages whose code is in what was bundled. */
+/** Folders of the packages whose code is in what was bundled. */
 const bundled = new Set<string>();
 
 async function bundle(options: BuildOptions): Promise<void> {
   const { metafile } = await build({ ...options, metafile: true });
   for (const input of Object.keys(metafile.inputs)) {
-    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-    if (name !== undefined) bundled.add(name);
+    const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
+    if (folder !== undefined) bundled.add(folder);
   }
 }
 
 /** The licence of a package, as those who pass its code on have to. */
-function licenceOf(name: string): string {
-  const folder = `node_modules/${name}`;
+function licenceOf(folder: string): string {
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const file = fs.readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
   if (file === undefined) throw new Error(`${name} is bundled, and has no file with its licence.`);
   return `${name}\n\n${fs.readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;

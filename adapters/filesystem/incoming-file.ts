@@ -114,6 +114,8 @@ export class Incoming implements IncomingFile {
   }
 
   private get isBehind(): boolean {
+    // What has failed waits for nothing: the rest is dropped.
+    if (this.failure !== undefined) return false;
     return this.pendingBytes + this.writingBytes > MOST_WAITING;
   }
 
@@ -126,6 +128,7 @@ export class Incoming implements IncomingFile {
     if (this.headLength === BLOCK && bytes.length >= missing && missing >= LEAST_UNCOPIED && this.isNow) {
       this.endBlock();
       this.writeNow(bytes.subarray(0, missing));
+      if (this.failure !== undefined) return;
       at = missing;
     }
     this.pendingBytes += bytes.length - at;

@@ -109,7 +109,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
   const known = tagOfKeyword(name);
   if (known === undefined) {
     const { nearestKeyword } = await import('../dicom/nearest-keyword.ts');
-    const nearest = nearestKeyword(name);
+    const nearest = name.toLowerCase() === 'issues' ? 'Issues' : nearestKeyword(name);
     const hint =
       nearest === undefined
         ? 'Give a keyword of PS3.6 such as SeriesDescription, or a tag such as (0008,103E).'

@@ -152,7 +152,7 @@ class Finish {
     yield { entry: folder, position: await ledger.folderPosition(folder), ledger };
   }
 
-  /** Their names. What another scanner has removed before, which began with this end, is not among them. */
+  /** Their names. What an attempt at this end has removed before, which failed later, is not among them. */
   private async removeOtherArchives(): Promise<string[]> {
     const { scan, ports } = this;
     const removed: string[] = [];
@@ -168,6 +168,8 @@ class Finish {
     let wasThere = false;
     for await (const { entry, sequence } of log.entries(archive)) {
       if (entry.entry === 'chunk' && entry.record !== undefined) {
+        // A scan that was cancelled has left chunks, and no entry of the archive.
+        wasThere = true;
         await log.write({ ...entry, record: undefined, headers: [] }, sequence);
       } else if (entry.entry === 'folder' && (entry.subfolders.length > 0 || entry.bits > 0)) {
         await log.write({ ...entry, subfolders: [], bits: 0 }, sequence);

@@ -36,13 +36,21 @@ type Waiting =
 export class ScanPool implements AsyncDisposable {
   private readonly workers: readonly Worker[];
   private ending: Promise<void> | undefined;
+  /** Of a worker, also before it had anything to do. */
+  private failure: unknown;
 
   constructor(threads: number) {
-    this.workers = Array.from({ length: threads }, () => new Worker(workerFile(), { resourceLimits: HEAP }));
+    this.workers = Array.from({ length: threads }, () => {
+      const worker = new Worker(workerFile(), { resourceLimits: HEAP });
+      return worker.on('error', (error) => {
+        this.failure ??= error;
+      });
+    });
   }
 
   /** Scans a whole archive. Resolves when nothing is left to do; rejects when a worker failed or `signal` aborted. */
   scan(options: ScanOptions): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       new Scan(this.workers, options, resolve, reject).feed();
     });
