@@ -46,9 +46,10 @@ export interface Surroundings {
 }
 
 /**
- * What comes is copied into a block, so that nothing of the connection's is held. Full blocks wait in `pending` for the
- * disk, unless that is quick. After `commit` or `discard` it is ended: further bytes are dropped. An error of the disk is kept in `failure`
- * until `commit` tells it; bytes are dropped then too, as the peer will send them to their end.
+ * What comes is copied into a block, so that nothing of the connection's is held; where the disk is quick, what fills a
+ * block up is written as it has come. Full blocks wait in `pending` for a disk that is not. After `commit` or `discard` it
+ * is ended: further bytes are dropped. An error of the disk is kept in `failure` until `commit` tells it; bytes are dropped
+ * then too, as the peer will send them to their end.
  */
 export class Incoming implements IncomingFile {
   private readonly around: Surroundings;
