@@ -5,12 +5,12 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
-import type { DownloadFiles } from '../../core/ports/download-files.ts';
-import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
-import { identityIn } from './incoming-file-identity.ts';
+import type { DownloadFiles, SeriesIdentity } from '../../core/ports/download-files.ts';
+import { CUT_OFF, NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { type Arrived, type Identity, identityIn } from './incoming-file-identity.ts';
 import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
-import type { Place } from './instance-store-names.ts';
+import { placeByUids } from './instance-store-names.ts';
 import { syncFolderNow } from './store-folders.ts';
 import { zipSubject } from './subject-zip.ts';
 import type { ExpectedFile } from './verify-download.ts';
@@ -32,9 +32,26 @@ export function isOfDownload(name: string): boolean {
   return name === MANIFEST || name === OWNER || OWNER_PART.test(name) || name.startsWith(`${INCOMING}/`);
 }
 
+/** Where an instance belongs: the folder of its download, and in that the one of its series; undefined: not asked for. */
+export interface DownloadPlace {
+  /** '' or with a `/` behind it. */
+  readonly download: string;
+  readonly series: string | undefined;
+}
+
 /** A store whose instances are put where a download has them, in or below `folder`. Throws `cannot-write`. */
-export function openDownloadStore(folder: string, place: Place): FilesystemInstanceStore {
-  return FilesystemInstanceStore.open(folder, { sync: true, archive: '.', incoming: INCOMING, isHashed: true, place });
+export function openDownloadStore(
+  folder: string,
+  place: (identity: Identity) => Promise<DownloadPlace>,
+): FilesystemInstanceStore {
+  return FilesystemInstanceStore.open(folder, {
+    ...{ sync: true, archive: '.', incoming: INCOMING, isHashed: true, looksForEnd: true },
+    place: async (arrived: Arrived) => {
+      const { download, series } = await place(arrived.identity);
+      if (series !== undefined && !arrived.isCut) return download + series;
+      return `${download}${series === undefined ? NOT_ASKED_FOR : CUT_OFF}/${placeByUids(arrived)}`;
+    },
+  });
 }
 
 export class FilesystemDownloadFiles implements DownloadFiles {
@@ -121,7 +138,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     return sizes;
   }
 
-  async seriesOf(file: string, SOPInstanceUID: string): Promise<string | undefined> {
+  async seriesOf(file: string, SOPInstanceUID: string): Promise<SeriesIdentity | undefined> {
     const handle = await fs.promises.open(path.join(this.folder, file)).catch((error) => {
       // In a zip are only instances that were noted before.
       if (failureCode(error) === 'ENOENT') return undefined;
@@ -134,7 +151,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
       });
       if (found === undefined) return undefined;
       const isOther = found.SOPInstanceUID !== '' && found.SOPInstanceUID !== SOPInstanceUID;
-      return isOther || found.SeriesInstanceUID === '' ? undefined : found.SeriesInstanceUID;
+      return isOther || found.SeriesInstanceUID === '' ? undefined : found;
     } finally {
       await handle.close();
     }

@@ -1,9 +1,9 @@
 // Which instance a file on its way holds: what the command says, and what the data set says of itself as far as the
 // command does not contradict it.
-import type { Buffer } from 'node:buffer';
 import { NOT_HELD, UNDEFINED_LENGTH } from '../../core/dicom/element-table.ts';
 import { HeaderReader } from '../../core/dicom/header-reader.ts';
 import { Issue } from '../../core/dicom/issues.ts';
+import { feed, isWholeDataSet, type ReadBytes } from '../../core/dicom/whole-data-set.ts';
 import { isNonPatientObject } from '../../core/dimse/uids.ts';
 import { type ArrivingInstance, type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 
@@ -16,25 +16,36 @@ export type Identity = Pick<
   'SOPInstanceUID' | 'SOPClassUID' | 'StudyInstanceUID' | 'SeriesInstanceUID'
 >;
 
-/** Reads bytes of the file, its file meta included. */
-export type ReadBytes = (buffer: Buffer, offset: number, length: number, position: number) => Promise<number>;
+/** What has come, and whether its data set ends before its end. Where that is not looked for it is false. */
+export interface Arrived {
+  readonly identity: Identity;
+  readonly isCut: boolean;
+}
 
 /** Reads identities; header readers that nobody uses are kept for the next. */
 export class IdentityReader {
+  private readonly looksForEnd: boolean;
   private readonly idle: HeaderReader[] = [];
 
-  /** @param bytes size of the file. Throws StoreError. */
-  async identityOf(arriving: ArrivingInstance, bytes: number, read: ReadBytes): Promise<Identity> {
+  /** @param looksForEnd whether data sets are looked through to their end */
+  constructor({ looksForEnd }: { readonly looksForEnd: boolean }) {
+    this.looksForEnd = looksForEnd;
+  }
+
+  /** @param bytes size of the file @param read reads bytes of it, its file meta included. Throws StoreError. */
+  async identityOf(arriving: ArrivingInstance, bytes: number, read: ReadBytes): Promise<Arrived> {
     const reader = this.idle.pop() ?? new HeaderReader([STUDY_INSTANCE_UID]);
     try {
-      await readHeader(reader, bytes, read, () => reader.SeriesInstanceUID !== '');
+      const isEnough = () => !this.looksForEnd && reader.SeriesInstanceUID !== '';
+      await feed(reader, reader.begin(bytes), read, isEnough);
       const { SOPInstanceUID, SOPClassUID } = arriving;
       if (reader.SeriesInstanceUID === '' && !isNonPatientObject(SOPClassUID))
         throw noIdentity('the data set has no SeriesInstanceUID');
       // One that the data set lacks is in the file meta, from where every reader takes it.
       if (isOther(reader.SOPInstanceUID, SOPInstanceUID)) throw noIdentity('the data set has another SOPInstanceUID');
       if (isOther(reader.SOPClassUID, SOPClassUID)) throw noIdentity('the data set has another SOPClassUID');
-      return { ...foundIn(reader), SOPInstanceUID, SOPClassUID };
+      const identity = { ...foundIn(reader), SOPInstanceUID, SOPClassUID };
+      return { identity, isCut: this.looksForEnd && !(await isWholeDataSet(reader, bytes, read)) };
     } finally {
       this.idle.push(reader);
     }
@@ -44,21 +55,10 @@ export class IdentityReader {
 /** What a whole file says of itself, '' for what it does not say; undefined where it is seen to be cut. @param bytes size of the file */
 export async function identityIn(bytes: number, read: ReadBytes): Promise<Identity | undefined> {
   const reader = new HeaderReader([STUDY_INSTANCE_UID]);
-  await readHeader(reader, bytes, read, () => false);
-  return (reader.issues & (Issue.Truncated | Issue.HeaderCut)) === 0 ? foundIn(reader) : undefined;
-}
-
-async function readHeader(
-  reader: HeaderReader,
-  bytes: number,
-  read: ReadBytes,
-  isEnough: () => boolean,
-): Promise<void> {
-  let request = reader.begin(bytes);
-  while (request !== undefined && !isEnough()) {
-    const { buffer, bufferOffset } = reader;
-    request = reader.advance(await read(buffer, bufferOffset, request.length, request.position));
-  }
+  await feed(reader, reader.begin(bytes), read);
+  if (reader.outcome !== 'instance' || (reader.issues & Issue.HeaderCut) !== 0) return undefined;
+  const identity = foundIn(reader);
+  return (await isWholeDataSet(reader, bytes, read)) ? identity : undefined;
 }
 
 function foundIn(reader: HeaderReader): Identity {

@@ -34,7 +34,7 @@ function incoming(t: TestContext, isQuick: () => boolean) {
     timed: <T>(atOnce: () => T) => atOnce(),
   } as QuickCalls;
   const folders = new StoreFolders(archive, false, make);
-  const around = { folders, make, quick, identities: new IdentityReader(), place: placeByUids };
+  const around = { folders, make, quick, identities: new IdentityReader({ looksForEnd: false }), place: placeByUids };
   let count = 0;
   const begin = (SOPInstanceUID: string) => {
     const about = { SOPClassUID: CT, SOPInstanceUID, transferSyntaxUID: EXPLICIT, sourceAETitle: 'CT1' };

@@ -242,7 +242,8 @@ export class Incoming implements IncomingFile {
     try {
       if (this.failure !== undefined) throw this.failure;
       // Of a small file all is in memory yet: what is refused never gets to the disk.
-      const identity = await identities.identityOf(this.arriving, this.bytes, this.read);
+      const arrived = await identities.identityOf(this.arriving, this.bytes, this.read);
+      const { identity } = arrived;
       await this.written();
       const { temporary, dataSetStart, bytes } = this;
       const file = this.file!;
@@ -250,7 +251,7 @@ export class Incoming implements IncomingFile {
       if (this.failure !== undefined) throw this.failure;
       if (sync) await call((done) => fs.fdatasync(file, done));
       const unnamed = { file, temporary, dataSetStart, bytes };
-      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(identity), make);
+      const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(arrived), make);
       const { path, outcome } = named;
       await Promise.all([this.remove(), folders.sync(named.folder)]);
       if (this.hash === undefined) return { ...identity, path, bytes, outcome };

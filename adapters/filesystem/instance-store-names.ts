@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { dataSetStart, LEAST_OF_FILE_META } from '../../core/dimse/file-meta.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import { type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
-import type { Identity } from './incoming-file-identity.ts';
+import type { Arrived } from './incoming-file-identity.ts';
 import { call, digestFrom, haveSameBytes, type MakeCall, read } from './instance-store-calls.ts';
 import type { StoreFolders } from './store-folders.ts';
 
@@ -25,10 +25,10 @@ interface Name extends Pick<StoredInstance, 'path' | 'outcome'> {
 }
 
 /** The folder of an instance, relative to the archive; its parts are harmless as names. */
-export type Place = (identity: Identity) => string | Promise<string>;
+export type Place = (arrived: Arrived) => string | Promise<string>;
 
 /** `StudyInstanceUID/SeriesInstanceUID`; `no-study`, `no-series` where there is none. */
-export function placeByUids({ StudyInstanceUID, SeriesInstanceUID }: Identity): string {
+export function placeByUids({ identity: { StudyInstanceUID, SeriesInstanceUID } }: Pick<Arrived, 'identity'>): string {
   const study = StudyInstanceUID === '' ? 'no-study' : fileNameOf(StudyInstanceUID);
   return `${study}/${SeriesInstanceUID === '' ? 'no-series' : fileNameOf(SeriesInstanceUID)}`;
 }

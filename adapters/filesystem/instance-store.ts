@@ -25,6 +25,8 @@ export interface InstanceStoreOptions {
   readonly place?: Place;
   /** Make the SHA-256 of each file. */
   readonly isHashed?: boolean;
+  /** Look each data set through to its end, so that `place` is told of what is cut. */
+  readonly looksForEnd?: boolean;
 }
 
 export class FilesystemInstanceStore implements InstanceStore {
@@ -40,7 +42,7 @@ export class FilesystemInstanceStore implements InstanceStore {
 
   /** Opens the store in `folder`, which is made if need be, and removes what dead processes left in `incoming`. Throws `cannot-write`. */
   static open(folder: string, options: InstanceStoreOptions): FilesystemInstanceStore {
-    const { sync, place = placeByUids, isHashed = false } = options;
+    const { sync, place = placeByUids, isHashed = false, looksForEnd = false } = options;
     const archive = resolve(folder, options.archive ?? 'instances');
     const incoming = resolve(folder, options.incoming ?? 'incoming');
     try {
@@ -53,7 +55,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       const quick = isLocal ? new QuickCalls() : undefined;
       const make = quick?.make ?? inPool;
       const folders = new StoreFolders(archive, sync, make);
-      const identities = new IdentityReader();
+      const identities = new IdentityReader({ looksForEnd });
       const around = { sync, folders, identities, make, quick, place, isHashed };
       return new FilesystemInstanceStore(around, takeOwnFolder(incoming));
     } catch (error) {

@@ -7,11 +7,9 @@ import { DimsePacs, patienceFor } from '../../adapters/dimse/dimse-pacs.ts';
 import { DimseListener, serverTls } from '../../adapters/dimse/listener.ts';
 import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
-import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
-import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import { shortageText } from '../../core/projects/download-space.ts';
 import { isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
@@ -52,12 +50,17 @@ export async function downloadHere(
   const short = shortageText(plan.counts, (await files.freeSpace()) - SPACE_LEFT);
   if (short !== undefined) options.onWarning(short);
   const { local, remote } = await localAddress(peer);
-  const aside = (identity: Parameters<typeof placeByUids>[0]) => `${NOT_ASKED_FOR}/${placeByUids(identity)}`;
-  const instances = openDownloadStore(folder, async (identity) => (await plan.place(identity)) ?? aside(identity));
+  const instances = openDownloadStore(folder, async (identity) => {
+    return { download: '', series: await plan.place(identity) };
+  });
   const senders = new Set([peer.calledAETitle, remote]);
   if (receiving.method === 'move') for (const sender of receiving.acceptFrom) senders.add(sender);
   const ownAETitle = peer.callingAETitle;
-  const arrivals = new Arrivals({ store: instances, onStored: (stored) => plan.stored(stored), ownAETitle, senders });
+  const arrivals = new Arrivals({
+    ...{ store: instances, ownAETitle, senders },
+    onStored: (stored) => plan.stored(stored),
+    onNotStored: (SOPInstanceUID, reason) => plan.notStored(SOPInstanceUID, reason),
+  });
   const method = receiving.method === 'move' ? { move: ownAETitle } : { get: arrivals.peer };
   const pacs = new DimsePacs(peer, method, patienceFor(patience));
   const listener =

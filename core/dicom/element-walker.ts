@@ -42,6 +42,8 @@ export class ElementWalker extends ElementSkipper {
   oddLength = false;
   /** Offset behind PixelData, where the walk ended there and its length is defined; else -1. */
   pixelDataEnd = -1;
+  /** Offset of the first item of PixelData, where the walk ended there and its length is undefined; else -1. */
+  fragments = -1;
 
   reset(position: number): void {
     this.position = position;
@@ -49,6 +51,7 @@ export class ElementWalker extends ElementSkipper {
     this.unknownVr = false;
     this.oddLength = false;
     this.pixelDataEnd = -1;
+    this.fragments = -1;
     this.steps = 0;
   }
 
@@ -279,7 +282,10 @@ export class ElementWalker extends ElementSkipper {
     if (start + 12 > available && beyond > 0) return 'need-more';
     if (start + 12 > available) return 'truncated';
     if (this.readHeader(start, tag, encoding, available + beyond) !== 0) return 'pixel-data';
-    if (this.length === UNDEFINED_LENGTH) return 'pixel-data';
+    if (this.length === UNDEFINED_LENGTH) {
+      this.fragments = this.value;
+      return 'pixel-data';
+    }
     const end = this.value + this.length;
     if (end > available + beyond) return 'truncated';
     this.pixelDataEnd = end;

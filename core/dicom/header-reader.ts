@@ -75,6 +75,8 @@ export class HeaderReader extends HeaderBytes {
   private full = false;
   /** Identity was not in front of PixelData, so the elements behind it were looked at. */
   private passedPixelData = false;
+  /** What has been read ends at PixelData. */
+  isAtPixelData = false;
 
   /** @param comparedTags tags (group * 65536 + element), ascending, whose values make `digest`. */
   constructor(comparedTags: Iterable<number>) {
@@ -93,6 +95,11 @@ export class HeaderReader extends HeaderBytes {
   /** Where the data set starts in the file. */
   get dataSetPosition(): number {
     return this.deflatedStart;
+  }
+
+  /** Where in the file the fragments of PixelData begin (PS3.5 section A.4), once the reading has ended there; else -1. */
+  get fragmentsPosition(): number {
+    return this.isAtPixelData && !this.deflated && this.walker.fragments >= 0 ? this.base + this.walker.fragments : -1;
   }
 
   /** The transfer syntax in which the data set really is, whatever is declared; undefined where that is none of DICOM's. */
@@ -117,6 +124,7 @@ export class HeaderReader extends HeaderBytes {
     this.meta.clear();
     this.full = false;
     this.passedPixelData = false;
+    this.isAtPixelData = false;
     this.hasPrefix = false;
     this.hasMeta = false;
     this.syntax = undefined;
@@ -280,6 +288,7 @@ export class HeaderReader extends HeaderBytes {
 
   private finish(end: WalkEnd): undefined {
     const { walker } = this;
+    this.isAtPixelData = end === 'pixel-data';
     if (end === 'truncated') this.issues |= Issue.Truncated;
     if (end === 'garbage') this.issues |= Issue.StrayBytes;
     if (walker.malformed) this.issues |= Issue.MalformedSequence;

@@ -79,6 +79,12 @@ export const ERRORS = {
     exitCode: 1,
     retry: 'later',
   },
+  'no-space': {
+    message:
+      'The disk has no room for what comes: no bytes, no more files, or a quota. Make room, then run the same command again: it goes on where it was.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'no-target-list': {
     message: 'Nothing says which accession numbers are wanted: give --target-list FILE, with one in each line.',
     exitCode: 2,

@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto';
 
 /** What was received without being asked for is put here, beside the patients' folders. */
 export const NOT_ASKED_FOR = 'not-asked-for';
+/** In it, what was asked for and came with a data set that ends before its end. */
+export const CUT_OFF = `${NOT_ASKED_FOR}/cut-off`;
 
 export interface NamedSeries {
   readonly StudyInstanceUID: string;

@@ -26,7 +26,7 @@ export interface ManifestEntry {
   /** '' for an instance of which only the number is known. */
   readonly SOPInstanceUID: string;
   readonly outcome: InstanceOutcome;
-  /** Why it is missing; '' else. */
+  /** Why it is missing, or was not asked for, where there is more to say; '' else. */
   readonly reason: string;
   /** '' for one that is missing. */
   readonly path: string;

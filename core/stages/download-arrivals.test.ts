@@ -35,8 +35,10 @@ function started(senders: readonly string[] = ['PACS', '10.0.0.1']) {
     close: async () => {},
   };
   const onStored = (stored: StoredInstance) => void noted.push(stored);
-  const arrivals = new Arrivals({ store, onStored, ownAETitle: 'DITAG', senders: new Set(senders) });
-  return { arrivals, noted, commits, discarded: () => discarded };
+  const lost: string[] = [];
+  const onNotStored = (uid: string, reason: string) => void lost.push(`${uid} ${reason}`);
+  const arrivals = new Arrivals({ store, onStored, onNotStored, ownAETitle: 'DITAG', senders: new Set(senders) });
+  return { arrivals, noted, lost, commits, discarded: () => discarded };
 }
 
 function caller(callingAETitle: string, address: string, calledAETitle = 'DITAG') {
@@ -69,13 +71,18 @@ test('success is said before it is stored; it is noted when it is', async () => 
 });
 
 test('what cannot be stored is counted by its reason, and what is lost on the way is dropped', async () => {
-  const { arrivals, noted, commits, discarded } = started();
+  const { arrivals, noted, lost, commits, discarded } = started();
   for (const error of [new StoreError('no-space', 'full'), new StoreError('identity', 'other'), new Error('odd')]) {
     await arrivals.peer.receive(ARRIVING).end();
     commits.pop()!.reject(error);
   }
   await arrivals.settled();
   assert.deepEqual(Object.fromEntries(arrivals.notStored), { 'no-space': 1, identity: 1, failed: 1 });
+  const { SOPInstanceUID } = ARRIVING;
+  assert.deepEqual(
+    lost,
+    ['no-space', 'identity', 'failed'].map((reason) => `${SOPInstanceUID} ${reason}`),
+  );
   arrivals.peer.receive(ARRIVING).lost();
   assert.deepEqual([noted.length, arrivals.underWay, discarded()], [0, 0, 1]);
 });

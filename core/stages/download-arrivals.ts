@@ -26,6 +26,8 @@ export interface ArrivalsOptions {
   readonly store: InstanceStore;
   /** Called when it is on disk. */
   readonly onStored: (stored: StoredInstance) => void;
+  /** Called when it has come and is not kept. @param SOPInstanceUID as the command has it */
+  readonly onNotStored: (SOPInstanceUID: string, reason: StoreFailure) => void;
   /** AE title that has to be called. */
   readonly ownAETitle: string;
   /** AE titles and addresses of those that may send. */
@@ -82,7 +84,7 @@ export class Arrivals implements Scp {
         void file.discard();
       },
       end: async () => {
-        const storing = this.store(file).finally(() => this.storing.delete(storing));
+        const storing = this.store(file, arriving).finally(() => this.storing.delete(storing));
         this.storing.add(storing);
         // The disk may be slower than the PACS.
         if (this.storing.size > MOST_STORING) await Promise.race(this.storing);
@@ -91,11 +93,13 @@ export class Arrivals implements Scp {
     };
   }
 
-  private async store(file: IncomingFile): Promise<void> {
+  private async store(file: IncomingFile, { SOPInstanceUID }: ArrivingInstance): Promise<void> {
     try {
       this.options.onStored(await file.commit());
     } catch (error) {
-      this.count(error instanceof StoreError ? error.reason : 'failed');
+      const reason = error instanceof StoreError ? error.reason : 'failed';
+      this.count(reason);
+      this.options.onNotStored(SOPInstanceUID, reason);
     } finally {
       this.underWay--;
     }

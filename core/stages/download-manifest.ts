@@ -1,5 +1,6 @@
 // The manifest of a download: every expected instance with what became of it, then what came and was not asked for.
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
+import { CUT_OFF } from '../projects/download-folders.ts';
 import { unlistedCount } from '../projects/expected.ts';
 import { manifestHeader, manifestLine } from '../projects/manifest.ts';
 import type { ManifestEntry } from '../projects/received.ts';
@@ -59,7 +60,8 @@ export async function* manifestLines(
   }
   for await (const found of download.notAskedFor()) {
     const identity = { AccessionNumber: '', StudyInstanceUID: '' };
-    yield manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: '' });
+    const reason = found.path.startsWith(`${CUT_OFF}/`) ? 'its data set is cut off' : '';
+    yield manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason });
   }
 }
 

@@ -1,13 +1,14 @@
 // What a download has to have and what it has: every series of the project with its folder, how many instances are
 // expected and how many are on disk. Knows of each instance that arrives where it belongs.
 import { joinPath } from '../instance/byte-path.ts';
-import type { DownloadFiles } from '../ports/download-files.ts';
-import type { StoredInstance } from '../ports/instance-store.ts';
+import type { DownloadFiles, SeriesIdentity } from '../ports/download-files.ts';
+import type { StoredInstance, StoreFailure } from '../ports/instance-store.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { foldersBeside, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
+import { CUT_OFF, foldersBeside, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
 import { type ExpectedInstance, type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
 import { countExpected, listedOf } from './download-counts.ts';
-import { projectFolders } from './whole-subjects.ts';
+import { NotCounted } from './not-counted.ts';
+import { projectSeries } from './whole-subjects.ts';
 
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
 const MOST_REMEMBERED = 64;
@@ -37,6 +38,8 @@ export interface ActiveSeries {
   readonly missing: Map<string, ExpectedInstance>;
   /** On disk besides the listed ones; there may be more of them than expected. */
   readonly others: Set<string>;
+  /** What came of it and is not on disk, or not as it has to be. */
+  readonly notCounted: NotCounted;
   /** How many are not on disk. */
   readonly left: number;
   /** When the last one came (performance.now()), and the last one that was missing; undefined for none since it is being retrieved. */
@@ -55,6 +58,8 @@ export interface PlanPorts {
 export class DownloadPlan {
   private readonly ports: PlanPorts;
   private readonly folders: SeriesFolders;
+  /** StudyInstanceUIDs by SeriesInstanceUID, of the whole project. */
+  private readonly studies: ReadonlyMap<string, string>;
   /** Where series have begun: perhaps in another folder than they would have now. */
   private readonly begun: ReadonlyMap<string, string>;
   private readonly all = new Map<string, PlannedSeries>();
@@ -68,16 +73,21 @@ export class DownloadPlan {
   /** Of all series that were prepared. */
   readonly counts = { expected: 0, received: 0, bytes: 0, notAskedFor: 0 };
 
-  private constructor(ports: PlanPorts, folders: SeriesFolders, begun: ReadonlyMap<string, string>) {
+  private constructor(
+    ports: PlanPorts,
+    { folders, studies }: Awaited<ReturnType<typeof projectSeries>>,
+    begun: ReadonlyMap<string, string>,
+  ) {
     this.ports = ports;
-    this.folders = folders;
+    this.folders = foldersBeside(folders, begun);
+    this.studies = studies;
     this.begun = begun;
   }
 
   /** Reads which series there are, and gives each its folder. */
   static async open(ports: PlanPorts): Promise<DownloadPlan> {
     const begun = await ports.download.begun();
-    return new DownloadPlan(ports, foldersBeside(await projectFolders(ports.store), begun), begun);
+    return new DownloadPlan(ports, await projectSeries(ports.store), begun);
   }
 
   /** The folder of a series of the project, relative to that of the download. */
@@ -154,7 +164,8 @@ export class DownloadPlan {
       // Without a list, a name is a UID or it is something else.
       if (!/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
       // Files get their names when they are whole; a folder may have been that of another series, and all may be damaged.
-      if ((await files.seriesOf(path, SOPInstanceUID)) !== SeriesInstanceUID) {
+      const found = await files.seriesOf(path, SOPInstanceUID);
+      if (found?.SeriesInstanceUID !== SeriesInstanceUID || !this.isOfItsStudy(found)) {
         if (listed.has(SOPInstanceUID)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
         continue;
       }
@@ -190,7 +201,7 @@ export class DownloadPlan {
     const missing = new Map(instances.map((instance) => [instance.SOPInstanceUID, instance]));
     const others = new Set<string>();
     const active: ActiveSeries = {
-      ...{ series, listed: new Set(missing.keys()), missing, others },
+      ...{ series, listed: new Set(missing.keys()), missing, others, notCounted: new NotCounted() },
       get left() {
         return missing.size + Math.max(0, unlisted - others.size);
       },
@@ -218,22 +229,31 @@ export class DownloadPlan {
     this.active.delete(series.SeriesInstanceUID);
   }
 
-  /** Where an instance belongs; undefined: it was not asked for. */
-  async place({ SOPInstanceUID, SeriesInstanceUID }: Pick<StoredInstance, 'SOPInstanceUID' | 'SeriesInstanceUID'>) {
+  /** Where an instance belongs; undefined: it was not asked for. UIDs may have been given out twice: what is of another study is none of these. */
+  async place(identity: Pick<StoredInstance, 'SOPInstanceUID' | 'StudyInstanceUID' | 'SeriesInstanceUID'>) {
+    const { SOPInstanceUID, SeriesInstanceUID } = identity;
     const folder = this.folderOf(SeriesInstanceUID);
-    if (folder === undefined) return undefined;
+    if (folder === undefined || !this.isOfItsStudy(identity)) return undefined;
     const planned = this.all.get(SeriesInstanceUID);
     if (planned !== undefined && planned.unlisted > 0) return folder;
     return (await this.instancesOf(SeriesInstanceUID)).has(SOPInstanceUID) ? folder : undefined;
   }
 
+  /** Of a data set that does not say it, it is not known otherwise. */
+  private isOfItsStudy({ StudyInstanceUID, SeriesInstanceUID }: SeriesIdentity): boolean {
+    const expected = this.studies.get(SeriesInstanceUID);
+    return StudyInstanceUID === '' || expected === undefined || StudyInstanceUID === expected;
+  }
+
   /** Notes what has come. */
-  stored({ SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome }: StoredInstance): void {
+  stored(stored: StoredInstance): void {
+    const { SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome } = stored;
     const { download } = this.ports;
     const received = { SOPInstanceUID, path, size, sha256 };
     if (path.startsWith(`${NOT_ASKED_FOR}/`) || outcome === 'differs') {
       if (outcome !== 'already-there') this.counts.notAskedFor++;
       this.note(download.addNotAskedFor(SeriesInstanceUID, received));
+      this.putAsideOf(stored);
       return;
     }
     const adding = download.add(SeriesInstanceUID, received);
@@ -252,6 +272,22 @@ export class DownloadPlan {
     }
     this.raise(active);
     active.onArrival();
+  }
+
+  /** What was waited for, and came so that it cannot count. */
+  private putAsideOf(stored: StoredInstance): void {
+    const { SOPInstanceUID, SeriesInstanceUID, path } = stored;
+    const active = this.active.get(SeriesInstanceUID);
+    if (active === undefined) return;
+    active.lastArrival = performance.now();
+    if (path.startsWith(`${CUT_OFF}/`)) active.notCounted.add(SOPInstanceUID, 'cut-off');
+    else if (!this.isOfItsStudy(stored)) active.notCounted.add(SOPInstanceUID, 'other-study');
+  }
+
+  /** Notes what has come and was not kept. Of which series it is is known only where that is waited for by name. */
+  notStored(SOPInstanceUID: string, reason: StoreFailure): void {
+    for (const { missing, notCounted } of this.active.values())
+      if (missing.has(SOPInstanceUID)) notCounted.add(SOPInstanceUID, reason);
   }
 
   private async countLate(series: PlannedSeries, size: number): Promise<void> {
@@ -293,7 +329,8 @@ export class DownloadPlan {
 }
 
 /** Notes that an instance is on disk. False where that was known. */
-function mark({ listed, missing, others }: ActiveSeries, SOPInstanceUID: string): boolean {
+function mark({ listed, missing, others, notCounted }: ActiveSeries, SOPInstanceUID: string): boolean {
+  notCounted.remove(SOPInstanceUID);
   if (listed.has(SOPInstanceUID)) return missing.delete(SOPInstanceUID);
   if (others.has(SOPInstanceUID)) return false;
   others.add(SOPInstanceUID);

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text, values } from '../dimse/identifier.ts';
 import { ditagError } from '../errors/errors.ts';
+import type { StoreFailure } from '../ports/instance-store.ts';
 import type { PacsRetrievals, Retrieved } from '../ports/pacs.ts';
 import type { DownloadStore } from '../ports/project-store.ts';
 import type { ExpectedInstance } from '../projects/expected.ts';
@@ -30,6 +31,8 @@ interface Came {
   readonly uids: readonly string[];
   /** Has the PACS send these. */
   send(...uids: readonly string[]): void;
+  /** Has it send these, which the disk does not take. */
+  sendInVain(...uids: readonly string[]): void;
 }
 
 interface Play {
@@ -92,6 +95,11 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
       plan.stored({ ...identity, path, bytes: 10, outcome: 'stored', sha256: '00' });
     }
   };
+  const notStored = new Map<StoreFailure, number>();
+  const sendInVain = (...uids: readonly string[]) => {
+    for (const uid of uids) plan.notStored(uid, 'no-space');
+    notStored.set('no-space', (notStored.get('no-space') ?? 0) + uids.length);
+  };
   const retrievals = async (): Promise<PacsRetrievals> => {
     await play.open?.(standing);
     standing++;
@@ -114,7 +122,7 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
         const named = values(identifier, 'SOPInstanceUID');
         const uids = level === 'IMAGE' ? named : series.get(uid)!.map(({ SOPInstanceUID }) => SOPInstanceUID);
         asked.push([level, ...(level === 'IMAGE' ? named : [uid])].join(' '));
-        const came = { level, series: uid, uids, send };
+        const came = { level, series: uid, uids, send, sendInVain };
         const answered = Promise.resolve(play.retrieve?.(came, onPending) ?? sendAll(came));
         const status = await Promise.race([answered, ended.promise]);
         return { status, completed: undefined, failed: undefined, comment: '' };
@@ -127,7 +135,7 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
   const ports = {
     plan,
     pacs: { queries: () => assert.fail(), retrievals },
-    arrivals: { underWay: 0 },
+    arrivals: { underWay: 0, notStored },
     download,
     files,
   };
@@ -359,6 +367,22 @@ describe('a download', { concurrency: true, timeout: 30_000 }, () => {
     const { stopped, open } = await run([1], { free: 999, retrieve: () => new Promise(() => {}) }, { reserve: 1_000 });
     assert.equal(stopped?.code, 'disk-full');
     assert.equal(open.length, 1);
+  });
+
+  test('stops where the disk takes no more, whatever is free, and says so of each series', async () => {
+    const { stopped, open, asked } = await run([2, 1], {
+      retrieve: async ({ uids, send, sendInVain }) => {
+        send(uids[0]!);
+        sendInVain(...uids.slice(1));
+        return SUCCESS;
+      },
+    });
+    assert.equal(stopped?.code, 'no-space');
+    assert.deepEqual(asked, ['SERIES 1.1']);
+    assert.deepEqual(
+      open.map(([{ SeriesInstanceUID }, reason]) => [SeriesInstanceUID, reason]),
+      ['1.2', '1.1'].map((uid) => [uid, stopped?.message]),
+    );
   });
 
   test('asks for nothing outside its hours, and says when they begin', async () => {

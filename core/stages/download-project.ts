@@ -32,7 +32,7 @@ export const SPACE_LEFT = 1e9;
 export interface DownloadPorts {
   readonly plan: DownloadPlan;
   readonly pacs: Pacs;
-  readonly arrivals: Pick<Arrivals, 'underWay'>;
+  readonly arrivals: Pick<Arrivals, 'underWay' | 'notStored'>;
   readonly download: Pick<DownloadStore, 'setReason'>;
   readonly files: Pick<DownloadFiles, 'freeSpace'>;
 }
@@ -101,6 +101,7 @@ class Download {
   private readonly active = new Set<ActiveSeries>();
   private underWay = 0;
   private stopped: DitagError | undefined;
+  private readonly withoutSpaceBefore: number;
   /** When the PACS was heard last, apart from instances. */
   private answeredAt = performance.now();
 
@@ -108,6 +109,7 @@ class Download {
     this.ports = ports;
     this.options = options;
     this.pace = new Pace(options.threads);
+    this.withoutSpaceBefore = this.withoutSpace;
     this.queue = series.map((one) => ({
       series: one,
       rounds: 0,
@@ -205,6 +207,10 @@ class Download {
       this.active.delete(active);
       plan.end(active);
     }
+    // What it said of what came says less than that.
+    item.reason = active.notCounted.text() || item.reason;
+    // Also where bytes are left: there may be no room for more files, or a quota.
+    if (this.withoutSpace > this.withoutSpaceBefore) this.stop(ditagError('no-space', {}));
     const came = before - active.left;
     const now = performance.now();
     // What comes again and again brings a series no nearer to its end.
@@ -312,6 +318,11 @@ class Download {
     const arrivals = Array.from(this.active, ({ lastArrival = 0 }) => lastArrival);
     const isSilent = now - Math.max(this.answeredAt, ...arrivals) >= this.options.patience;
     if (isSilent || HOPELESS.has(error.code)) this.stop(error);
+  }
+
+  /** Instances that found no space; the gateway counts them for all that it has to do. */
+  private get withoutSpace(): number {
+    return this.ports.arrivals.notStored.get('no-space') ?? 0;
   }
 
   private stop(error: DitagError): void {

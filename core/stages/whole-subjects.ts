@@ -4,14 +4,18 @@ import { downloadFolders, type SeriesFolders } from '../projects/download-folder
 import { expectedCount } from '../projects/expected.ts';
 import { receivedOfExpected } from './download-counts.ts';
 
-/** The folder of every series of a project, the same in every run. */
-export async function projectFolders(store: Pick<ProjectStore, 'series'>): Promise<SeriesFolders> {
+/** The folder of every series of a project, the same in every run, and its study, by SeriesInstanceUID. */
+export async function projectSeries(
+  store: Pick<ProjectStore, 'series'>,
+): Promise<{ readonly folders: SeriesFolders; readonly studies: ReadonlyMap<string, string> }> {
   const named = [];
+  const studies = new Map<string, string>();
   for await (const { StudyInstanceUID, SeriesInstanceUID, attributes } of store.series()) {
     const { PatientID = '', PatientName = '', SeriesDescription = '' } = attributes;
     named.push({ StudyInstanceUID, SeriesInstanceUID, PatientID, PatientName, SeriesDescription });
+    studies.set(SeriesInstanceUID, StudyInstanceUID);
   }
-  return downloadFolders(named);
+  return { folders: downloadFolders(named), studies };
 }
 
 /** SeriesInstanceUIDs of each subject of which all series of the project are whole, by the name of its folder. */
@@ -19,7 +23,7 @@ export async function wholeSubjects(
   store: Pick<ProjectStore, 'series' | 'instancesOf'>,
   download: Pick<DownloadStore, 'receivedOf'>,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const folders = await projectFolders(store);
+  const { folders } = await projectSeries(store);
   const subjects = new Map<string, string[]>();
   const notWhole = new Set<string>();
   for await (const series of store.series()) {

@@ -3,11 +3,10 @@
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import type { GatewayDoing, SeriesProgress } from '../../core/ports/gateways.ts';
-import type { StoredInstance } from '../../core/ports/instance-store.ts';
+import type { StoredInstance, StoreFailure } from '../../core/ports/instance-store.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import { type DownloadStore, type ProjectStore, WHOLE_DOWNLOAD } from '../../core/ports/project-store.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
-import { NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
 import type { ExpectedSeries } from '../../core/projects/expected.ts';
 import type { ReceivedInstance } from '../../core/projects/received.ts';
 import { isBelow } from '../../core/projects/relative-path.ts';
@@ -35,8 +34,6 @@ export interface DownloadWorkPorts {
   readonly arrivals: Pick<Arrivals, 'underWay' | 'settled' | 'refusedCallers' | 'notStored'>;
   /** AE titles and addresses that may send now; kept by this. */
   readonly senders: Set<string>;
-  /** Where what was not asked for is put, by itself. */
-  readonly aside: (identity: Placed) => string;
   readonly log: GatewayWorkLog;
 }
 
@@ -84,16 +81,16 @@ export class DownloadWork {
     this.ports = ports;
   }
 
-  /** The folder of an instance that comes, relative to where downloads are kept. */
-  async place(identity: Placed): Promise<string> {
+  /** The folder of the download for which an instance comes, and of its series there, relative to where downloads are kept. */
+  async place(identity: Placed): Promise<{ readonly download: string; readonly series: string | undefined }> {
     // First where its series is being asked for.
     const asking = [...this.running].filter(({ series }) => series.has(identity.SeriesInstanceUID));
     for (const { opened } of [...asking, ...this.running]) {
-      const place = await opened.plan.place(identity);
-      if (place !== undefined) return `${opened.folder}/${place}`;
+      const series = await opened.plan.place(identity);
+      if (series !== undefined) return { download: `${opened.folder}/`, series };
     }
-    const [first] = this.running;
-    return `${first?.opened.folder ?? 'late'}/${NOT_ASKED_FOR}/${this.ports.aside(identity)}`;
+    const [first] = [...asking, ...this.running];
+    return { download: `${first?.opened.folder ?? 'late'}/`, series: undefined };
   }
 
   /** Notes what has come. */
@@ -102,6 +99,12 @@ export class DownloadWork {
     for (const { opened } of this.running)
       if (stored.path.startsWith(`${opened.folder}/`)) plans.set(opened.plan, opened.folder);
     for (const [plan, folder] of plans) plan.stored({ ...stored, path: stored.path.slice(folder.length + 1) });
+  }
+
+  /** Notes what has come and could not be kept. */
+  notStored(SOPInstanceUID: string, reason: StoreFailure): void {
+    for (const plan of new Set([...this.running].map(({ opened }) => opened.plan)))
+      plan.notStored(SOPInstanceUID, reason);
   }
 
   /** What the associations of a download are at, and what of that cannot be seen in the project. */

@@ -11,7 +11,6 @@ import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
 import { FilesystemDownloadFiles, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
-import { placeByUids } from '../../adapters/filesystem/instance-store-names.ts';
 import { readText } from '../../adapters/filesystem/read-text.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
@@ -147,7 +146,11 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
   const senders = new Set<string>();
   let downloads: DownloadWork | undefined;
   const store = openDownloadStore(root, (identity) => downloads!.place(identity));
-  const arrivals = new Arrivals({ store, onStored: (stored) => downloads!.stored(stored), ownAETitle, senders });
+  const arrivals = new Arrivals({
+    ...{ store, ownAETitle, senders },
+    onStored: (stored) => downloads!.stored(stored),
+    onNotStored: (SOPInstanceUID, reason) => downloads!.notStored(SOPInstanceUID, reason),
+  });
   downloads = new DownloadWork({
     projectOf,
     filesOf: (folder) => {
@@ -164,7 +167,6 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     addressesOf: async (host) => (await dns.lookup(host, { all: true }).catch(() => [])).map(({ address }) => address),
     arrivals,
     senders,
-    aside: placeByUids,
     log,
   });
   const port = set.DITAG_GATEWAY_DOWNLOAD_PORT;

@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runDitag } from '../cli/run-ditag.ts';
 import { until } from '../gateway-here.ts';
-import { foreignSeriesOf } from './pacs-content.ts';
+import { foreignSeriesOf, foreignStudyOf } from './pacs-content.ts';
 import type { PacsFaults } from './pacs-faults.ts';
 import { type ProjectHere, STUDIES, startProject } from './project-here.ts';
 
@@ -160,6 +160,42 @@ describe('a PACS that is to send', { timeout: 60_000, concurrency: 16 }, () => {
       assert.deepEqual(
         aside.map(({ SOPInstanceUID, SeriesInstanceUID, path: at }) => [SOPInstanceUID, SeriesInstanceUID, at]),
         [[foreign, foreignSeriesOf(AX), `not-asked-for/1.2.1/${foreignSeriesOf(AX)}/${foreign}.dcm`]],
+      );
+      project.pacs.faults = {};
+      await assertCompletes(project, method);
+      await assertAsksForNothing(project, method);
+    });
+
+    byMethod('sends one of them as of another study', async (project) => {
+      const foreign = `${AX}.3`;
+      project.pacs.faults = { foreignStudy: [foreign] };
+      const { code, stderr } = await project.download({ method });
+      assert.equal(code, 1);
+      const reason = 'one came with another StudyInstanceUID, and is kept aside';
+      assert.match(stderr, new RegExp(`^Missing of Acc1, series 1\\.2\\.1\\.1: 1; ${reason}$`, 'm'));
+      assert.deepEqual(await project.assertMissing([foreign]), [reason]);
+      const aside = (await project.manifest()).filter(({ outcome }) => outcome === 'not-asked-for');
+      assert.deepEqual(
+        aside.map(({ SOPInstanceUID, path: at }) => [SOPInstanceUID, at]),
+        [[foreign, `not-asked-for/${foreignStudyOf('1.2.1')}/${AX}/${foreign}.dcm`]],
+      );
+      project.pacs.faults = {};
+      await assertCompletes(project, method);
+      await assertAsksForNothing(project, method);
+    });
+
+    byMethod('sends one of them cut off', async (project) => {
+      const cut = `${AX}.3`;
+      project.pacs.faults = { cutsOff: [cut] };
+      const { code, stderr } = await project.download({ method });
+      assert.equal(code, 1);
+      const reason = 'one came with a data set that is cut off, and is kept aside';
+      assert.match(stderr, new RegExp(`^Missing of Acc1, series 1\\.2\\.1\\.1: 1; ${reason}$`, 'm'));
+      assert.deepEqual(await project.assertMissing([cut]), [reason]);
+      const aside = (await project.manifest()).filter(({ outcome }) => outcome === 'not-asked-for');
+      assert.deepEqual(
+        aside.map(({ path: at, reason: why }) => [at, why]),
+        [[`not-asked-for/cut-off/1.2.1/${AX}/${cut}.dcm`, 'its data set is cut off']],
       );
       project.pacs.faults = {};
       await assertCompletes(project, method);

@@ -77,6 +77,7 @@ export interface PacsInstance {
 /** How a data set is otherwise than it should be. */
 export interface Changed {
   readonly SeriesInstanceUID?: string;
+  readonly StudyInstanceUID?: string;
   /** Other pixels for each number but 0. */
   readonly version?: number;
 }
@@ -84,6 +85,11 @@ export interface Changed {
 /** What `faults.foreignSeries` has in place of a SeriesInstanceUID. */
 export function foreignSeriesOf(SeriesInstanceUID: string): string {
   return `${SeriesInstanceUID}.99`;
+}
+
+/** What `faults.foreignStudy` has in place of a StudyInstanceUID. */
+export function foreignStudyOf(StudyInstanceUID: string): string {
+  return `${StudyInstanceUID}.98`;
 }
 
 export class PacsContent {
@@ -115,12 +121,16 @@ export class PacsContent {
   }
 
   /** The data set of an instance in explicit VR little endian; in UTF-8, and saying so, where not all of it is ASCII. */
-  dataSet(SOPInstanceUID: string, { SeriesInstanceUID, version = 0 }: Changed = {}): Buffer {
+  dataSet(SOPInstanceUID: string, { version = 0, ...others }: Changed = {}): Buffer {
     const instance = this.instances.get(SOPInstanceUID);
     if (instance === undefined) throw new Error(`there is no instance ${SOPInstanceUID}`);
     const { study, series } = this.owners.get(SOPInstanceUID)!;
-    const other = SeriesInstanceUID === undefined ? new Map() : identifierOf({ SeriesInstanceUID });
-    const all = new Map([...study.attributes, ...series.attributes, ...instance.attributes, ...other]);
+    const all = new Map([
+      ...study.attributes,
+      ...series.attributes,
+      ...instance.attributes,
+      ...identifierOf(present(others)),
+    ]);
     const head = encodeIdentifier(all, transferSyntax(EXPLICIT_VR_LITTLE_ENDIAN)!);
     return Buffer.concat([
       head,

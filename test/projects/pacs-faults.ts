@@ -25,6 +25,10 @@ export interface PacsFaults {
   slow?: number | undefined;
   /** SOPInstanceUIDs that are sent with `foreignSeriesOf` their SeriesInstanceUID in the data set. */
   foreignSeries?: readonly string[] | undefined;
+  /** SOPInstanceUIDs that are sent with `foreignStudyOf` their StudyInstanceUID in the data set. */
+  foreignStudy?: readonly string[] | undefined;
+  /** SOPInstanceUIDs that are sent without the last bytes of their pixels. */
+  cutsOff?: readonly string[] | undefined;
   /** Answers to C-FIND: blanks behind AccessionNumber and PatientID, NULs behind UIDs, and AccessionNumber in the other case. */
   padsAndCase?: boolean | undefined;
   /** C-FIND at IMAGE level ends with A900; or with Success and no answers. */

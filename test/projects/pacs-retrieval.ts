@@ -12,7 +12,7 @@ import { isWarning } from '../../core/dimse/reasons.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN } from '../../core/dimse/uids.ts';
 import { FindError } from '../../core/ports/scp.ts';
 import type { StoreAssociation, StorePeer } from '../../core/ports/store-peer.ts';
-import { foreignSeriesOf, type PacsContent, type PacsInstance } from './pacs-content.ts';
+import { foreignSeriesOf, foreignStudyOf, type PacsContent, type PacsInstance } from './pacs-content.ts';
 import { happens, type PacsFaults } from './pacs-faults.ts';
 import { namedInstances } from './pacs-find.ts';
 
@@ -260,13 +260,16 @@ export class Sender {
     );
   }
 
-  private dataSet({ SOPInstanceUID, SeriesInstanceUID }: PacsInstance): Buffer {
+  private dataSet({ SOPInstanceUID, SeriesInstanceUID, StudyInstanceUID }: PacsInstance): Buffer {
     const { faults, content, sent } = this.pacs;
     const isForeign = faults.foreignSeries?.includes(SOPInstanceUID) === true;
     const changes = faults.changesBytes?.includes(SOPInstanceUID) === true;
-    return content.dataSet(SOPInstanceUID, {
+    const isOfOther = faults.foreignStudy?.includes(SOPInstanceUID) === true;
+    const whole = content.dataSet(SOPInstanceUID, {
       ...(isForeign ? { SeriesInstanceUID: foreignSeriesOf(SeriesInstanceUID) } : {}),
+      ...(isOfOther ? { StudyInstanceUID: foreignStudyOf(StudyInstanceUID) } : {}),
       version: changes ? sent.filter((uid) => uid === SOPInstanceUID).length : 0,
     });
+    return faults.cutsOff?.includes(SOPInstanceUID) === true ? whole.subarray(0, -2) : whole;
   }
 }

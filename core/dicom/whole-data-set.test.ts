@@ -1,0 +1,54 @@
+// Whether a data set is there to its end: of every sample, whole and cut in its last value.
+import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { HeaderReader } from './header-reader.ts';
+import { feed, isWholeDataSet } from './whole-data-set.ts';
+
+const SAMPLES = path.join(import.meta.dirname, '../../test/samples');
+/** Samples that are cut themselves. */
+const CUT = ['MR_truncated.dcm', 'rtplan_truncated.dcm'];
+/** Samples with nothing behind their last value that matters: of fragments, of native pixels, and without any. */
+const ENDING = [
+  'SC_rgb_jpeg_dcmtk.dcm',
+  'SC_rgb_rle_2frame.dcm',
+  'examples_jpeg2k.dcm',
+  'rtdose.dcm',
+  'rtplan.dcm',
+  'test-SR.dcm',
+];
+
+async function isWhole(file: Buffer): Promise<boolean | undefined> {
+  const reader = new HeaderReader([]);
+  // A few bytes at a time, as from a slow disk.
+  const read = async (buffer: Buffer, offset: number, length: number, position: number) =>
+    file.copy(buffer, offset, position, Math.min(position + Math.min(length, 5_000), file.length));
+  await feed(reader, reader.begin(file.length), read);
+  return reader.outcome === 'instance' ? isWholeDataSet(reader, file.length, read) : undefined;
+}
+
+function samples(): string[] {
+  const all = fs.readdirSync(SAMPLES, { recursive: true, withFileTypes: true });
+  return all.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+test('of the samples those are not whole that are known to be cut', async () => {
+  const found = new Map<boolean | undefined, string[]>();
+  for (const file of samples()) {
+    const whole = await isWhole(fs.readFileSync(file));
+    found.set(whole, [...(found.get(whole) ?? []), path.basename(file)]);
+  }
+  assert.deepEqual(found.get(false)?.sort(), CUT);
+  assert.ok(found.get(true)!.length > 100, `${found.get(true)!.length} are whole`);
+});
+
+test('one that is cut in the last value is not whole, native or in fragments', async () => {
+  for (const name of ENDING) {
+    const [file] = samples().filter((one) => path.basename(one) === name);
+    const bytes = fs.readFileSync(file!);
+    for (const cut of [1, 8, 9, 200])
+      assert.equal(await isWhole(bytes.subarray(0, bytes.length - cut)), false, `${name}, ${cut} bytes less`);
+  }
+});
