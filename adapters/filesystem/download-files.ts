@@ -157,6 +157,10 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     }
   }
 
+  async isThere(file: string): Promise<boolean> {
+    return fs.lstatSync(path.join(this.folder, file), { throwIfNoEntry: false })?.isFile() === true;
+  }
+
   async digest(file: string): Promise<{ readonly size: number; readonly sha256: string }> {
     const { bytes: size, sha256 } = await digestOf(path.join(this.folder, file));
     return { size, sha256 };
@@ -239,7 +243,8 @@ async function listZip(file: string): Promise<ReadonlyMap<string, number>> {
     zip = await openZip(file);
   } catch (error) {
     if (failureCode(error) === 'ENOENT') return sizes;
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    const reason = `${(error as Error).message.replace(/\.$/, '')}; what it held is brought anew when it is removed`;
+    throw ditagError('cannot-read', { path: file, reason }, error);
   }
   try {
     for await (const { fileName, uncompressedSize } of zip.eachEntry()) sizes.set(fileName, uncompressedSize);

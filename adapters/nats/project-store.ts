@@ -10,10 +10,12 @@ import {
   type ExpectedInstance,
   type ExpectedSeries,
   expectedCount,
+  type FoundSeries,
   patientOf,
   type Target,
   type TargetState,
 } from '../../core/projects/expected.ts';
+import { withoutSharedSeries } from '../../core/projects/shared-series.ts';
 import { encodeFrame } from '../../core/wire/frame.ts';
 import {
   type DownloadMessage,
@@ -36,6 +38,8 @@ import { ALL_PROJECTS, downloadSubject, listedSubject, projectSubject, targetSub
 
 /** Messages that are on their way to the server at a time. */
 const AT_A_TIME = 256;
+/** What an accession number has is told so long after the lists of its series, at most (milliseconds). */
+const FRESH = 60_000;
 
 export class NatsProjectStore implements ProjectStore {
   private readonly cluster: Cluster;
@@ -89,13 +93,45 @@ export class NatsProjectStore implements ProjectStore {
     return [...first, ...last];
   }
 
-  async keep({ accession, outcome, reason, studies }: AccessionAnswer): Promise<void> {
+  async keep(answer: AccessionAnswer): Promise<AccessionAnswer> {
     // Before what speaks of them.
-    const series = studies.flatMap((study) => study.series);
-    await inBatches(series, async (one) => {
-      const data = fitting(this.cluster, encodeFrame(listedOf(one)), 'the list of a series');
-      await this.cluster.jetstream.publish(listedSubject(this.name, one.SeriesInstanceUID), data, STORED_AGAIN);
-    });
+    const shared = new Map<string, string>();
+    for (const { series } of answer.studies)
+      await inBatches(series, async (one) => {
+        const owner = await this.keepListed(one, answer);
+        if (owner !== undefined) shared.set(one.SeriesInstanceUID, owner);
+      });
+    const kept = withoutSharedSeries(answer, (uid) => shared.get(uid));
+    await this.keepTarget(kept);
+    return kept;
+  }
+
+  /** Keeps the list of a series; where another study has a series of this UID nothing is kept, and that study is told. */
+  private async keepListed(series: FoundSeries, answer: AccessionAnswer): Promise<string | undefined> {
+    const { SeriesInstanceUID: uid, StudyInstanceUID: study } = series;
+    const subject = listedSubject(this.name, uid);
+    const data = fitting(this.cluster, encodeFrame(listedOf(series)), 'the list of a series');
+    for (;;) {
+      const found = await this.last(subject);
+      const owner = found === undefined ? study : decodeListed(found.data).StudyInstanceUID;
+      if (owner !== study && (isFresh(found!) || (await this.hasSeries(owner, uid, answer)))) return owner;
+      if (await this.write(subject, data, found?.seq ?? 0)) return undefined;
+    }
+  }
+
+  /** Whether a study still has a series, as any accession number but that of the answer has it; of the latter the answer says so. */
+  private async hasSeries(study: string, uid: string, answer: AccessionAnswer): Promise<boolean> {
+    const has = (studies: readonly Pick<TargetMessage['studies'][number], 'StudyInstanceUID' | 'series'>[]) =>
+      studies.some(
+        ({ StudyInstanceUID, series }) =>
+          StudyInstanceUID === study && series.some(({ SeriesInstanceUID }) => SeriesInstanceUID === uid),
+      );
+    for await (const { accession, studies } of this.messages())
+      if (accession !== answer.accession && has(studies)) return true;
+    return has(studiesOf(answer.studies));
+  }
+
+  private async keepTarget({ accession, outcome, reason, studies }: AccessionAnswer): Promise<void> {
     const subject = targetSubject(this.name, accession);
     for (;;) {
       const found = await this.last(subject);
@@ -230,6 +266,11 @@ export class NatsProjectStore implements ProjectStore {
       return now !== undefined && Buffer.from(now.data).equals(data);
     }
   }
+}
+
+/** Somebody else may be about to say which study has it. */
+function isFresh({ time }: StoredMsg): boolean {
+  return Date.now() - time.getTime() < FRESH;
 }
 
 async function inBatches<T>(all: readonly T[], each: (one: T) => Promise<void>): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type Target,
   type TargetState,
 } from '../../core/projects/expected.ts';
+import { withoutSharedSeries } from '../../core/projects/shared-series.ts';
 import { SqliteDownloadStore } from './download-store.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
 import { PROJECT_APPLICATION_ID, PROJECT_FORMAT, PROJECT_SCHEMA } from './project-schema.ts';
@@ -82,8 +83,12 @@ export class SqliteProjectStore implements ProjectStore {
     });
   }
 
-  keep(answer: AccessionAnswer): Promise<void> {
-    return this.batch.add(() => this.replace(answer));
+  async keep(answer: AccessionAnswer): Promise<AccessionAnswer> {
+    let kept = answer;
+    await this.batch.add(() => {
+      kept = this.replace(answer);
+    });
+    return kept;
   }
 
   async *targets(): AsyncIterable<TargetState> {
@@ -180,19 +185,26 @@ export class SqliteProjectStore implements ProjectStore {
   }
 
   /** What the PACS says now takes the place of what it said before. */
-  private replace({ accession, outcome, reason, studies }: AccessionAnswer): void {
+  private replace(answer: AccessionAnswer): AccessionAnswer {
     const { database } = this;
+    const { accession } = answer;
     const { id: target } = database
       .prepare('UPDATE target SET outcome = ?, reason = ? WHERE accession = ? RETURNING id')
-      .get(outcome, reason, accession) as { id: number };
+      .get(answer.outcome, answer.reason, accession) as { id: number };
     // What could not be asked says nothing of what was known before.
-    if (outcome === 'failed') return;
+    if (answer.outcome === 'failed') return answer;
     const before = database.prepare('DELETE FROM target_study WHERE target = ? RETURNING study AS id').all(target);
-    for (const study of studies) {
-      const id = this.replaceStudy(study);
+    const ids = answer.studies.map((study) => this.replaceStudy(study));
+    for (const id of ids)
       database.prepare('INSERT INTO target_study (target, study) VALUES (?, ?) ON CONFLICT DO NOTHING').run(target, id);
-    }
     for (const { id } of before) this.removeUnlessFound(id as number);
+    const owner = database.prepare('SELECT st.uid FROM series s JOIN study st ON st.id = s.study WHERE s.uid = ?');
+    const kept = withoutSharedSeries(answer, (uid) => (owner.get(uid) as { uid: string } | undefined)?.uid);
+    for (const [i, { series }] of kept.studies.entries()) this.addSeries(ids[i]!, series);
+    if (kept !== answer) {
+      database.prepare('UPDATE target SET outcome = ?, reason = ? WHERE id = ?').run(kept.outcome, kept.reason, target);
+    }
+    return kept;
   }
 
   /** Removes a study that no accession number leads to any more. */
@@ -204,7 +216,8 @@ export class SqliteProjectStore implements ProjectStore {
     database.prepare('DELETE FROM study WHERE id = ?').run(id);
   }
 
-  private replaceStudy({ StudyInstanceUID, attributes, series }: FoundStudy): number {
+  /** The study, of which no series is known from now on. */
+  private replaceStudy({ StudyInstanceUID, attributes }: FoundStudy): number {
     const { database } = this;
     const { id } = database
       .prepare(
@@ -214,24 +227,25 @@ export class SqliteProjectStore implements ProjectStore {
       .get(StudyInstanceUID, patientOf(attributes, StudyInstanceUID), JSON.stringify(attributes)) as { id: number };
     database.prepare('DELETE FROM instance WHERE series IN (SELECT id FROM series WHERE study = ?)').run(id);
     database.prepare('DELETE FROM series WHERE study = ?').run(id);
+    return id;
+  }
+
+  private addSeries(study: number, all: FoundStudy['series']): void {
+    const { database } = this;
     const addSeries = database.prepare(
-      `INSERT INTO series (study, uid, attributes, announced, listed, is_listed) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (uid) DO UPDATE SET study = excluded.study, attributes = excluded.attributes, announced = excluded.announced,
-         listed = excluded.listed, is_listed = excluded.is_listed RETURNING id`,
+      'INSERT INTO series (study, uid, attributes, announced, listed, is_listed) VALUES (?, ?, ?, ?, ?, ?) RETURNING id',
     );
     const addInstance = database.prepare(
       'INSERT INTO instance (series, uid, class) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     );
-    for (const { SeriesInstanceUID, attributes: own, announced, instances, isListed } of series) {
+    for (const { SeriesInstanceUID, attributes, announced, instances, isListed } of all) {
       const listed = instances.length;
-      const { id: row } = addSeries.get(
-        ...[id, SeriesInstanceUID, JSON.stringify(own), announced ?? null, listed, isListed ? 1 : 0],
+      const { id } = addSeries.get(
+        ...[study, SeriesInstanceUID, JSON.stringify(attributes), announced ?? null, listed, isListed ? 1 : 0],
       ) as { id: number };
-      database.prepare('DELETE FROM instance WHERE series = ?').run(row);
       for (const { SOPInstanceUID, SOPClassUID } of instances)
-        addInstance.run(row, SOPInstanceUID, this.classId(SOPClassUID));
+        addInstance.run(id, SOPInstanceUID, this.classId(SOPClassUID));
     }
-    return id;
   }
 
   private classId(uid: string): number {

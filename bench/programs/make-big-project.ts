@@ -51,7 +51,7 @@ async function keepStudies(): Promise<void> {
   const studies = Math.ceil(shape.series / SERIES_A_STUDY);
   const numbers = Array.from({ length: studies }, (_, study) => study);
   await store.addTargets(numbers.map((study) => ({ accession: accessionOf(study), line: study + 1 })));
-  let kept: Promise<void>[] = [];
+  let kept: Promise<unknown>[] = [];
   for (const study of numbers) {
     const all = Array.from({ length: SERIES_A_STUDY }, (_, i) => study * SERIES_A_STUDY + i);
     const series = all.filter((one) => one < shape.series).map(foundSeries);

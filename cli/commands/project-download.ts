@@ -51,6 +51,7 @@ export async function projectDownload(options: ProjectDownloadOptions, context: 
     window: windowOf(options.window),
   };
   const series = options.input === undefined ? undefined : new Set(await readSeriesInput(options.input, stdin));
+  if (series?.size === 0) throw ditagError('empty-series-list', { source: options.input! });
   const project = await workspace.project(name, { isNew: false });
   try {
     await using lock = await project.lock('download', keptOptions(options));
@@ -177,6 +178,7 @@ function summary(expected: number, received: number, bytes: number, isDoubted: b
   const size = `${(bytes / 1e6).toFixed(1)} MB`;
   if (received === expected && isDoubted)
     return `All ${grouped(expected)} expected instances are on disk (${size}); there may be more.`;
+  if (expected === 0) return 'Nothing to download: no instances are expected.';
   if (received === expected) return `Complete: all ${grouped(expected)} instances are on disk (${size}).`;
   return `Not complete: ${grouped(received)} of ${grouped(expected)} instances are on disk (${size}), ${grouped(expected - received)} are missing.`;
 }

@@ -1,4 +1,5 @@
 // `ditag project index`: asks the PACS for the accession numbers of a list, and makes the project's index of the answers.
+import type { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
@@ -49,6 +50,10 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
     await project.change({ pacs: { host, port, aetitle }, target_list: listFile });
     const added = await addTargets(project, list);
     if (options.quiet !== true) stderr.write(listSummary(list, added));
+    if (list.odd > 0)
+      stderr.write(
+        `${grouped(list.odd)} of them have a comma, a semicolon, a quotation mark or a comment in them: a line is taken as one accession number, as it stands.\n`,
+      );
     const isNamed = new Set(list.targets.filter((target) => target.line >= from).map(({ accession }) => accession));
     const isAll = from === 1;
     const open = await project.store.targetsToAsk(options.refresh === true);
@@ -155,8 +160,15 @@ function notInList({ startAtLine, startAtAccession }: ProjectIndexOptions, list:
 
 function readText(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return decoded(fs.readFileSync(file));
   } catch (error) {
     throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
   }
+}
+
+/** As spreadsheets save text: in UTF-8, or in UTF-16 with a byte order mark. */
+function decoded(bytes: Buffer): string {
+  const mark = bytes.subarray(0, 2).toString('hex');
+  const encoding = mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8';
+  return new TextDecoder(encoding).decode(bytes);
 }

@@ -1,6 +1,8 @@
 // `ditag project report`: what was asked for, found, received and is missing; the text is kept beside the project's files.
+import fs from 'node:fs';
+import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
-import type { DownloadStore } from '../../core/ports/project-store.ts';
+import type { DownloadState, DownloadStore } from '../../core/ports/project-store.ts';
 import { expectedCount } from '../../core/projects/expected.ts';
 import {
   type ProjectReport,
@@ -44,6 +46,9 @@ export async function projectReport(options: ProjectReportOptions, context: Comm
     const output = streamOutput(context.stdout);
     await output.write(format(report));
     await output.finish();
+    const { downloadFolder: folder } = report;
+    if (folder !== undefined && isGone(folder))
+      context.stderr.write(`${folder} is not there now: what was received into it is told as it was noted.\n`);
     return 0;
   } finally {
     await project.close();
@@ -61,10 +66,7 @@ async function reportOf(project: Project): Promise<ProjectReport> {
   const { store, name } = project;
   const { costPerStudy } = await project.settings();
   const totals = await store.totals();
-  // The one that has most of it; of several the newest.
-  const [latest] = [...(await store.downloads())].sort((a, b) => b.received - a.received);
-  const download = latest === undefined ? undefined : await store.download(latest.folder);
-  const sums = await sumsOf(project, download);
+  const { download: latest, sums } = await bestDownload(project);
   const targets: ReportedTarget[] = [];
   const severalStudies: string[] = [];
   const severalPatients: string[] = [];
@@ -95,6 +97,24 @@ async function reportOf(project: Project): Promise<ProjectReport> {
     severalPatients,
     targets,
   };
+}
+
+/** The download that has most of what is expected, of several the newest; one that is not there any more only where all are not. */
+async function bestDownload(project: Project) {
+  const { store } = project;
+  const all: { download: DownloadState; sums: Awaited<ReturnType<typeof sumsOf>>; isGone: boolean }[] = [];
+  for (const download of await store.downloads()) {
+    const sums = await sumsOf(project, await store.download(download.folder));
+    all.push({ download, sums, isGone: isGone(download.folder) });
+  }
+  const order = (one: (typeof all)[number]) => (one.isGone ? -1 : one.sums.received);
+  const [best] = all.sort((a, b) => order(b) - order(a));
+  return best ?? { download: undefined, sums: await sumsOf(project, undefined), isGone: false };
+}
+
+/** Of a folder that gateways keep nothing can be said here. */
+function isGone(folder: string): boolean {
+  return path.isAbsolute(folder) && !fs.existsSync(folder);
 }
 
 async function sumsOf({ store }: Project, download: DownloadStore | undefined) {

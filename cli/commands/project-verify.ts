@@ -45,6 +45,8 @@ export async function projectVerify(options: ProjectVerifyOptions, context: Comm
   if (missing > 0) told.push(`${grouped(missing)} instances are missing as it says`);
   if (unknown > 0) told.push(`${grouped(unknown)} files are not in it`);
   if (!quiet) stderr.write(`${told.join(', ')}: ${folder}\n`);
+  if (!quiet && problems > 0)
+    stderr.write('Remove a file that is not right, or the zip that it is in: the next download brings it anew.\n');
   return problems + missing + unknown === 0 ? 0 : 1;
 }
 

@@ -91,7 +91,7 @@ export async function downloadHere(
     await arrivals.settled();
     await instances.close();
     removeIfEmpty(path.join(folder, INCOMING));
-    await files.writeManifest(manifestLines(store, download, isWanted));
+    await files.writeManifest(manifestLines({ store, download, files }, isWanted));
     const { outcomes } = await store.totals();
     const isAll = wanted === undefined && isWhollyKnown(outcomes) && plan.failure === undefined;
     await download.setComplete(isAll && plan.counts.received === plan.counts.expected);

@@ -66,4 +66,4 @@ export interface AuditEntry {
   readonly rows?: number;
 }
 
-export const LONGEST_DETAIL = 2_000;
+export const LONGEST_DETAIL = 20_000;

@@ -85,6 +85,11 @@ export const ERRORS = {
     exitCode: 1,
     retry: 'later',
   },
+  'empty-series-list': {
+    message: '{source} lists no series, so there is nothing to download.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'no-target-list': {
     message: 'Nothing says which accession numbers are wanted: give --target-list FILE, with one in each line.',
     exitCode: 2,

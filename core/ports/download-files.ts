@@ -9,6 +9,8 @@ export interface DownloadFiles {
   list(folder: string): Promise<ReadonlyMap<string, number>>;
   /** Of which series the file says that it is, if it is this instance; undefined where it is none, is cut, or is another one. */
   seriesOf(path: string, SOPInstanceUID: string): Promise<SeriesIdentity | undefined>;
+  /** Whether there is a file of its own, and not in a zip. */
+  isThere(path: string): Promise<boolean>;
   /** Reads a file whole. */
   digest(path: string): Promise<{ readonly size: number; readonly sha256: string }>;
   /** Moves a file to where what was not asked for is kept, and gives its path there; undefined where it is no file of its own. */

@@ -25,8 +25,11 @@ export interface ProjectStore {
   addTargets(targets: readonly Target[]): Promise<number>;
   /** Those that are to be asked for, in the order in which they came, failed ones last: open and failed ones, with `refresh` all but refused ones. */
   targetsToAsk(refresh: boolean): Promise<readonly Target[]>;
-  /** Keeps what the PACS said, in the place of what it said before. */
-  keep(answer: AccessionAnswer): Promise<void>;
+  /**
+   * Keeps what the PACS said, in the place of what it said before, and gives what is kept: without series that another study of
+   * the project has (core/projects/shared-series.ts).
+   */
+  keep(answer: AccessionAnswer): Promise<AccessionAnswer>;
   targets(): AsyncIterable<TargetState>;
   totals(): Promise<ProjectTotals>;
   /** Every series once, in the order of StudyInstanceUID and SeriesInstanceUID, with the first accession number that led to it. */

@@ -20,7 +20,7 @@ test('blank lines, comments, blanks and repetitions are counted; line numbers ar
             { accession: 'a1', line: 8 },
           ],
           refused: [],
-          ...{ blank: 2, comments: 2, duplicates: 1, lines: 9 },
+          ...{ blank: 2, comments: 2, duplicates: 1, odd: 0, lines: 9 },
         },
         JSON.stringify({ end, last }),
       );
@@ -29,10 +29,15 @@ test('blank lines, comments, blanks and repetitions are counted; line numbers ar
 });
 
 test('a list of nothing', () => {
-  const none = { targets: [], refused: [], blank: 0, comments: 0, duplicates: 0, lines: 0 };
+  const none = { targets: [], refused: [], blank: 0, comments: 0, duplicates: 0, odd: 0, lines: 0 };
   assert.deepEqual(readTargetList(''), none);
   assert.deepEqual(readTargetList('\n'), { ...none, blank: 1, lines: 1 });
   assert.deepEqual(readTargetList('\ufeff'), { ...none, blank: 1, lines: 1 });
+});
+
+test('what looks like a table or like several is taken as it stands, and counted', () => {
+  const lines = ['A1;P1', 'A1,A2', '"A1"', 'A1 # first', 'A#1', 'A 1'];
+  assert.deepEqual([accessions(lines.join('\n')), readTargetList(lines.join('\n')).odd], [lines, 4]);
 });
 
 test('what cannot be asked for is refused by itself', () => {

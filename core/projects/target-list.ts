@@ -7,6 +7,8 @@ const MAX_LENGTH = 64;
 /** Also invisible ones, which come with what is copied from web pages. */
 const BLANKS = /[\s\u200b-\u200d\u2060\ufeff]/;
 
+const ODD = /[,;"]|\s#/;
+
 /** A line that holds no accession number that could be asked for. */
 export interface RefusedLine {
   readonly line: number;
@@ -24,6 +26,8 @@ export interface TargetList {
   readonly comments: number;
   /** Lines that repeat an accession number. */
   readonly duplicates: number;
+  /** Accession numbers that look like parts of a table or like several: with a comma, semicolon, quotation mark, or a comment behind. */
+  readonly odd: number;
   readonly lines: number;
 }
 
@@ -47,7 +51,8 @@ export function readTargetList(text: string): TargetList {
     else if (targets.has(accession)) duplicates++;
     else targets.set(accession, { accession, line });
   }
-  return { targets: [...targets.values()], refused, blank, comments, duplicates, lines: lines.length };
+  const odd = [...targets.keys()].filter((accession) => ODD.test(accession)).length;
+  return { targets: [...targets.values()], odd, refused, blank, comments, duplicates, lines: lines.length };
 }
 
 /**

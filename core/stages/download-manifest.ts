@@ -1,6 +1,7 @@
 // The manifest of a download: every expected instance with what became of it, then what came and was not asked for.
+import type { DownloadFiles } from '../ports/download-files.ts';
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { CUT_OFF } from '../projects/download-folders.ts';
+import { CUT_OFF, NOT_ASKED_FOR } from '../projects/download-folders.ts';
 import { unlistedCount } from '../projects/expected.ts';
 import { manifestHeader, manifestLine } from '../projects/manifest.ts';
 import type { ManifestEntry } from '../projects/received.ts';
@@ -9,10 +10,15 @@ import { listedOf } from './download-counts.ts';
 export const NOT_YET = 'not downloaded yet';
 const NO_UID = 'the PACS says only how many instances there are';
 
+export interface ManifestPorts {
+  readonly store: Pick<ProjectStore, 'series' | 'instancesOf'>;
+  readonly download: DownloadStore;
+  readonly files: Pick<DownloadFiles, 'isThere'>;
+}
+
 /** The lines, those of a series together. @param isWanted of which of the project's series what is missing is told */
 export async function* manifestLines(
-  store: Pick<ProjectStore, 'series' | 'instancesOf'>,
-  download: DownloadStore,
+  { store, download, files }: ManifestPorts,
   isWanted: (SeriesInstanceUID: string) => boolean,
 ): AsyncIterable<string> {
   yield manifestHeader();
@@ -59,6 +65,8 @@ export async function* manifestLines(
       });
   }
   for await (const found of download.notAskedFor()) {
+    // Whoever has looked at it may have thrown it away.
+    if (found.path.startsWith(`${NOT_ASKED_FOR}/`) && !(await files.isThere(found.path))) continue;
     const identity = { AccessionNumber: '', StudyInstanceUID: '' };
     const reason = found.path.startsWith(`${CUT_OFF}/`) ? 'its data set is cut off' : '';
     yield manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason });

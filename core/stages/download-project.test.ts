@@ -74,6 +74,7 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
   const files = {
     list: async () => new Map<string, number>(),
     seriesOf: async () => undefined,
+    isThere: async () => true,
     digest: async () => ({ size: 0, sha256: '' }),
     setAside: async () => undefined,
     freeSpace: async () => play.free ?? Number.MAX_SAFE_INTEGER,

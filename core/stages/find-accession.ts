@@ -95,8 +95,12 @@ class Finding {
     // Some fold case, whoever has other studies of the same letters.
     const exact = alike.filter((answer) => one(answer, 'AccessionNumber') === accession);
     const own = exact.length > 0 ? exact : alike;
-    if (exact.length === 0 && alike.length > 0)
-      this.notes.push(`the PACS has it as ${one(alike[0]!, 'AccessionNumber')}`);
+    const spellings = [...new Set(own.map((answer) => one(answer, 'AccessionNumber')))];
+    if (spellings.length > 1) {
+      const reason = `the PACS has it as ${spellings.join(' and ')}: write the one that is meant`;
+      return { accession, outcome: 'incomplete', reason, studies: [] };
+    }
+    if (exact.length === 0 && alike.length > 0) this.notes.push(`the PACS has it as ${spellings[0]}`);
     const byUid = distinct(own, 'StudyInstanceUID');
     if (byUid.size === 0 && isCut) {
       const reason = `the PACS broke off after ${all.length} studies of other accession numbers`;
@@ -112,9 +116,30 @@ class Finding {
       this.shortfalls.push(`the PACS gives ${all.length} studies, as many as a limit of answers would leave`);
     }
     const studies: FoundStudy[] = [];
-    for (const [StudyInstanceUID, answer] of byUid) studies.push(await this.study(StudyInstanceUID, answer));
+    for (const [StudyInstanceUID, answer] of byUid) {
+      if (await this.isOfOnePatient(StudyInstanceUID, own)) studies.push(await this.study(StudyInstanceUID, answer));
+      else
+        this.shortfalls.push(
+          `the PACS has the StudyInstanceUID ${StudyInstanceUID} for several patients, so that their series cannot be told apart: none is expected`,
+        );
+    }
     const outcome = this.shortfalls.length === 0 ? 'found' : 'incomplete';
     return { accession, outcome, reason: [...this.shortfalls, ...this.notes].join('; '), studies };
+  }
+
+  /**
+   * Whether the PACS has nobody else's study with this UID: series are asked for by it. What cannot be asked like this is
+   * believed. @param known answers to the query for the accession number
+   */
+  private async isOfOnePatient(StudyInstanceUID: string, known: readonly Identifier[]): Promise<boolean> {
+    const keys = { StudyInstanceUID, PatientID: '' };
+    const { answers, status } = await this.ask(identifierOf({ QueryRetrieveLevel: 'STUDY', ...keys }));
+    if (isTemporary(status)) throw new QueryRefused(status);
+    const patients = new Set<string>();
+    for (const answer of [...known, ...answers])
+      if (one(answer, 'StudyInstanceUID') === StudyInstanceUID) patients.add(one(answer, 'PatientID'));
+    patients.delete('');
+    return patients.size <= 1;
   }
 
   private async study(StudyInstanceUID: string, answer: Identifier): Promise<FoundStudy> {

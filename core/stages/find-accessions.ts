@@ -45,7 +45,7 @@ export async function findAccessions(
   const keep = (answer: AccessionAnswer) => {
     // It is not waited for before the next one is asked for.
     const keeping = store.keep(answer);
-    kept = Promise.all([kept, keeping]).then(() => onAnswer(answer));
+    kept = Promise.all([keeping, kept]).then(([as]) => onAnswer(as));
     kept.catch(() => {});
   };
 

@@ -35,6 +35,7 @@ export type TargetMessage = Static<typeof TargetMessage>;
 /** Instances of a series as the PACS lists them; classes are numbers of places in `classes`. */
 export const ListedSeriesMessage = Type.Object({
   SeriesInstanceUID: Type.String(),
+  StudyInstanceUID: Type.String(),
   classes: Type.Array(Type.String()),
   instances: Type.Array(Type.Tuple([Type.String(), count])),
 });
@@ -133,11 +134,15 @@ export function studiesOf(studies: readonly FoundStudy[]): TargetMessage['studie
 }
 
 /** The instances of a series, and back. */
-export function listedOf({ SeriesInstanceUID, instances }: FoundStudy['series'][number]): ListedSeriesMessage {
+export function listedOf({
+  SeriesInstanceUID,
+  StudyInstanceUID,
+  instances,
+}: FoundStudy['series'][number]): ListedSeriesMessage {
   const classes: string[] = [];
   const places = instances.map(({ SOPInstanceUID, SOPClassUID }): [string, number] => {
     const at = classes.indexOf(SOPClassUID);
     return [SOPInstanceUID, at < 0 ? classes.push(SOPClassUID) - 1 : at];
   });
-  return { SeriesInstanceUID, classes, instances: places };
+  return { SeriesInstanceUID, StudyInstanceUID, classes, instances: places };
 }

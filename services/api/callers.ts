@@ -1,7 +1,7 @@
 // Who asks, whether they may, and that it is written down. Beyond this machine itself a caller is known by a token; on it,
 // whoever can call is `local` and may do all. What a route asks for stands in its config; one that says nothing is for
 // readers.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuditEntry, isValid, LONGEST_DETAIL, mayDo, type Role, tokenDigest } from '../../core/access/access.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
@@ -33,8 +33,8 @@ export interface Caller {
 const LOCAL: Caller = { name: 'local', role: 'admin' };
 /** Without a token, since they tell nothing: whether it lives. */
 const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready']);
-/** Values of a list that stand in the trail. */
-const MOST_VALUES = 20;
+/** Values of a list that stand in the trail; of all of a longer one a digest. */
+const MOST_VALUES = 200;
 
 /** Has every request's caller known, allowed and written down: before it is answered, and how it ended. */
 export function admitCallers(
@@ -167,7 +167,7 @@ function entryOf(id: string, request: FastifyRequest, status: number): AuditEntr
   const asked = { ...(params as object), ...(query as object), ...(typeof body === 'object' ? body : {}) };
   const shortened = (_: string, value: unknown) =>
     Array.isArray(value) && value.length > MOST_VALUES
-      ? [...(value as unknown[]).slice(0, MOST_VALUES), `${value.length} in all`]
+      ? [...(value as unknown[]).slice(0, MOST_VALUES), `${value.length} in all, SHA-256 ${digestOfList(value)}`]
       : value;
   return {
     id,
@@ -179,4 +179,11 @@ function entryOf(id: string, request: FastifyRequest, status: number): AuditEntr
     status,
     ...(rowsTold === undefined ? {} : { rows: rowsTold }),
   };
+}
+
+/** Of the values, each with a line end behind it: whoever has the list can tell that it was this one. */
+function digestOfList(values: readonly unknown[]): string {
+  return createHash('sha256')
+    .update(values.map((value) => `${value}\n`).join(''))
+    .digest('hex');
 }

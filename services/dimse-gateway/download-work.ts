@@ -188,7 +188,7 @@ export class DownloadWork {
   /** Writes the manifest of what all gateways have done. */
   private async finish({ isPart }: RetrieveItem, { store, download, files }: OpenDownload): Promise<boolean> {
     const asked = isPart === true ? await askedFor(store, download) : undefined;
-    await files.writeManifest(manifestLines(store, download, (uid) => asked?.has(uid) ?? true));
+    await files.writeManifest(manifestLines({ store, download, files }, (uid) => asked?.has(uid) ?? true));
     return true;
   }
 

@@ -139,6 +139,9 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     await refused({ operation: 'send', series: ['1.2', '../../etc'] }, 'series.1');
     await refused({ operation: 'send', series: ['1.2'], destination: 'elsewhere' }, 'destination');
     await refused({ operation: 'project-index', project: 'p', accessions: ['a\nb'] }, 'accessions.0');
+    // They would be comments and nothing in a list.
+    await refused({ operation: 'project-index', project: 'p', accessions: ['#A1'] }, 'accessions.0');
+    await refused({ operation: 'project-index', project: 'p', accessions: ['A1', ' '] }, 'accessions.1');
     assert.equal((await served.ask('DELETE', '/jobs/none')).status, 404);
   });
 

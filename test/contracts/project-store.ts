@@ -104,6 +104,42 @@ export function projectStoreContract(name: string, make: () => Promise<Open>): v
     await store.close();
   });
 
+  contract('a SeriesInstanceUID of two studies stays with the one that had it first', async (open) => {
+    const store = await open();
+    await store.addTargets([A, B, C]);
+    await store.keep(found('A', study('1.1', 'P1', series('1.1', 1, 2))));
+    const other = study('1.2', 'P2', { ...series('1.1', 1, 3), StudyInstanceUID: '1.2' }, series('1.2', 2, 1));
+    const { outcome, reason } = await store.keep({ ...found('B é', other), reason: 'it is odd' });
+    const told =
+      'it is odd; 1 series not expected, since another study of the project has the same SeriesInstanceUID: 1.1.1';
+    assert.deepEqual([outcome, reason], ['incomplete', told]);
+    // Within one answer, too.
+    const twice = study('1.4', 'P3', { ...series('1.3', 1, 4), StudyInstanceUID: '1.4' });
+    const both = await store.keep(found('C', study('1.3', 'P3', series('1.3', 1, 1)), twice));
+    assert.deepEqual([both.outcome, both.studies.map(({ series: all }) => all.length)], ['incomplete', [1, 0]]);
+    assert.deepEqual(
+      (await collect(store.targets())).map((target) => [target.accession, target.outcome, target.studies]),
+      [
+        ['A', 'found', 1],
+        ['B é', 'incomplete', 1],
+        ['C', 'incomplete', 2],
+      ],
+    );
+    assert.deepEqual(
+      (await collect(store.series())).map((one) => [one.SeriesInstanceUID, one.StudyInstanceUID, one.listed]),
+      [
+        ['1.1.1', '1.1', 2],
+        ['1.2.2', '1.2', 1],
+        ['1.3.1', '1.3', 1],
+      ],
+    );
+    assert.equal((await store.instancesOf('1.1.1')).length, 2);
+    assert.equal((await store.totals()).instances, 4);
+    // The same answer again changes nothing.
+    assert.equal((await store.keep(found('A', study('1.1', 'P1', series('1.1', 1, 2))))).outcome, 'found');
+    await store.close();
+  });
+
   contract('what the PACS says later takes the place of what it said; a failure does not', async (open) => {
     const store = await open();
     await store.addTargets([A, B]);

@@ -132,6 +132,38 @@ describe('a project that has changed since its download', { timeout: 60_000, con
     await assertVerified(project);
   });
 
+  test('what was kept aside and is thrown away is in the manifest no more', async (t) => {
+    const project = await startProject(t, { studies: STUDIES, faults: { foreignStudy: ['1.2.1.1.3'] } });
+    await project.index();
+    assert.equal((await project.download()).code, 1);
+    project.pacs.faults = {};
+    assert.equal((await project.download()).code, 0);
+    assert.equal((await outcomes(project)).filter((line) => line.endsWith('not-asked-for')).length, 1);
+    fs.rmSync(path.join(await project.folder(), 'not-asked-for'), { recursive: true });
+    assert.equal((await project.download()).code, 0);
+    assert.equal((await outcomes(project)).filter((line) => line.endsWith('not-asked-for')).length, 0);
+    await assertVerified(project);
+  });
+
+  test('the report is about the download that has most of what is expected by now', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(5)])]);
+    await changed(project, [study([oneSeries(3, '1.4.2')])]);
+    const elsewhere = path.join(project.output, 'elsewhere');
+    assert.equal((await project.download({ output: elsewhere })).code, 0);
+    const configuration = readConfiguration(path.join(project.home, '.ditag', 'config.ini'), { environment: {} });
+    const report = () =>
+      commandIn(new LocalWorkspace(configuration), (context) =>
+        projectReport({ projectName: NAME, format: 'json' }, context),
+      );
+    const there = JSON.parse((await report()).stdout) as Record<string, unknown>;
+    assert.deepEqual([there['received'], path.dirname(there['downloadFolder'] as string)], [3, elsewhere]);
+    fs.rmSync(elsewhere, { recursive: true });
+    const first = JSON.parse((await report()).stdout) as Record<string, unknown>;
+    assert.deepEqual([first['received'], path.dirname(first['downloadFolder'] as string)], [0, project.output]);
+    fs.rmSync(project.output, { recursive: true });
+    assert.match((await report()).stderr, /elsewhere.* is not there now: /);
+  });
+
   test('of a series that is listed in part each listed instance has to come, however many others do', async (t) => {
     const unnumbered = (count: number) => oneSeries(Array.from({ length: count }, () => ({ InstanceNumber: '' })));
     const project = await startProject(t, { studies: [study([unnumbered(4)])], faults: { capsAnswers: { IMAGE: 3 } } });

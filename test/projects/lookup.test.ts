@@ -1,6 +1,8 @@
 // What PACSs do when they are asked for accession numbers: everything of a number is found, or what was found is called
 // incomplete, or it failed and is asked for again by the next run, which asks for nothing that is known.
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { queryHere } from '../cli/query-here.ts';
 import { runDitag } from '../cli/run-ditag.ts';
@@ -41,7 +43,8 @@ function expected(project: ProjectHere): Promise<string[]> {
 
 /** Accession numbers that were asked for at STUDY level. */
 function asked(requests: readonly PacsRequest[]): string[] {
-  return requests.filter(({ level }) => level === 'STUDY').map(({ keys }) => keys['AccessionNumber']!);
+  // Studies are asked for by their UIDs, too.
+  return requests.flatMap(({ level, keys }) => (level === 'STUDY' ? (keys['AccessionNumber'] ?? []) : []));
 }
 
 async function assertFound(project: ProjectHere, options = {}): Promise<void> {
@@ -284,6 +287,12 @@ describe('a PACS that is asked for accession numbers', { timeout: 60_000, concur
       ...{ N1: 'found', N2: 'found', NOWHERE: 'not-found' },
       ...{ 'N?': 'refused', 'A\\B': 'refused', [`${long.slice(0, 64)}…`]: 'refused' },
     });
+    // As a spreadsheet saves it.
+    const utf16 = await startProject(t, { studies: accessions(2) });
+    fs.writeFileSync(utf16.listFile, Buffer.from('\ufeffN1\r\nN2\r\nN3;x\r\n', 'utf16le'));
+    const odd = await utf16.index();
+    assert.match(odd.stderr, /^3 lines: 3 accession numbers; .*\n1 of them have a comma, a semicolon/m);
+    assert.match(odd.stderr, /2 of 3 accession numbers found, 1 not found/);
     // Without those lines the rest is done: one that the PACS does not know is an answer.
     const other = await startProject(t, { studies: accessions(2), list: ['N1', 'N2', 'NOWHERE'] });
     assert.equal((await other.index()).code, 0);

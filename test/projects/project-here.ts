@@ -52,6 +52,8 @@ export interface ProjectHere {
   readonly home: string;
   readonly output: string;
   readonly pacs: ScriptedPacs;
+  /** Its list of accession numbers. */
+  readonly listFile: string;
   readonly content: PacsContent;
   /** Arguments of `ditag project index` and `download` in a process of its own. */
   readonly indexArguments: readonly string[];
@@ -148,7 +150,7 @@ export async function startProject(
   }
 
   return {
-    ...{ home, output, pacs, content, list: writeList, inProject, folder, manifest, verify },
+    ...{ home, output, pacs, content, listFile, list: writeList, inProject, folder, manifest, verify },
     indexArguments: [
       ...['project', 'index', '--project-name', NAME, '--pacs', ofPacs.pacs, '--port', ofPacs.port],
       ...['--aetitle', ofPacs.aetitle, '--target-list', listFile],
