@@ -8,7 +8,7 @@ import { FolderReader } from './folder-reader.ts';
 import type { IndexNames } from './indices.ts';
 import { LONGEST_LISTED_UID } from './mappings.ts';
 import { allOf, anyOf, type Filter, SeriesReader } from './series-reader.ts';
-import { chunkOfPlace } from './series-state.ts';
+import { archivesOfParts, chunkOfPlace } from './series-state.ts';
 
 /** Series of one request. */
 const MOST_SERIES = 100;
@@ -18,12 +18,14 @@ const MOST_FILES = 50_000;
 /** What the document of a series says of it. */
 interface KnownSeries {
   readonly SeriesInstanceUID: string;
-  /** The one that speaks. */
-  readonly archive: string;
+  /** Of the archive that speaks: about as many as there are. */
   readonly instances: number;
-  /** Where its UID is too long to be found in the documents of chunks: the chunks that have it. */
-  readonly places: readonly string[];
+  /** Where its UID is too long to be found in the documents of chunks: the ids of the chunks that have it. */
+  readonly chunks: readonly string[];
 }
+
+/** The files of one series by archive, in the order of the archives' numbers. */
+type ByArchive = Map<string, SeriesFile[]>;
 
 /** The files of series, one after the other. */
 export async function* seriesFiles(
@@ -40,7 +42,8 @@ export async function* seriesFiles(
       const known = await knownSeries(documents, series.slice(at, at + MOST_SERIES));
       for (const group of groupsOf(known)) {
         const files = await filesOf(folders, group);
-        for (const { SeriesInstanceUID } of group) yield* fileBatches(files.get(SeriesInstanceUID)!);
+        for (const { SeriesInstanceUID } of group)
+          for (const own of files.get(SeriesInstanceUID)!.values()) yield* fileBatches(own);
       }
     }
   } finally {
@@ -65,13 +68,13 @@ async function knownSeries(documents: SeriesReader, asked: readonly string[]): P
   const filter = { terms: { SeriesInstanceUID: [...asked] } };
   // A page that is not full is the last.
   const size = asked.length + 1;
-  const docValues = ['archive', 'instances', ...(asked.some(isUnlisted) ? ['places'] : [])];
+  const docValues = ['instances', ...(asked.some(isUnlisted) ? ['places', 'parts'] : [])];
   const pages = documents.pages({ filter, docValues }, { first: size, others: size });
   for await (const page of pages) {
     for (const { SeriesInstanceUID, fields } of page) {
       const instances = Number(fields['instances']![0]);
-      const places = isUnlisted(SeriesInstanceUID) ? fields['places']! : [];
-      found.set(SeriesInstanceUID, { SeriesInstanceUID, archive: fields['archive']![0]!, instances, places });
+      const chunks = isUnlisted(SeriesInstanceUID) ? chunksOf(fields['places']!, fields['parts']![0]!) : [];
+      found.set(SeriesInstanceUID, { SeriesInstanceUID, instances, chunks });
     }
   }
   return asked.map((uid) => found.get(uid)).filter((one) => one !== undefined);
@@ -92,18 +95,18 @@ function* groupsOf(known: readonly KnownSeries[]): Iterable<KnownSeries[]> {
   if (group.length > 0) yield group;
 }
 
-async function filesOf(folders: FolderReader, group: readonly KnownSeries[]): Promise<Map<string, SeriesFile[]>> {
-  const files = new Map(group.map(({ SeriesInstanceUID }) => [SeriesInstanceUID, [] as SeriesFile[]]));
-  const wanted = new Map<string, Set<string>>();
-  for (const { archive, SeriesInstanceUID } of group)
-    wanted.set(archive, (wanted.get(archive) ?? new Set()).add(SeriesInstanceUID));
-  const filters = [...wanted].map(chunksWith);
-  const unlisted = group.flatMap(chunksOfPlaces);
+async function filesOf(folders: FolderReader, group: readonly KnownSeries[]): Promise<Map<string, ByArchive>> {
+  const files = new Map(group.map(({ SeriesInstanceUID }): [string, ByArchive] => [SeriesInstanceUID, new Map()]));
+  const wanted = new Set(files.keys());
+  const filters: Filter[] = [{ terms: { series: [...wanted] } }];
+  const unlisted = group.flatMap(({ chunks }) => chunks);
   if (unlisted.length > 0) filters.push({ ids: { values: unlisted } });
   for await (const chunk of folders.chunks(anyOf(filters))) {
-    const { record } = chunk;
-    for (const [uid, own] of filesBySeries(record, wanted.get(chunk.archive)!)) {
-      const list = files.get(uid)!;
+    const { archive, record } = chunk;
+    for (const [uid, own] of filesBySeries(record, wanted)) {
+      const all = files.get(uid)!;
+      const list = all.get(archive) ?? [];
+      all.set(archive, list);
       for (const file of own) list.push(seriesFile(chunk, record, file));
     }
   }
@@ -119,11 +122,11 @@ function isUnlisted(uid: string): boolean {
   return uid.length > LONGEST_LISTED_UID;
 }
 
-/** Ids of the chunks of the archive that speaks: that with the least number. */
-function chunksOfPlaces({ archive: name, places }: KnownSeries): string[] {
-  const chunks = places.map(chunkOfPlace).filter((chunk) => chunk !== undefined);
-  const least = Math.min(...chunks.map(({ number }) => number));
-  return chunks
-    .filter(({ number }) => number === least)
-    .map(({ number, folder, chunk }) => chunkId({ archive: { name, number }, folder, chunk }));
+/** Ids of the chunks with these places, those whose place tells the folder. */
+function chunksOf(places: readonly string[], parts: string): string[] {
+  const names = archivesOfParts(parts);
+  return places
+    .map(chunkOfPlace)
+    .filter((chunk) => chunk !== undefined)
+    .map(({ number, folder, chunk }) => chunkId({ archive: { name: names.get(number)!, number }, folder, chunk }));
 }

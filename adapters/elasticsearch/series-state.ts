@@ -151,6 +151,12 @@ function storedLiving(piece: LivingPiece, isSpeaker: boolean): StoredLiving {
   return isHashed(piece) ? [archive.number, sequence, ...values, folder] : [archive.number, sequence, ...values];
 }
 
+/** Names of the archives in the field `parts`, by number. */
+export function archivesOfParts(parts: string): ReadonlyMap<number, string> {
+  const [archives] = JSON.parse(unpackedText(parts)) as [StoredArchives];
+  return new Map(archives);
+}
+
 export function decodePieces(document: StoredSeries): SeriesPieces {
   const fields = Object.fromEntries(
     Object.entries(document).map(([field, values]) => [field, [values].flat() as string[]]),

@@ -2,6 +2,7 @@
 // account of what vanishes: files that are gone from one place and stand in another have moved, the rest is missed.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
+import { knownFinding, recordOfFindings } from '../../core/instance/file-finding.ts';
 import { chunkIndex, isInChunk } from '../../core/instance/folder-chunks.ts';
 import {
   decodeFolderRecord,
@@ -18,6 +19,9 @@ import type { StagedChunk, Staging } from './staging.ts';
 const BELIEVED_SHARE = 0.1;
 /** Up to this many, a share says nothing: in a handful of files one is more than a tenth. */
 const BELIEVED_INSTANCES = 5;
+
+/** What becomes of more missed instances than are believed. */
+export type Deletions = 'accept' | 'refuse' | 'hold';
 
 const TEMPORARY = `
 CREATE TEMP TABLE IF NOT EXISTS missed (uid TEXT, sop TEXT, PRIMARY KEY (uid, sop)) WITHOUT ROWID;
@@ -55,6 +59,8 @@ export class FolderChanges {
     'row' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
     StatementSync
   >;
+  /** Instances that stand nowhere any more, once they were counted. */
+  missed = 0;
   /** Records that are being replaced by those of smaller chunks, by row id. */
   private readonly split = new Map<number, SplitRecord>();
 
@@ -81,21 +87,25 @@ export class FolderChanges {
     };
   }
 
-  /** Throws `too-many-deletions`, unless `acceptDeletions`, and what `throwIfEnded` throws. */
-  apply(staging: Staging, acceptDeletions: boolean, throwIfEnded?: () => void): FolderChangesReport {
+  /**
+   * Throws `too-many-deletions` where `deletions` are to be refused and are too many, and what `throwIfEnded` throws. Held:
+   * vanished folders stay, and of the others the files whose instances are gone.
+   */
+  apply(staging: Staging, deletions: Deletions, throwIfEnded?: () => void): FolderChangesReport {
     const known = this.database
       .prepare('SELECT coalesce(sum(instances), 0) AS n FROM folder WHERE archive = ?')
       .get(this.archive.id) as { n: number };
-    for (const { folder } of staging.vanishedFolders()) this.removeFolder(folder);
+    const isHeld = deletions === 'hold';
+    if (!isHeld) for (const { folder } of staging.vanishedFolders()) this.removeFolder(folder);
     let changedChunks = 0;
     for (const chunk of staging.chunks()) {
       throwIfEnded?.();
-      this.applyChunk({ ...chunk });
+      this.applyChunk({ ...chunk }, isHeld);
       changedChunks++;
     }
     for (const [id, split] of this.split) this.removeSplitRecord(id, split);
     const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
-    if (!acceptDeletions) this.refuseMassDeletion(known.n);
+    if (deletions === 'refuse') this.refuseMassDeletion(known.n);
     return { changedChunks, keptFolders };
   }
 
@@ -133,11 +143,15 @@ export class FolderChanges {
   }
 
   /** Puts a staged record in place of the known one. */
-  private applyChunk(chunk: StagedChunk): void {
-    const own = this.tree.ensure(chunk.folder);
-    const before = this.recordsBehind(own, chunk);
+  private applyChunk(staged: StagedChunk, isHeld: boolean): void {
+    const own = this.tree.ensure(staged.folder);
+    const before = this.recordsBehind(own, staged);
+    const chunk = isHeld ? withLostFiles(staged, before) : staged;
     if (before.length > 0) this.removeRecordsBehind(own, chunk, before);
-    if (chunk.files === 0) return;
+    if (chunk.files > 0) this.putChunk(own, chunk);
+  }
+
+  private putChunk(own: number, chunk: StagedChunk): void {
     const { bits, files, instances, skipped } = chunk;
     const parts = JSON.parse(chunk.parts) as SeriesPart[];
     if (bits === 0) {
@@ -152,7 +166,7 @@ export class FolderChanges {
 
   private removeRecordsBehind(own: number, chunk: StagedChunk, before: readonly KnownRecord[]): void {
     // A file that is still there may hold another instance now, or none.
-    const held = new Set(decodeFolderRecord(chunk.record).files.map((file) => file.SOPInstanceUID));
+    const held = instancesOf(chunk);
     const here = { bits: chunk.bits, index: chunk.chunk };
     for (const old of before) {
       const known = decodeFolderRecord(old.record);
@@ -238,8 +252,34 @@ export class FolderChanges {
       const rows = this.database.prepare('SELECT sop FROM missed WHERE uid = ?').all(uid) as { sop: string }[];
       missed += rows.filter(({ sop }) => !present.has(sop)).length;
     }
+    this.missed = missed;
     if (missed > limit) throw ditagError('too-many-deletions', { missed, known, archive: this.archive.name });
   }
+}
+
+function instancesOf({ record }: StagedChunk): ReadonlySet<string> {
+  return new Set(decodeFolderRecord(record).files.map((file) => file.SOPInstanceUID));
+}
+
+/** The chunk with the known files whose instances are in it no more, but for those in whose place another one stands. */
+function withLostFiles(chunk: StagedChunk, before: readonly KnownRecord[]): StagedChunk {
+  const now = decodeFolderRecord(chunk.record);
+  const held = instancesOf(chunk);
+  const names = new Set(now.files.map(({ name }) => name));
+  const here = { bits: chunk.bits, index: chunk.chunk };
+  const lost = before.flatMap((old) => {
+    const known = decodeFolderRecord(old.record);
+    const isLost = ({ name, SOPInstanceUID: uid }: FileEntry) =>
+      uid !== '' && !held.has(uid) && !names.has(name) && isInChunk(name, here);
+    return known.files.filter(isLost).map((file) => knownFinding(known, file));
+  });
+  if (lost.length === 0) return chunk;
+  const all = [...now.files.map((file) => knownFinding(now, file)), ...lost];
+  const record = recordOfFindings(all.sort((a, b) => (a.name < b.name ? -1 : 1)));
+  const parts = partsOfRecord(record);
+  const instances = parts.reduce((sum, part) => sum + part.instances, 0);
+  const files = record.files.length;
+  return { ...chunk, files, instances, parts: JSON.stringify(parts), record: encodeFolderRecord(record) };
 }
 
 const NONE: ReadonlySet<number> = new Set();

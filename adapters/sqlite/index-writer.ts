@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ScanEvent } from '../../core/jobs/jobs.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
   PublishPorts,
   PublishReport,
 } from '../../core/ports/index-writer.ts';
+import type { Deletions } from './folder-changes.ts';
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
 import { Publication } from './publish.ts';
@@ -101,11 +102,7 @@ export class SqliteIndexWriter implements IndexWriter {
     let report: PublishReport;
     try {
       this.commitStaged();
-      this.database.exec('BEGIN IMMEDIATE');
-      const id = this.ensureArchive();
-      report = new Publication(this.database, this.staging, { id, name: this.archive }, options, this.ports).run();
-      report = { ...report, studies: countStudies(this.database, id) };
-      this.database.exec('COMMIT');
+      report = this.publishAtOnce(options);
     } catch (error) {
       // SQLite has rolled back itself after some errors, a full disk among them.
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
@@ -113,6 +110,27 @@ export class SqliteIndexWriter implements IndexWriter {
     }
     this.published = true;
     return report;
+  }
+
+  /** In one transaction; in a second one where deletions are held that were too many in the first. */
+  private publishAtOnce(options: PublishOptions): PublishReport {
+    let held = 0;
+    for (let deletions: Deletions = options.acceptDeletions ? 'accept' : 'refuse'; ; deletions = 'hold') {
+      this.database.exec('BEGIN IMMEDIATE');
+      const id = this.ensureArchive();
+      const archive = { id, name: this.archive };
+      const publication = new Publication(this.database, this.staging, archive, options, this.ports);
+      try {
+        const report = { ...publication.run(deletions), studies: countStudies(this.database, id) };
+        this.database.exec('COMMIT');
+        return held === 0 ? report : { ...report, heldInstances: held };
+      } catch (error) {
+        const isTooMany = error instanceof DitagError && error.code === 'too-many-deletions';
+        if (!isTooMany || options.holdDeletions !== true) throw error;
+        held = publication.missed;
+        this.database.exec('ROLLBACK');
+      }
+    }
   }
 
   async close(): Promise<void> {

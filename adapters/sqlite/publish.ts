@@ -8,7 +8,7 @@ import { flatHeader } from '../../core/instance/header-codec.ts';
 import { foldSeries, type SeriesFold } from '../../core/instance/series-fold.ts';
 import type { PublishOptions, PublishPorts, PublishReport } from '../../core/ports/index-writer.ts';
 import { indexedValues, rowDate, rowLine } from '../../core/query/series-row.ts';
-import { FolderChanges } from './folder-changes.ts';
+import { type Deletions, FolderChanges } from './folder-changes.ts';
 import { FolderTree } from './folder-tree.ts';
 import { HeaderBlockWriter } from './header-blocks.ts';
 import { PageMerge } from './page-merge.ts';
@@ -51,6 +51,7 @@ export class Publication {
   private readonly headers: HeaderBlockWriter;
   private readonly codes: ValueCodes;
   private readonly pages: PageMerge;
+  private readonly changes: FolderChanges;
   /** Then no series can lie in another one too. */
   private isOnlyArchive = false;
   private readonly sql: Record<'series' | 'ofUid' | 'update' | 'remove' | 'setHidden', StatementSync>;
@@ -69,6 +70,7 @@ export class Publication {
     this.ports = ports;
     this.tree = new FolderTree(database, archive.id, true);
     this.parts = new SeriesParts(database, archive.id, this.tree);
+    this.changes = new FolderChanges(database, archive, this.tree, this.parts);
     this.headers = new HeaderBlockWriter(database);
     this.codes = new ValueCodes(database);
     this.pages = new PageMerge(database);
@@ -82,11 +84,15 @@ export class Publication {
     };
   }
 
+  /** Instances that are missed, once it has thrown `too-many-deletions`. */
+  get missed(): number {
+    return this.changes.missed;
+  }
+
   /** Throws `too-many-deletions`. The report's `studies` are counted by the caller, from the new rows. */
-  run(): PublishReport {
-    const { append, acceptDeletions } = this.options;
-    const changes = new FolderChanges(this.database, this.archive, this.tree, this.parts);
-    const { changedChunks, keptFolders } = changes.apply(this.staging, acceptDeletions, this.ports.throwIfEnded);
+  run(deletions: Deletions): PublishReport {
+    const { append } = this.options;
+    const { changedChunks, keptFolders } = this.changes.apply(this.staging, deletions, this.ports.throwIfEnded);
     const others = this.otherArchives();
     if (!append) this.remove(others);
     this.isOnlyArchive = others.length === 0;

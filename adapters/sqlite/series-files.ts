@@ -52,6 +52,13 @@ interface PartRow {
   readonly bits: number;
 }
 
+/** A series as one archive has it. */
+interface SeriesRow {
+  readonly id: number;
+  readonly archive: number;
+  readonly name: string;
+}
+
 class SeriesFileReader {
   private readonly database: DatabaseSync;
   private readonly sql: Record<'find' | 'parts' | 'record', StatementSync>;
@@ -64,9 +71,9 @@ class SeriesFileReader {
     this.database = database;
     const sql = (text: string) => database.prepare(text);
     this.sql = {
-      // Of a series in several archives one row is not hidden: that of the archive which speaks.
+      // A series in several archives has a row for each; the first is that of the archive which speaks.
       find: sql(
-        'SELECT s.id, s.archive, a.name FROM series s JOIN archive a ON a.id = s.archive WHERE s.hash = ? AND s.uid = ? AND s.hidden = 0 AND s.slot >= 0',
+        'SELECT s.id, s.archive, a.name FROM series s JOIN archive a ON a.id = s.archive WHERE s.hash = ? AND s.uid = ? AND s.slot >= 0 ORDER BY s.hidden, s.archive',
       ),
       parts: sql('SELECT f.id, f.parent, f.bits FROM part p JOIN folder f ON f.id = p.folder WHERE p.series = ?'),
       record: sql('SELECT record FROM folder WHERE id = ?'),
@@ -75,20 +82,24 @@ class SeriesFileReader {
 
   *filesOf(group: readonly string[]): Iterable<readonly SeriesFile[]> {
     for (const [i, uid] of group.entries()) {
-      const row = this.sql.find.get(nameHash(uid), uid) as { id: number; archive: number; name: string } | undefined;
-      if (row === undefined) continue;
-      const tree = this.treeOf(row.archive);
-      const archive = typedPath(row.name);
-      const files: SeriesFile[] = [];
-      for (const { id, parent, bits } of this.sql.parts.all(row.id) as unknown as PartRow[]) {
-        const place = { archive, folder: tree.pathOf(bits === 0 ? id : parent) };
-        const own = this.taken(id, uid) ?? this.read(id, place, group.slice(i));
-        for (const file of own) files.push(file);
-      }
-      yield* fileBatches(files);
+      const rows = this.sql.find.all(nameHash(uid), uid) as unknown as SeriesRow[];
+      for (const row of rows) yield* fileBatches(this.filesOfRow(row, uid, group.slice(i)));
     }
     this.kept.clear();
     this.keptFiles = 0;
+  }
+
+  /** @param series the one of the row, and those that are asked for after it */
+  private filesOfRow({ id: row, archive: number, name }: SeriesRow, uid: string, series: readonly string[]) {
+    const tree = this.treeOf(number);
+    const archive = typedPath(name);
+    const files: SeriesFile[] = [];
+    for (const { id, parent, bits } of this.sql.parts.all(row) as unknown as PartRow[]) {
+      const place = { archive, folder: tree.pathOf(bits === 0 ? id : parent) };
+      const own = this.taken(id, uid) ?? this.read(id, place, series);
+      for (const file of own) files.push(file);
+    }
+    return files;
   }
 
   private treeOf(archive: number): FolderTree {

@@ -31,6 +31,8 @@ export interface IndexOptions {
   readonly append: boolean;
   readonly threads: number | undefined;
   readonly acceptDeletions: boolean;
+  /** Take what is new also where too many files are gone, which stay then; without it nothing changes. */
+  readonly holdDeletions?: boolean;
   readonly onStart: (start: {
     readonly archive: string;
     readonly resumed: boolean;

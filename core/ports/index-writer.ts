@@ -24,6 +24,8 @@ export interface PublishOptions {
   readonly append: boolean;
   /** Let files leave the index however many they are. */
   readonly acceptDeletions: boolean;
+  /** Where it would be `too-many-deletions`: take what is new all the same, and keep what is gone (`heldInstances`). */
+  readonly holdDeletions?: boolean;
 }
 
 /** What the publication needs from around it. */
@@ -50,6 +52,8 @@ export interface PublishReport {
   readonly changedChunks: number;
   /** Known folders that listed empty and whose instances stand nowhere else: what is known of them was kept. */
   readonly keptFolders: readonly string[];
+  /** Instances that are gone and were kept, because they are too many to be believed; see `holdDeletions`. */
+  readonly heldInstances?: number;
   /** Names of other archives that this run took out of the index, because they were not to stay. */
   readonly removedArchives: readonly string[];
 }

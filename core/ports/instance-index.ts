@@ -146,9 +146,9 @@ export interface InstanceIndex {
   /** Files that were looked at and not taken. */
   skippedFiles(): AsyncIterable<SkippedFile>;
   /**
-   * The files of these series, series by series in the order given, those of one in path order; a batch holds files of
-   * one series, of a huge one at most some thousand. Of a series in several archives they are those of the archive
-   * that speaks. A series that is not in the index gives nothing. Nothing is computed far ahead of what is taken.
+   * The files of these series, series by series in the order given, those of one archive by archive, the one that speaks
+   * first, and in path order: an instance may lie in several of them. A batch holds files of one series and archive, of
+   * a huge one at most some thousand. A series that is not in the index gives nothing. Nothing is computed far ahead of what is taken.
    */
   instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]>;
   /**

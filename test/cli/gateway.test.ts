@@ -149,6 +149,36 @@ test('peers of the configuration store, what they stored is found, and Ctrl-C en
   );
 });
 
+test('received files that are gone keep none that come after them out of the index', async (t) => {
+  const { home, port, received, start } = await user(t, '[PEER CT1]', 'host = localhost', 'may = store');
+  const { child, ended, lines } = await start();
+  const peer = { host: '127.0.0.1', port, calledAETitle: 'DITAG', callingAETitle: 'CT1' };
+  const association = await new DimseStorePeer(peer).open([{ SOPClassUID: CT, transferSyntaxes: [EXPLICIT] }]);
+  const store = async (SOPInstanceUID: string) =>
+    assert.equal(await association.store({ ...INSTANCE, SOPInstanceUID }, [ctDataSet(SOPInstanceUID, 1_000)]), 0);
+  const untilInstances = async (wanted: number) => {
+    let found = 0;
+    for (const begun = performance.now(); performance.now() - begun < 20_000 && found !== wanted; ) {
+      const { code, stdout } = await runDitag(['stats', '--format', 'json'], { home });
+      if (code === 0) found = (JSON.parse(stdout) as { instances: number }).instances;
+    }
+    assert.equal(found, wanted);
+  };
+  for (let n = 1; n <= 8; n++) await store(`1.2.3.${n}`);
+  await untilInstances(8);
+  // Also its own folder, as of an archive that is another one.
+  fs.rmSync(path.join(received, 'instances/1.2.3'), { recursive: true });
+  fs.mkdirSync(path.join(received, 'instances/other'));
+  fs.copyFileSync(path.join(import.meta.dirname, '../samples/CT_small.dcm'), path.join(received, 'instances/other/1'));
+  await store('1.2.3.99');
+  await untilInstances(10);
+  const warned = lines().find(({ level }) => Number(level) > 30);
+  assert.match(String(warned?.['msg']), /gone.*--append --accept-deletions --archive/);
+  await association.release();
+  child.kill('SIGINT');
+  assert.equal((await ended).code, 0);
+});
+
 test('one that has received nothing has nothing to index, and ends at once', async (t) => {
   const { start } = await user(t);
   const { child, ended, lines } = await start();

@@ -210,6 +210,28 @@ for (const [what, change] of [
     await sameAsFresh(database, archive);
   });
 
+test('deletions that are held: what is new comes in, what is gone stays until it is accepted', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, {
+    ...plainSeries('a', '1.2', 60),
+    ...plainSeries('b', '1.3', 20),
+    ...plainSeries('c', '1.4', 10),
+  });
+  await indexHere(database, archive);
+  fs.rmSync(path.join(archive, 'b'), { recursive: true });
+  fs.rmSync(path.join(archive, 'c/0001.dcm'));
+  makeArchive(archive, { ...plainSeries('d', '1.5', 7) });
+  const { report } = await indexHere(database, archive, { holdDeletions: true });
+  assert.deepEqual([report!.heldInstances, report!.instances, report!.series], [21, 97, 4]);
+  // The same again, and it is still known what is gone.
+  const again = await indexHere(database, archive, { holdDeletions: true });
+  assert.deepEqual([again.report!.heldInstances, again.report!.instances], [21, 97]);
+  await indexHere(database, archive, { acceptDeletions: true });
+  await sameAsFresh(database, archive);
+  const { report: none } = await indexHere(database, archive, { holdDeletions: true });
+  assert.equal(none!.heldInstances, undefined);
+});
+
 test('up to 10 % is believed', async (t) => {
   const { database, archive } = place(t);
   makeArchive(archive, { ...plainSeries('a', '1.2', 270), ...plainSeries('b', '1.3', 30) });

@@ -1,5 +1,6 @@
 // Indexes and asks in this process: the stages over the real adapters, without threads and without the command line,
 // so that a property test has time for many runs. And what an index answers, as values that can be compared.
+import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { DatabaseSync } from 'node:sqlite';
 import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
@@ -22,6 +23,7 @@ import { scanFolder } from '../../core/stages/scan-folder.ts';
 export interface IndexHereOptions {
   readonly append?: boolean;
   readonly acceptDeletions?: boolean;
+  readonly holdDeletions?: boolean;
   /** Ends the run before it is published, as an interruption does, after so many jobs. */
   readonly stopAfter?: number;
   /** Takes jobs in another order than they come: a function from the number of waiting jobs to the one to take. */
@@ -86,7 +88,8 @@ export async function indexHere(
     } finally {
       ledger.close();
     }
-    const report = await writer.publish({ append, acceptDeletions });
+    const { holdDeletions = false } = options;
+    const report = await writer.publish({ append, acceptDeletions, holdDeletions });
     return { report, opened, kept: kept + report.keptFolders.length, resumed };
   } finally {
     await writer.close();
@@ -123,16 +126,22 @@ async function indexRows(index: InstanceIndex, query: QueryText): Promise<string
 }
 
 /** The files of every series, without times: which of them are fresh depends on when the scan was. */
-async function filesOfSeries(index: InstanceIndex, nameOf: (archive: string) => string): Promise<string[]> {
+async function filesOfSeries(index: InstanceIndex, nameOf: (archive: string) => string) {
   const series: string[] = [];
   for await (const { more } of index.search(await makeQuery({ columns: 'SeriesInstanceUID' })))
     series.push(...more!.map(([uid]) => uid!));
   const files: string[] = [];
+  const speakers = new Map<string, string>();
+  let ofSpeakers = 0;
   for await (const batch of index.instancesOf(series)) {
+    // The first archive of a series is the one that speaks.
+    const [{ SeriesInstanceUID: uid, archive: first } = assert.fail()] = batch;
+    if (!speakers.has(uid)) speakers.set(uid, first);
+    if (speakers.get(uid) === first) ofSpeakers += batch.length;
     for (const { SeriesInstanceUID, SOPInstanceUID, SOPClassUID, archive, path, size } of batch)
       files.push(`${SeriesInstanceUID} ${nameOf(archive)}: ${path}: ${SOPInstanceUID} ${SOPClassUID} ${size}`);
   }
-  return files;
+  return { files, ofSpeakers };
 }
 
 /** Everything that an index answers, without times. @param nameOf names archives in the same way in both modes */
@@ -141,13 +150,13 @@ export async function indexAnswers(index: InstanceIndex, nameOf = (archive: stri
   const skipped: string[] = [];
   for await (const file of index.skippedFiles()) skipped.push(`${nameOf(file.archive)}: ${file.path}: ${file.reason}`);
   const rows = await indexRows(index, {});
-  const instances = await filesOfSeries(index, nameOf);
+  const { files: instances, ofSpeakers } = await filesOfSeries(index, nameOf);
   let files = 0;
   for await (const batch of index.everyFile()) files += batch.length;
-  // Of a series in several archives one speaks; every file is of all of them.
+  // Of a series in several archives one speaks, and it is that one's that are counted; every file is of all of them.
   const ofArchives = statistics.archives.reduce((sum, archive) => sum + archive.instances, 0);
   for (const [told, found] of [
-    [statistics.instances, instances.length],
+    [statistics.instances, ofSpeakers],
     [ofArchives, files],
   ])
     if (found !== told) throw new Error(`${told} instances counted, ${found} there`);

@@ -17,12 +17,17 @@ import type { GatewayOptions } from '../workspace.ts';
 
 /** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
 const MORE_CONNECTIONS = 32;
+const GONE =
+  'received files are gone, more than 10 %: they stay in the index until it is told, by `ditag index --append --accept-deletions --archive` and this archive';
 
-/** Runs it until `signal`. @param index brings an archive into the index @param openIndex for a C-FIND */
+/**
+ * Runs it until `signal`. @param index brings an archive into the index, and gives how many of its instances are gone and were
+ * kept, since they are too many @param openIndex for a C-FIND
+ */
 export async function runGateway(
   configuration: Configuration,
   { log, onReady, signal }: GatewayOptions,
-  index: (archive: string, signal: AbortSignal) => Promise<void>,
+  index: (archive: string, signal: AbortSignal) => Promise<number>,
   openIndex: () => Promise<InstanceIndex>,
 ): Promise<void> {
   const settings = gatewaySettings(configuration);
@@ -30,8 +35,14 @@ export async function runGateway(
   const material = tlsOf(settings, configuration.file);
   const store = FilesystemInstanceStore.open(settings.folder, { sync: settings.isSynced });
   const { signal: whole } = new AbortController();
+  /** Received instances of which it was told that they are gone. */
+  let told = 0;
   const indexing = new IndexReceived(
-    () => index(store.archive, whole),
+    async () => {
+      const gone = await index(store.archive, whole);
+      if (gone > told) log.warn({ instances: gone, archive: store.archive }, GONE);
+      told = gone;
+    },
     (error) => log.warn({ reason: (error as Error).message }, 'what was received could not be indexed yet'),
   );
   const { aeTitle, associations, host, port } = settings;

@@ -61,8 +61,10 @@ export class LocalWorkspace implements Workspace {
   async gateway(options: GatewayOptions): Promise<void> {
     const { runGateway } = await import('./local-gateway.ts');
     const index = async (archive: string, signal: AbortSignal) => {
-      const quiet = { onStart: () => {}, onProgress: () => {}, threads: 1, acceptDeletions: false };
-      await this.index({ archive, append: true, signal, ...quiet });
+      const quiet = { onStart: () => {}, onProgress: () => {}, threads: 1 };
+      const deletions = { acceptDeletions: false, holdDeletions: true };
+      const { report } = await this.index({ archive, append: true, signal, ...quiet, ...deletions });
+      return report.heldInstances ?? 0;
     };
     await runGateway(this.configuration, options, index, () => this.openIndex(undefined));
   }
@@ -122,7 +124,7 @@ export class LocalWorkspace implements Workspace {
     await listRoot(files, archive, new Set());
     const tally = new TallySum();
     const unreadFiles: string[] = [];
-    const { append, acceptDeletions, signal } = options;
+    const { append, acceptDeletions, holdDeletions = false, signal } = options;
     const { databasePath, file: config } = configuration;
     // The index comes first, since opening it takes longest; the workers start meanwhile.
     const opening = ThreadedIndexWriter.open({ databasePath, archive, root, append, config }, (done, all) =>
@@ -134,7 +136,7 @@ export class LocalWorkspace implements Workspace {
     let report: PublishReport;
     try {
       const { known, resumed } = writer.start;
-      if (!acceptDeletions) await checkRoot(files, archive, known);
+      if (!acceptDeletions && !holdDeletions) await checkRoot(files, archive, known);
       options.onStart({ archive, resumed, knownFiles: known?.files ?? 0 });
       await pool.scan({
         start: {
@@ -157,7 +159,7 @@ export class LocalWorkspace implements Workspace {
       });
       publishing = true;
       const ended = pool.end();
-      report = await unlessAborted(writer.publish({ append, acceptDeletions }), signal);
+      report = await unlessAborted(writer.publish({ append, acceptDeletions, holdDeletions }), signal);
       // The workers' views of the index are closed first: the last to close it removes its log.
       await ended;
       await writer.close();

@@ -33,9 +33,10 @@ export function addPreview(server: FastifyInstance, asker: IndexAsker, previews:
   server.addHook('onClose', async () => previews?.close());
 }
 
-/** In the order of paths, which mostly is that in which a scanner has made them. */
+/** Of the archive that speaks, in the order of paths, which mostly is that in which a scanner has made them. */
 async function middleFile(index: InstanceIndex, uid: string): Promise<SeriesFile | undefined> {
   const files: SeriesFile[] = [];
-  for await (const some of index.instancesOf([uid])) for (const file of some) files.push(file);
+  for await (const some of index.instancesOf([uid]))
+    for (const file of some) if (file.archive === (files[0] ?? file).archive) files.push(file);
   return files[Math.floor(files.length / 2)];
 }

@@ -28,12 +28,12 @@ export function addSeries(server: FastifyInstance, asker: IndexAsker): void {
       const { uid } = request.params;
       const header = await index.headerOf(uid);
       if (header === undefined) throw unknown('series', uid);
-      const { files, count, bytes, archive } = await filesOf(index, uid);
+      const { files, instances, bytes, archive } = await filesOf(index, uid);
       request.rowsTold = files.length;
       return {
         SeriesInstanceUID: uid,
         archive: shownPath(archive),
-        instances: count,
+        instances,
         bytes,
         header: header.map(elementAnswer),
         files: files.map(fileAnswer),
@@ -80,16 +80,18 @@ export function addSeries(server: FastifyInstance, asker: IndexAsker): void {
 
 async function filesOf(index: InstanceIndex, uid: string) {
   const files: SeriesFile[] = [];
-  let [count, bytes, archive] = [0, 0, ''];
+  const instances = new Set<string>();
+  let [bytes, archive] = [0, ''];
   for await (const some of index.instancesOf([uid])) {
     for (const file of some) {
       if (files.length < FIRST_FILES) files.push(file);
-      count++;
+      instances.add(file.SOPInstanceUID);
       bytes += file.size;
-      archive = file.archive;
+      // The first is the one that speaks.
+      archive ||= file.archive;
     }
   }
-  return { files, count, bytes, archive };
+  return { files, instances: instances.size, bytes, archive };
 }
 
 function elementAnswer({ key, vr, text }: HeaderElement) {
