@@ -169,7 +169,7 @@ For a C-GET the SCP role of the Storage classes that the PACS has named is propo
 ### Query/Retrieve as SCP
 
 C-FIND is answered from the index at the levels PATIENT, STUDY, SERIES and IMAGE. Matching: single value, list of UID (and lists in any other VR), universal, wildcard, range of dates and times, sequence. Names
-match without regard to case, in any of their three component groups. Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there; at the level IMAGE a study or a series has to be named by UID. Return keys are all attributes that the
+match without regard to case, in any of their three component groups. Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there; at the level IMAGE a study or a series has to be named by UID. Keys of images (SOPInstanceUID among them) are matched at the level IMAGE only: elsewhere they keep nothing out, and answers are of FF01H. Of long texts and sequences what the index keeps is matched and answered ([reading-dicom.md](reading-dicom.md), "What is cut"). Return keys are all attributes that the
 index keeps of the first file of a series; at the level IMAGE those of the file itself are SOPInstanceUID, SOPClassUID and InstanceNumber, which is read from the file when it is asked for (where it cannot be read, the answer is of FF01H). Answers come in the character set of the request where all text can be written in it, else in UTF-8
 (ISO_IR 192). Not there: fuzzy matching, combined date and time matching, time zone adjustment.
 

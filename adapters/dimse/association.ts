@@ -80,6 +80,8 @@ export class Association {
   private failure: DitagError | undefined;
   private hasEnded = false;
   private waiting: Waiting | undefined;
+  /** Requests of the peer that are being carried out. */
+  private serving = 0;
   private opening: { resolve(): void; reject(error: Error): void } | undefined;
   private releasing: (() => void) | undefined;
   private lastMessageId = 0;
@@ -141,7 +143,18 @@ export class Association {
 
   /** When the peer was heard last, and since when a PDU of it has been on its way (performance.now()). */
   get heardAt(): number {
-    return this.layer.isPaused ? performance.now() : this.layer.heardAt;
+    return this.layer.isPaused || this.serving > 0 ? performance.now() : this.layer.heardAt;
+  }
+
+  /** Carries out what the peer asks for, which waits for the answer meanwhile and is not silent. */
+  async serve<T>(work: () => Promise<T>): Promise<T> {
+    this.serving++;
+    try {
+      return await work();
+    } finally {
+      this.serving--;
+      this.layer.heardAt = performance.now();
+    }
   }
 
   /** Has a peer connected that has not asked for an association yet? */

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import net from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, encodeCommand, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
 import { identifierOf } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { encodeData, encodePdu } from '../../core/dimse/pdu.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND } from '../../core/dimse/uids.ts';
-import type { FindAnswer, Scp } from '../../core/ports/scp.ts';
+import type { AdmittedPeer, FindAnswer, Scp } from '../../core/ports/scp.ts';
 import { isHere } from '../../scripts/parts/parts.ts';
 import { until } from '../../test/gateway-here.ts';
 import { DimseListener } from './listener.ts';
@@ -63,6 +64,30 @@ test('a peer that cancels is told so, and nothing more is made', async (t) => {
   assert.match(log, /Find Response: 3 \(Pending\)/);
   assert.match(log, /Received Final Find Response \(Cancel/);
   assert.equal(endless.ended, 1);
+});
+
+test('a peer that waits for its answer for longer than it may be silent gets it', async (t) => {
+  const has = spawnSync('findscu', ['--version']).status === 0;
+  if (!isHere(t, has, 'there is no findscu (Debian package dcmtk)')) return;
+  const { scp } = new Endless();
+  const admitted = scp.admit({ callingAETitle: '', calledAETitle: '', address: '' });
+  const late: Scp = {
+    admit: () => ({
+      ...(admitted as AdmittedPeer),
+      async *find() {
+        await sleep(2_500);
+        yield { identifier: identifierOf({ QueryRetrieveLevel: 'SERIES', SeriesInstanceUID: '1.2' }), isFull: true };
+      },
+    }),
+  };
+  const limits = { idle: 500 };
+  const listener = await DimseListener.open(late, { host: '127.0.0.1', port: 0, limits });
+  t.after(() => listener.close());
+  const args = ['-v', '-S', '-k', 'QueryRetrieveLevel=SERIES', '-k', 'SeriesInstanceUID', '127.0.0.1'];
+  const log = await new Promise<string>((resolve) => {
+    execFile('findscu', [...args, String(listener.port)], { encoding: 'utf8' }, (_, out, err) => resolve(out + err));
+  });
+  assert.match(log, /Received Final Find Response \(Success\)/);
 });
 
 const ID = 1;

@@ -134,7 +134,15 @@ test('what does not belong there ends the association, with a reason in the audi
   }
   // Before there is an association.
   const early = [header(1, 2 ** 31), dataOf(DATA), RELEASE, Buffer.from('GET / HTTP/1.1\r\n\r\n'), header(1, 0)];
-  for (const said of [...early, associateRequest(7)]) {
+  // IDs of presentation contexts that are even, and two of the same.
+  const [even, twice] = [2, 1].map((id) => {
+    const said = associateRequest();
+    const first = said.indexOf(Buffer.from([0x20, 0]), 74) + 4;
+    const second = said.indexOf(Buffer.from([0x20, 0]), first) + 4;
+    said[id === 2 ? first : second] = id;
+    return said;
+  });
+  for (const said of [...early, associateRequest(7), even!, twice!]) {
     const peer = await RawPeer.connect(here.port);
     peer.send(said);
     assert.deepEqual(await peer.rest(), ['abort'], said.subarray(0, 6).toString('hex'));

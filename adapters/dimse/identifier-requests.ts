@@ -69,7 +69,7 @@ export class IdentifierRequests {
     try {
       const syntax = syntaxOf(context.transferSyntax)!;
       const identifier = decodeIdentifier(bytes, syntax);
-      final = await this.serve({ command, context, syntax, identifier, signal });
+      final = await this.association.serve(() => this.serve({ command, context, syntax, identifier, signal }));
     } catch (error) {
       if (!this.association.isOpen) return;
       final = { command: failure(error) };

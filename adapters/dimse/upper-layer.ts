@@ -26,6 +26,11 @@ export const MAXIMUM_LENGTH = 128 * 1024;
 const ARTIM = 5_000;
 /** The result "rejected-transient" of PS3.8 table 9-21. */
 const TRANSIENT = 2;
+/** Source and reasons of an A-ABORT (PS3.8 table 9-26). */
+const BY_PROVIDER = 2;
+const UNRECOGNIZED_PDU = 1;
+const UNEXPECTED_PDU = 2;
+const INVALID_PARAMETER_VALUE = 6;
 /** Up to so many bytes, copying them together costs less than handing over their pieces. */
 const SMALL = 4096;
 
@@ -58,6 +63,8 @@ export class UpperLayer {
   private state: State = 1;
   private socket: net.Socket | undefined;
   private artim: NodeJS.Timeout | undefined;
+  /** What the peer is told where this side aborts because of what it has sent. */
+  private abortReason = UNEXPECTED_PDU;
   private request: AssociateRequest | undefined;
   private hasEnded = false;
   private failure: DitagError | undefined;
@@ -265,7 +272,7 @@ export class UpperLayer {
         break;
       case 'AA-7':
       case 'AA-8':
-        this.write(encodePdu({ pdu: 'abort', source: 2, reason: 2 }));
+        this.write(encodePdu({ pdu: 'abort', source: BY_PROVIDER, reason: this.abortReason }));
         this.end(this.notDicom('it sent a PDU that does not belong there'));
         this.closeSoon();
         break;
@@ -289,7 +296,9 @@ export class UpperLayer {
     const { reader } = this;
     try {
       for (const read of reader.take(bytes)) {
-        this.on(isData(read) ? 'pdu-data' : (EVENTS[read.type] ?? 'pdu-unknown'), read);
+        const event = isData(read) ? 'pdu-data' : EVENTS[read.type];
+        if (event === undefined) this.abortReason = UNRECOGNIZED_PDU;
+        this.on(event ?? 'pdu-unknown', read);
         if (this.state === 1) return;
       }
     } catch (error) {
@@ -297,7 +306,10 @@ export class UpperLayer {
       this.end(error instanceof PduError ? this.notDicom(error.message) : this.abortedFor(faultOf(error)));
       // What was to be the last PDU has ended the association, readable or not.
       if (this.state === 1) this.socket!.destroy();
-      else this.on('pdu-unknown');
+      else {
+        if (error instanceof PduError) this.abortReason = INVALID_PARAMETER_VALUE;
+        this.on('pdu-unknown');
+      }
       // What follows what cannot be read cannot be read either.
       this.socket!.removeAllListeners('data').resume();
     }
@@ -365,10 +377,9 @@ export class UpperLayer {
 
   /** Many peers close the connection without a word when they do not trust the certificate that they have asked for. */
   private lossText(): string {
-    const isUnanswered = this.isRequestor && this.socket instanceof TLSSocket && !this.wasAccepted;
-    return isUnanswered
-      ? 'the connection was lost before an answer; it may want a certificate of ditag that it trusts'
-      : 'the connection was lost';
+    if (!this.isRequestor || this.wasAccepted) return 'the connection was lost';
+    const wanted = this.socket instanceof TLSSocket ? 'a certificate of ditag that it trusts' : 'TLS';
+    return `the connection was lost before an answer; it may want ${wanted}`;
   }
 
   private abortedFor(reason: string): DitagError {

@@ -3,7 +3,7 @@
 // be searched; the keys of those of the rest that have a text are in `longKeys`.
 import { Buffer } from 'node:buffer';
 import { tagOfKeyword, vrOfTag } from '../../core/dicom/dictionary.ts';
-import { matchText } from '../../core/dicom/kept-text.ts';
+import { creatorName, matchText } from '../../core/dicom/kept-text.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
 import { type Target, targetText } from '../../core/query/target.ts';
@@ -126,7 +126,7 @@ export function fullHeader(fields: FieldValues): string[] {
 /** The text of a target outside the table in a full header: what patterns and columns see. */
 export function headerText(flat: FlatHeader, { path }: Target): string {
   const { key, block } = path[0]!;
-  const creator = block === undefined ? '' : matchText(keptText(flat, block.creatorKey)).trim();
+  const creator = block === undefined ? '' : creatorName(keptText(flat, block.creatorKey));
   const byCreator = creator === '' ? '' : keptText(flat, block!.prefix + creator);
   return targetText(byCreator === '' ? keptText(flat, key) : byCreator, path);
 }

@@ -1,5 +1,6 @@
 // A condition on a tag outside the table of indexed attributes, as a filter: the pattern is tested against the distinct
 // values of the tag, and against the full header of the few series where the tag's value is too long to be searched.
+import { creatorName } from '../../core/dicom/kept-text.ts';
 import type { Pattern } from '../../core/query/pattern/pattern.ts';
 import { type Target, type TargetStep, targetText } from '../../core/query/target.ts';
 import { fullHeader, HEADER_FIELDS, headerText, isSearchableKey, termPrefix, textOfTerm } from './header-fields.ts';
@@ -42,7 +43,7 @@ async function creatorsOf(
 ): Promise<{ readonly key: string; readonly filter: Filter }[]> {
   const spellings = new Map<string, string[]>();
   for (const term of await termsOf(reader, creatorKey)) {
-    const creator = textOfTerm(term, creatorKey).trim();
+    const creator = creatorName(textOfTerm(term, creatorKey));
     if (creator !== '') spellings.set(creator, [...(spellings.get(creator) ?? []), term]);
   }
   return [...spellings].map(([creator, terms]) => ({ key: prefix + creator, filter: hasAny(terms) }));

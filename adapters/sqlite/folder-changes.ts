@@ -30,6 +30,8 @@ DELETE FROM missed;
 
 export interface FolderChangesReport {
   readonly changedChunks: number;
+  /** Files of folders that are gone as a whole. */
+  readonly goneFiles: number;
   /** Known folders that list empty and whose instances stand nowhere else: they were kept. */
   readonly keptFolders: readonly string[];
 }
@@ -61,6 +63,7 @@ export class FolderChanges {
   >;
   /** Instances that stand nowhere any more, once they were counted. */
   missed = 0;
+  private goneFiles = 0;
   /** Records that are being replaced by those of smaller chunks, by row id. */
   private readonly split = new Map<number, SplitRecord>();
 
@@ -106,7 +109,7 @@ export class FolderChanges {
     for (const [id, split] of this.split) this.removeSplitRecord(id, split);
     const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
     if (deletions === 'refuse') this.refuseMassDeletion(known.n);
-    return { changedChunks, keptFolders };
+    return { changedChunks, keptFolders, goneFiles: this.goneFiles };
   }
 
   private record(id: number): Uint8Array | null {
@@ -127,6 +130,7 @@ export class FolderChanges {
       const record = this.record(id);
       if (record !== null) {
         const decoded = decodeFolderRecord(record);
+        this.goneFiles += decoded.files.length;
         this.miss(decoded, () => true);
         this.parts.remove(id, decoded.series);
       }

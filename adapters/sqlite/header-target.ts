@@ -1,6 +1,7 @@
 // One target outside the table of indexed attributes, over the blocks of full headers: its text in a slot, and which
 // slots have a pattern.
 import type { DatabaseSync } from 'node:sqlite';
+import { creatorName } from '../../core/dicom/kept-text.ts';
 import type { Pattern } from '../../core/query/pattern/pattern.ts';
 import { type Target, targetText } from '../../core/query/target.ts';
 import { BLOCK, HeaderBlockReader, type HeaderColumn } from './header-blocks.ts';
@@ -58,7 +59,7 @@ export class HeaderTarget {
   /** The key under which the header in this place keeps the target. */
   private keyIn(block: number, at: number): number | undefined {
     if (this.creatorKey === undefined) return this.key;
-    const creator = this.value(this.creatorKey, block, at).trim();
+    const creator = creatorName(this.value(this.creatorKey, block, at));
     return this.keyOfCreator.get(creator) ?? this.key;
   }
 

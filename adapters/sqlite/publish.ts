@@ -92,7 +92,11 @@ export class Publication {
   /** Throws `too-many-deletions`. The report's `studies` are counted by the caller, from the new rows. */
   run(deletions: Deletions): PublishReport {
     const { append } = this.options;
-    const { changedChunks, keptFolders } = this.changes.apply(this.staging, deletions, this.ports.throwIfEnded);
+    const { changedChunks, keptFolders, goneFiles } = this.changes.apply(
+      this.staging,
+      deletions,
+      this.ports.throwIfEnded,
+    );
     const others = this.otherArchives();
     if (!append) this.remove(others);
     this.isOnlyArchive = others.length === 0;
@@ -109,7 +113,7 @@ export class Publication {
     this.codes.flush();
     this.pages.apply();
     const removedArchives = append ? [] : others.map(({ name }) => name);
-    return { ...this.totals(), changedChunks, keptFolders, removedArchives };
+    return { ...this.totals(), changedChunks, keptFolders, goneFiles, removedArchives };
   }
 
   private foldOne(id: number): void {

@@ -61,8 +61,9 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
   }
   if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome);
   if (!quiet) stderr.write(summary(outcome));
-  const kept = keptFolders(outcome) + keptFiles(outcome) + unreadWork(outcome) + refusedRecords(outcome);
-  stderr.write(kept);
+  const kept =
+    newFolders(outcome) + keptFolders(outcome) + keptFiles(outcome) + unreadWork(outcome) + refusedRecords(outcome);
+  stderr.write(kept + lostPath(outcome));
   return kept === '' ? 0 : 1;
 }
 
@@ -117,7 +118,7 @@ async function listSkipped(
 function summary({ report, opened, unchanged, appeared, vanished, seconds }: IndexOutcome): string {
   const rate = seconds === 0 ? 0 : Math.round(report.files / seconds);
   const lines = [
-    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged; ${grouped(appeared)} new, ${grouped(vanished)} gone from their place)`,
+    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged; ${grouped(appeared)} new, ${grouped(vanished + (report.goneFiles ?? 0))} gone from their place)`,
     `Instances: ${grouped(report.instances)}, series: ${grouped(report.series)}, studies: ${grouped(report.studies)}`,
   ];
   for (const [reason, n] of Object.entries(report.skipped)) {
@@ -150,7 +151,7 @@ function refusedRecords({ refusedRecords: count }: IndexOutcome): string {
 /** Says of which folders the known content was kept, and why; '' where there are none. */
 function keptFolders({ report, unreadable }: IndexOutcome): string {
   const kept = [
-    ...unreadable.map(({ folder, reason }) => ({ folder, why: whyUnreadable(reason) })),
+    ...unreadable.filter(({ isNew }) => !isNew).map(({ folder, reason }) => ({ folder, why: whyUnreadable(reason) })),
     ...report.keptFolders.map((folder) => ({ folder, why: 'lists empty, but held files before' })),
   ];
   if (kept.length === 0) return '';
@@ -158,6 +159,22 @@ function keptFolders({ report, unreadable }: IndexOutcome): string {
   if (kept.length > NAMED_FOLDERS) lines.push(`  … and ${grouped(kept.length - NAMED_FOLDERS)} more`);
   const hint = report.keptFolders.length > 0 ? '; --accept-deletions removes those that list empty' : '';
   return `What is known of ${grouped(kept.length)} folder(s) was kept${hint}:\n${lines.join('\n')}\n`;
+}
+
+/** Says which folders of which nothing is known could not be listed; '' where there are none. */
+function newFolders({ unreadable }: IndexOutcome): string {
+  const all = unreadable.filter(({ isNew }) => isNew);
+  if (all.length === 0) return '';
+  const lines = all
+    .slice(0, NAMED_FOLDERS)
+    .map(({ folder, reason }) => `  ${shownPath(folder) || '.'}: ${whyUnreadable(reason)}`);
+  if (all.length > NAMED_FOLDERS) lines.push(`  … and ${grouped(all.length - NAMED_FOLDERS)} more`);
+  return `${grouped(all.length)} folder(s) of which nothing is known could not be looked into:\n${lines.join('\n')}\n`;
+}
+
+function lostPath({ isPathKept }: IndexOutcome): string {
+  if (isPathKept !== false) return '';
+  return 'No line of the configuration can hold the path of this archive: the next run has to be given --archive.\n';
 }
 
 /** A reason is the code of a file call that failed, or a sentence. */

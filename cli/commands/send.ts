@@ -74,7 +74,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
       series,
       peer: pacs.peer(settings),
       threads,
-      skip: (SOPInstanceUID) => earlier?.sent.has(SOPInstanceUID) === true,
+      skip: (SOPInstanceUID, SeriesInstanceUID) => earlier?.sent.get(SeriesInstanceUID)?.has(SOPInstanceUID) === true,
       onSeries: () => begun++,
       onResult: (result) => {
         counts.add(result);
@@ -124,13 +124,13 @@ async function asked(echo: () => Promise<string | undefined>, tell: (text: strin
 interface Earlier {
   /** Series of which something was not stored. */
   readonly series: readonly string[];
-  /** Instances that were stored, each with its SeriesInstanceUID and outcome. */
-  readonly sent: ReadonlyMap<string, readonly [SeriesInstanceUID: string, outcome: string]>;
+  /** Outcomes of the instances that were stored, by SeriesInstanceUID and SOPInstanceUID: one may lie in several series. */
+  readonly sent: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 async function readEarlier(file: string): Promise<Earlier> {
   const series = new Set<string>();
-  const sent = new Map<string, readonly [string, string]>();
+  const sent = new Map<string, Map<string, string>>();
   await readingInput(file, () =>
     readColumns(
       fs.createReadStream(file),
@@ -138,7 +138,10 @@ async function readEarlier(file: string): Promise<Earlier> {
       ([SeriesInstanceUID, SOPInstanceUID, outcome]) => {
         if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
         // A copy says nothing of the file that was to be sent.
-        else if (outcome !== 'copy') sent.set(SOPInstanceUID!, [SeriesInstanceUID!, outcome!]);
+        else if (outcome !== 'copy') {
+          const own = sent.get(SeriesInstanceUID!) ?? new Map<string, string>();
+          sent.set(SeriesInstanceUID!, own.set(SOPInstanceUID!, outcome!));
+        }
       },
     ),
   );
@@ -165,10 +168,19 @@ function listedBeside(results: string): string {
   return `${results}.listed`;
 }
 
+/** Whatever names it has. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((file) => fs.statSync(file, { throwIfNoEntry: false }));
+  if (a === undefined || b === undefined) return path.resolve(one) === path.resolve(other);
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
 /** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */
 class ResultsFile implements Disposable {
   private readonly file: string;
   private readonly handle: number;
+  /** It was not there before, and has nothing in it. */
+  private isNew: boolean;
 
   constructor(file: string, { retry, input }: SendOptions) {
     this.file = file;
@@ -176,10 +188,11 @@ class ResultsFile implements Disposable {
       ['--retry', retry],
       ['--input', input],
     ] as const) {
-      if (read === undefined || path.resolve(read) !== path.resolve(file)) continue;
+      if (read === undefined || !isSameFile(read, file)) continue;
       const allowed = `name another file than ${option} has, which is still needed`;
       throw ditagError('bad-option', { option: '--results', value: file, allowed });
     }
+    this.isNew = !fs.existsSync(file);
     // What it holds stays until there is something new to say.
     this.handle = this.writing(() => fs.openSync(file, 'a', 0o600));
   }
@@ -198,9 +211,11 @@ class ResultsFile implements Disposable {
       fs.fchmodSync(this.handle, 0o600);
       fs.ftruncateSync(this.handle);
     });
+    this.isNew = false;
     this.write(csvLine(RESULT_COLUMNS));
-    for (const [SOPInstanceUID, [SeriesInstanceUID, outcome]] of earlier?.sent ?? [])
-      this.write(csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, '', 'in an earlier run', '', '', '']));
+    for (const [SeriesInstanceUID, own] of earlier?.sent ?? [])
+      for (const [SOPInstanceUID, outcome] of own)
+        this.write(csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, '', 'in an earlier run', '', '', '']));
   }
 
   add({ SeriesInstanceUID, file, outcome, status, reason, bytes }: SendResult): void {
@@ -220,6 +235,8 @@ class ResultsFile implements Disposable {
 
   [Symbol.dispose](): void {
     fs.closeSync(this.handle);
+    // An empty one would be no results for --retry.
+    if (this.isNew) fs.rmSync(this.file, { force: true });
   }
 
   private write(text: string): void {

@@ -95,7 +95,10 @@ function pacsTls(ini: IniFile, folder: string, config: string): PacsTls | undefi
     return value === undefined || value === '' ? undefined : path.resolve(folder, expandHome(value));
   };
   if (wanted === 'no') return undefined;
-  return { caFile: file('tls_ca'), certFile: file('tls_cert'), keyFile: file('tls_key') };
+  const [caFile, certFile, keyFile] = [file('tls_ca'), file('tls_cert'), file('tls_key')];
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw ditagError('bad-config', { config, reason: '[PACS] needs tls_cert and tls_key together, or neither' });
+  return { caFile, certFile, keyFile };
 }
 
 /** Settings of [CLUSTER], each before it of the environment; files stand beside the configuration unless they say where. */
@@ -122,15 +125,21 @@ function clusterSettings(ini: IniFile, choice: ClusterChoice, folder: string): N
   };
 }
 
-/** Writes what `index` keeps for later runs; comments and unknown keys survive. */
-export function saveIndexSettings(configuration: Configuration, archivePath: string | undefined): void {
+/**
+ * Writes what `index` keeps for later runs; comments and unknown keys survive. False: the archive's path cannot be written, and
+ * what was kept of another one is forgotten.
+ */
+export function saveIndexSettings(configuration: Configuration, archivePath: string | undefined): boolean {
   const ini = readIni(configuration.file);
   const { databasePath } = configuration;
   // A path that cannot be written there is found without (the database), or has to be typed again (the archive).
   if (ini.get('DEFAULT', 'database') === undefined && canHold(databasePath))
     ini.set('DEFAULT', 'database', databasePath);
-  if (archivePath !== undefined && canHold(archivePath)) ini.set('DEFAULT', 'archive_path', archivePath);
+  const isKept = archivePath === undefined || canHold(archivePath);
+  if (!isKept && ini.get('DEFAULT', 'archive_path') !== undefined) ini.set('DEFAULT', 'archive_path', '');
+  if (isKept && archivePath !== undefined) ini.set('DEFAULT', 'archive_path', archivePath);
   saveIni(configuration, ini);
+  return isKept;
 }
 
 /** Writes the PACS that has answered. */

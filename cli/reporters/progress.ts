@@ -68,7 +68,7 @@ function barReporter(stream: NodeJS.WriteStream): ProgressReporter {
       const progress = at();
       if (!started) bar.start(1000, 0, pace.of(progress));
       started = true;
-      bar.update(Math.round(progress.done * 1000), pace.of(progress));
+      bar.update(Math.floor(progress.done * 1000), pace.of(progress));
     },
     stop: () => {
       if (started) bar.stop();
@@ -90,7 +90,7 @@ function lineReporter(stream: NodeJS.WriteStream): ProgressReporter {
       // Of the first nothing is told: the pace is that from here on.
       if (isFirst) return;
       last = Date.now();
-      stream.write(`${step}: ${Math.round(progress.done * 100)}%, ${text}, ${rate}, ${left} left\n`);
+      stream.write(`${step}: ${Math.floor(progress.done * 100)}%, ${text}, ${rate}, ${left} left\n`);
     },
     stop: () => {},
   };

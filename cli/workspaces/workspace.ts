@@ -5,7 +5,7 @@ import type { Peer } from '../../adapters/dimse/connection.ts';
 import type { SendResult } from '../../core/instance/send-outcome.ts';
 import type { ProjectJob } from '../../core/jobs/project-job.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
-import type { ScanChanges, ScanTally } from '../../core/jobs/scan-tally.ts';
+import type { ScanChanges, ScanTally, UnlistedFolder } from '../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
@@ -46,10 +46,12 @@ export interface IndexOptions {
 export interface IndexOutcome extends ScanChanges {
   readonly archive: string;
   readonly report: PublishReport;
-  /** Folders that could not be listed, or of which something could not be kept, with the reason: what is known of them was kept. */
-  readonly unreadable: readonly { readonly folder: string; readonly reason: string }[];
+  /** Folders that could not be listed, or of which something could not be kept: what is known of them was kept. */
+  readonly unreadable: readonly UnlistedFolder[];
   /** Known files that could not be read, by byte paths: as many as are remembered, and none in a cluster, which counts them. */
   readonly unreadFiles?: readonly string[];
+  /** False: no line of a configuration can hold the path of the archive, so it is to be typed again. */
+  readonly isPathKept?: false;
   /** Seconds of the whole run. */
   readonly seconds: number;
 }
@@ -60,7 +62,7 @@ export interface SendOptions {
   /** Associations at a time. */
   readonly threads: number;
   /** Instances that are not to be sent: they have no outcome. */
-  readonly skip: (SOPInstanceUID: string) => boolean;
+  readonly skip: (SOPInstanceUID: string, SeriesInstanceUID: string) => boolean;
   /** Called with the outcome of every instance, as it is known. */
   readonly onResult: (result: SendResult) => void;
   /** Called when all of a series is on its way. */

@@ -126,7 +126,8 @@ export class ElementHeaders {
     const readings = letters
       ? [VR_UN, long, start + 12, VR_UN, short, start + 8]
       : [VR_UN, short, start + 8, VR_UN, long, start + 12, 0, implicit, start + 8];
-    for (const strictly of [true, false]) {
+    // The last time it may be one of a lower tag, if its VR is known: elements out of order occur, too.
+    for (const strictly of [true, false, 'out-of-order'] as const) {
       for (let i = 0; i < readings.length; i += 3) {
         const [kept, length, value] = [readings[i]!, readings[i + 1]!, readings[i + 2]!];
         if (length < 0) continue;
@@ -135,11 +136,21 @@ export class ElementHeaders {
         this.value = value;
         if (length === UNDEFINED_LENGTH && this.isItemAt(value, littleEndian)) return 0;
         const follows = this.followsAt(value + length, tag, littleEndian, start, end);
-        if (follows === NEED_MORE || (follows === 0 && !strictly)) return follows;
-        if (follows === 0 && this.isKnownAt(value + length, littleEndian, end)) return 0;
+        if (follows === NEED_MORE || (follows === 0 && strictly === false)) return follows;
+        const isFollowed =
+          follows === 0 || (strictly === 'out-of-order' && this.isElementAt(value + length, littleEndian));
+        if (isFollowed && strictly !== false && this.isKnownAt(value + length, littleEndian, end)) return 0;
       }
     }
     return MALFORMED;
+  }
+
+  /** Does an element of a data set stand at `position`, of whatever tag: one with a VR that is known? */
+  private isElementAt(position: number, littleEndian: boolean): boolean {
+    const { view, available } = this.window;
+    if (position + 8 > available) return false;
+    const group = tagAt(view, position, littleEndian) >>> 16;
+    return group >= 0x0008 && group <= 0x7fe0 && explicitVrFlags[view.getUint16(position + 4, false)] !== 0;
   }
 
   /** Does an element with a known VR stand at `position`, a delimiter, or the end? */

@@ -14,6 +14,7 @@ import {
   instance,
   type Part,
   raw,
+  SERIES,
   sequence,
 } from '../../test/reader/dicom-bytes.ts';
 import { asObject, type Reading, readBytes } from '../../test/reader/scripted-source.ts';
@@ -176,6 +177,19 @@ describe('an unknown VR', () => {
       }
     }
     assert.equal(asObject(read(instance(unknown)))['00300010'], 'last');
+  });
+
+  test('in front of an element of a lower tag, whose VR is known', () => {
+    for (const vr of ['ZZ', '  ']) {
+      const [first, second, ...rest] = instance();
+      const early = element(0x00291010, vr, 'odd one', { lengthBytes: 2 });
+      const reading = read([first!, second!, early, ...rest, LAST]);
+      assert.deepEqual(
+        [reading.outcome, reading.issues, reading.SeriesInstanceUID],
+        ['instance', ['UnknownVr'], SERIES],
+      );
+      assert.equal(asObject(reading)['00400001'], 'LAST');
+    }
   });
 
   test('far from its successor: more is read to see the layout', () => {

@@ -19,13 +19,17 @@ import {
 import type { HeaderElement } from './header-element.ts';
 import type { HeaderReader } from './header-reader.ts';
 import { Issue } from './issues.ts';
-import { binaryNote, matchText } from './kept-text.ts';
+import { binaryNote, creatorName, isCut } from './kept-text.ts';
 import { valueRepresentation } from './value-representations.ts';
 import { evidentText, textValue } from './value-text.ts';
 import { attributeTagText, numberText } from './vr-numbers.ts';
 
-/** Items kept of one sequence; the number of those left out stands behind them in the JSON array. */
+/**
+ * Items kept of one sequence, and more of them as long as all together have no more characters than this; the number of
+ * those left out stands behind them in the JSON array.
+ */
 const MAX_ITEMS = 16;
+const MANY_ITEMS_TEXT = 16 * 1024;
 /** Characters kept of one header, keys included; further elements are left out and the file is marked. */
 const MAX_HEADER_TEXT = 256 * 1024;
 /** A value of a row that is kept all the same (bytes). */
@@ -33,8 +37,6 @@ const MAX_ROW_VALUE = 4096;
 /** A binary or numeric value longer than this many bytes is bulk. */
 const MAX_BINARY = 1024;
 const MAX_DEPTH = 16;
-/** Characters kept of a private creator: LO has 64, and each of its elements repeats it. */
-const MAX_CREATOR = 64;
 
 const SPECIFIC_CHARACTER_SET = 0x00080005;
 const PIXEL_REPRESENTATION = 0x00280103;
@@ -182,6 +184,7 @@ class Values {
 
   private text(start: number, end: number, vr: string, isEncoded: boolean, { bytes, decoder }: Context): string {
     const text = textValue(bytes, start, end, vr, isEncoded ? decoder : undefined);
+    if (isCut(text)) this.reader.issues |= Issue.HeaderCut;
     if (decoder.textIssue) {
       this.reader.issues |= Issue.CharacterSetWrong;
       decoder.textIssue = false;
@@ -194,10 +197,11 @@ class Values {
     const items: JsonValue = [];
     let left = 0;
     const isTooDeep = context.depth >= MAX_DEPTH;
-    if (isTooDeep) this.reader.issues |= Issue.HeaderCut;
+    const before = this.kept;
+    const isMuch = () => items.length >= MAX_ITEMS && this.kept - before > MANY_ITEMS_TEXT;
     walker.items(start, end, encoding.littleEndian, (from, to, delimited) => {
       const inside = walker.encodingOfItem(from, to, encoding);
-      if (isTooDeep || items.length >= MAX_ITEMS || this.kept > MAX_HEADER_TEXT) {
+      if (isTooDeep || isMuch() || this.kept > MAX_HEADER_TEXT) {
         left++;
         return delimited ? walker.itemEnd(from, inside, to) : to;
       }
@@ -213,7 +217,10 @@ class Values {
       items.push(item);
       return after;
     });
-    if (left > 0) items.push(left);
+    if (left > 0) {
+      items.push(left);
+      this.reader.issues |= Issue.HeaderCut;
+    }
     return items;
   }
 }
@@ -246,12 +253,6 @@ function heldIndex(table: ElementTable, tag: number): number {
 /** A block of private elements (PS3.5 section 7.8.1) as a number: group and the upper byte of its elements. */
 function blockOf(tag: number, block: number): number {
   return (tag & 0xffff0000) | block;
-}
-
-/** The name by which the elements of a block are kept; '' where the value is no name. */
-function creatorName(value: string): string {
-  const name = matchText(value).slice(0, MAX_CREATOR).trim();
-  return /[\0-\x1f]/.test(name) ? '' : name;
 }
 
 const vrNames = new Map<number, string>();

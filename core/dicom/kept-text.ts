@@ -11,6 +11,11 @@ export function cutNote(length: number, start: string): string {
   return `\0cut ${length}:${start}`;
 }
 
+/** Is it the start of a text only? */
+export function isCut(kept: string): boolean {
+  return kept.startsWith('\0cut ');
+}
+
 /** What a note says, for a person; undefined for a value that is kept whole. */
 export function noteText(kept: string): string | undefined {
   const [, binary] = /^\0bytes (\d+)$/.exec(kept) ?? [];
@@ -23,4 +28,13 @@ export function noteText(kept: string): string | undefined {
 export function matchText(kept: string): string {
   if (kept.charCodeAt(0) !== 0) return kept;
   return kept.startsWith('\0cut ') ? kept.slice(kept.indexOf(':') + 1) : '';
+}
+
+/** Characters kept of a private creator: LO has 64, and each of its elements repeats it. */
+const MAX_CREATOR = 64;
+
+/** The name by which the elements of a private block are kept, from its creator's kept text; '' where that is no name. */
+export function creatorName(kept: string): string {
+  const name = matchText(kept).slice(0, MAX_CREATOR).trim();
+  return /[\0-\x1f]/.test(name) ? '' : name;
 }

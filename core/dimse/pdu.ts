@@ -209,7 +209,7 @@ export function decodePdu(type: number, body: Buffer): ControlPdu {
     case PDU.associateRequest:
       return {
         pdu: 'associate-request',
-        ...decodeAssociate(body, ITEM.proposedContext, decodeProposed),
+        ...withIds(decodeAssociate(body, ITEM.proposedContext, decodeProposed)),
         ...foreign(body),
       };
     case PDU.associateAccept:
@@ -245,6 +245,14 @@ function decodeAssociate<Context>(
     else if (type === ITEM.userInformation) user = decodeUser(value);
   }
   return { calledAETitle: aeTitle(body, 4), callingAETitle: aeTitle(body, 20), contexts, ...user };
+}
+
+/** IDs of presentation contexts are odd, and each stands for one (PS3.8 table 9-13). */
+function withIds<Request extends { readonly contexts: readonly ProposedContext[] }>(request: Request): Request {
+  const ids = request.contexts.map(({ id }) => id);
+  if (ids.some((id) => id % 2 === 0)) throw new PduError('a presentation context has an ID that is even');
+  if (new Set(ids).size < ids.length) throw new PduError('two presentation contexts have the same ID');
+  return request;
 }
 
 /** What cannot be spoken with: bodies that are too short are none of its business. */

@@ -99,6 +99,8 @@ export interface FolderKeptEvent {
   readonly event: 'folder-kept';
   readonly folder: string;
   readonly reason: 'unreadable' | 'lists-empty';
+  /** Nothing is known of it. */
+  readonly isNew?: true;
   readonly detail: string;
 }
 

@@ -6,6 +6,15 @@ export interface KeptFolder {
   readonly folder: string;
   readonly reason: 'unreadable' | 'lists-empty';
   readonly detail: string;
+  /** Nothing is known of it. */
+  readonly isNew?: true | undefined;
+}
+
+/** A folder of which something could not be listed or kept; of a new one nothing is known. */
+export interface UnlistedFolder {
+  readonly folder: string;
+  readonly reason: string;
+  readonly isNew: boolean;
 }
 
 export interface ScanTally {
@@ -55,8 +64,8 @@ export class TallySum implements ScanTally {
       for (const name of OF_CHUNKS) this[name] += event.tally[name];
       if (event.record !== undefined) this.changedChunks++;
     } else if (event.event === 'folder-kept') {
-      const { folder, reason, detail } = event;
-      this.kept.push({ folder, reason, detail });
+      const { folder, reason, detail, isNew } = event;
+      this.kept.push({ folder, reason, detail, ...(isNew === undefined ? {} : { isNew }) });
     }
   }
 
@@ -69,8 +78,7 @@ export class TallySum implements ScanTally {
   }
 }
 
-/** Folders of which something could not be listed or kept, with the reason. */
-export function unlistedFolders({ kept }: ScanTally): { readonly folder: string; readonly reason: string }[] {
+export function unlistedFolders({ kept }: ScanTally): UnlistedFolder[] {
   const unlisted = kept.filter(({ reason }) => reason === 'unreadable');
-  return unlisted.map(({ folder, detail }) => ({ folder, reason: detail }));
+  return unlisted.map(({ folder, detail, isNew = false }) => ({ folder, reason: detail, isNew }));
 }

@@ -52,6 +52,8 @@ export interface PublishReport {
   readonly changedChunks: number;
   /** Known folders that listed empty and whose instances stand nowhere else: what is known of them was kept. */
   readonly keptFolders: readonly string[];
+  /** Files of folders that are gone as a whole: a scan does not come to them. */
+  readonly goneFiles?: number;
   /** Instances that are gone and were kept, because they are too many to be believed; see `holdDeletions`. */
   readonly heldInstances?: number;
   /** Names of other archives that this run took out of the index, because they were not to stay. */

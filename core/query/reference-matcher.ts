@@ -1,7 +1,7 @@
 // Whether one series matches a query, said in the plainest way: no index, no codes, no shortcuts. It is the oracle
 // against which every adapter of the index is tested, and the order of rows besides.
 import type { HeaderElement } from '../dicom/header-element.ts';
-import { matchText } from '../dicom/kept-text.ts';
+import { creatorName } from '../dicom/kept-text.ts';
 import { INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 import { dateNumber } from './dates.ts';
 import type { Query } from './query.ts';
@@ -45,7 +45,7 @@ export function textOfTarget(series: ReferenceSeries, target: Target): string {
   if (target.attribute >= 0) return attributes[INDEXED_ATTRIBUTES[target.attribute]!] ?? '';
   const [first] = target.path;
   const textOf = (key: string) => elements.find((element) => element.key === key)?.text ?? '';
-  const creator = first!.block === undefined ? '' : matchText(textOf(first!.block.creatorKey)).trim();
+  const creator = first!.block === undefined ? '' : creatorName(textOf(first!.block.creatorKey));
   const byCreator = creator === '' ? '' : textOf(`${first!.block!.prefix}${creator}`);
   return targetText(byCreator === '' ? textOf(first!.key) : byCreator, target.path);
 }

@@ -104,6 +104,9 @@ test('text that only looks like a sequence', async () => {
   // A text value may start with a bracket; a path into it finds nothing and does not fail.
   assert.equal(targetText('[not json', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
   assert.equal(targetText('[1, 2]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
+  // A text of the file that looks like the items of a sequence.
+  for (const text of ['[{"00100020":5}]', '[{"PatientID":"x"}]', '[{"00100020":[[]]}]', '[[]]'])
+    assert.equal(targetText(text, (await parseTarget('PatientComments.PatientID.PatientName')).path), '', text);
   assert.equal(targetText('[null]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
 });
 

@@ -1,4 +1,4 @@
-import { matchText } from '../dicom/kept-text.ts';
+import { creatorName, matchText } from '../dicom/kept-text.ts';
 import { ditagError } from '../errors/errors.ts';
 import { attributeIndex, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 
@@ -146,11 +146,27 @@ export function targetText(kept: string, path: readonly TargetStep[]): string {
 function parsedItems(kept: string): Value {
   if (kept.charCodeAt(0) !== 0x5b) return [];
   try {
-    return JSON.parse(kept) as Value;
+    const found = JSON.parse(kept) as unknown;
+    // A text of the file may look like one.
+    return isSequence(found) ? found : [];
   } catch {
     return [];
   }
 }
+
+function isSequence(found: unknown): found is Value {
+  return Array.isArray(found) && found.every((item) => typeof item === 'number' || isItem(item));
+}
+
+function isItem(found: unknown): boolean {
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) return false;
+  return Object.entries(found).every(
+    ([key, value]) => KEY_OF_ITEM.test(key) && (typeof value === 'string' || isSequence(value)),
+  );
+}
+
+/** As header-values.ts makes them. */
+const KEY_OF_ITEM = /^[0-9A-F]{8}$|^[0-9A-F]{4}xx[0-9A-F]{2}:./s;
 
 function collect(items: Value, path: readonly TargetStep[], depth: number, found: string[]): void {
   const { item } = path[depth]!;
@@ -172,5 +188,5 @@ function collect(items: Value, path: readonly TargetStep[], depth: number, found
 
 function keyInItem({ key, block }: TargetStep, item: Item): string {
   const creator = block === undefined ? undefined : item[block.creatorKey];
-  return typeof creator === 'string' ? `${block!.prefix}${creator.trim()}` : key;
+  return typeof creator === 'string' ? `${block!.prefix}${creatorName(creator)}` : key;
 }

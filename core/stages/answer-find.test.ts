@@ -204,6 +204,19 @@ test('counts are those of all series, not of the ones that match', async () => {
   }
 });
 
+test('the modalities of a study and a key that another series of it meets', async () => {
+  const keys = { ...RETURNED, QueryRetrieveLevel: 'STUDY', ModalitiesInStudy: 'PT' };
+  const others: IdentifierText[] = [{ Modality: 'CT' }, { SeriesInstanceUID: '1.2.3.3' }];
+  for (const more of others) {
+    const found = await find({ ...keys, StudyInstanceUID: '1.2.3', ...more });
+    assert.deepEqual(
+      found.map(({ identifier }) => [values(identifier, 'StudyInstanceUID'), values(identifier, 'ModalitiesInStudy')]),
+      [[['1.2.3'], ['CT', 'MR', 'PT']]],
+    );
+  }
+  assert.deepEqual(await find({ ...keys, StudyInstanceUID: '1.2.3', ModalitiesInStudy: 'US' }), []);
+});
+
 test('images are answered once each, with what is known of each', async () => {
   const keys = {
     QueryRetrieveLevel: 'IMAGE',

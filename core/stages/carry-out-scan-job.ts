@@ -10,9 +10,9 @@ export async function carryOutScanJob(
   ports: ScanFolderPorts,
   options: ScanFolderOptions,
 ): Promise<ScanFolderOutcome> {
-  if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports)] };
+  if (job.job === 'read-files') return { subfolders: [], jobs: [], events: [await readFiles(job, ports, options)] };
   const outcome = await scanFolder(job, ports, options);
   const [only, ...others] = outcome.jobs;
   if (only?.job !== 'read-files' || others.length > 0) return outcome;
-  return { ...outcome, jobs: [], events: [...outcome.events, await readFiles(only, ports)] };
+  return { ...outcome, jobs: [], events: [...outcome.events, await readFiles(only, ports, options)] };
 }

@@ -150,6 +150,9 @@ function creatorOf(tag: number): number {
   return ((tag & 0xffff0000) | ((tag >>> 8) & 0xff)) >>> 0;
 }
 
+/** Keys beside which the modality of a series tells whether its study may match: nothing else would be left of the search. */
+const WHOLE_STUDY: ReadonlySet<number> = new Set([TAG.ModalitiesInStudy, TAG.StudyDate]);
+
 /** The query without its columns: a superset of what matches. */
 async function queryOf(level: FindLevel, keys: Identifier, targets: ReadonlyMap<number, Target>): Promise<Query> {
   const compileAny = await conditionsCompiler(true);
@@ -161,11 +164,14 @@ async function queryOf(level: FindLevel, keys: Identifier, targets: ReadonlyMap<
   const add = (target: Target, pattern: Pattern | undefined) => {
     if (pattern !== undefined) conditions.push({ targets: [target], pattern, negate: false });
   };
+  // Of a study that has several modalities other keys may be met by another series than that of the modality.
+  const isByModality = [...keys.keys()].every((tag) => WHOLE_STUDY.has(tag));
   for (const [tag, key] of keys) {
     const target = targets.get(tag);
     if (tag === TAG.StudyDate && 'values' in key) ({ from, to } = dates(key.values));
     else if (tag === TAG.ModalitiesInStudy) {
-      if ('values' in key && !isBelow(level, 'STUDY')) add(await parseTarget('Modality'), textPattern(key, compile));
+      if ('values' in key && isByModality && !isBelow(level, 'STUDY'))
+        add(await parseTarget('Modality'), textPattern(key, compile));
     } else if (target === undefined) continue;
     else if ('values' in key) add(target, isOneUid(tag, key) ? uidPattern(key) : textPattern(key, compile));
     else

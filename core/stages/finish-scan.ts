@@ -3,6 +3,7 @@
 // step can be done again, also by two scanners at once: whoever takes over begins at the beginning.
 import { DitagError, ditagError } from '../errors/errors.ts';
 import { joinPath } from '../instance/byte-path.ts';
+import { decodeFolderRecord } from '../instance/folder-record.ts';
 import { type ChunkChange, LostInstances } from '../instance/lost-instances.ts';
 import type { ScanState } from '../jobs/scan-state.ts';
 import { TallySum } from '../jobs/scan-tally.ts';
@@ -43,6 +44,8 @@ export async function finishScan(scan: ScanState, ports: FinishPorts): Promise<S
 class Finish {
   private readonly scan: ScanState;
   private readonly ports: FinishPorts;
+  /** What an attempt at this end has removed before, which failed later, is not among them. */
+  private goneFiles = 0;
 
   constructor(scan: ScanState, ports: FinishPorts) {
     this.scan = scan;
@@ -61,7 +64,8 @@ class Finish {
     await this.countRefused();
     const totals = await ports.index.totals(scan.archive.name);
     const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
-    return { ...totals, changedChunks: tally.changedChunks, keptFolders, removedArchives };
+    const { goneFiles } = this;
+    return { ...totals, changedChunks: tally.changedChunks, keptFolders, goneFiles, removedArchives };
   }
 
   /** What the index does not take is not in it, also where it was put aside in an earlier scan. */
@@ -124,7 +128,10 @@ class Finish {
 
   private async removeBelow(folder: string): Promise<void> {
     const { scan, ports } = this;
-    for await (const { gone, expected } of this.chunksBelow(folder)) await ports.log.write(gone, expected);
+    for await (const { gone, expected, record } of this.chunksBelow(folder)) {
+      this.goneFiles += decodeFolderRecord(record).files.length;
+      await ports.log.write(gone, expected);
+    }
     for await (const { entry, position } of this.foldersBelow(folder)) {
       const empty: LogEntry = { entry: 'folder', archive: scan.archive, folder: entry, subfolders: [], bits: 0 };
       if (position > 0) await ports.log.write(empty, position);

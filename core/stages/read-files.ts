@@ -26,6 +26,7 @@ import {
   type EntryType,
   type FileStatus,
   type FileTask,
+  failureCode,
   isCallFailure,
 } from '../ports/archive-files.ts';
 import type { ScanLedger } from '../ports/scan-ledger.ts';
@@ -33,6 +34,8 @@ import { giveBackReader, readHeader, readOne, takeReader } from './read-header.t
 
 /** A file written less than this before its folder was listed may change again without showing (microseconds). */
 const RACY = 2_000_000;
+/** Of a link of which there is a listing. */
+const LEADS_NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 /** A clock that is ahead by more than this is wrong rather than fresh. */
 const FAR_AHEAD = 86_400_000_000;
 
@@ -41,9 +44,18 @@ export interface ReadFilesPorts {
   readonly ledger: ScanLedger;
 }
 
+export interface ReadFilesOptions {
+  /** A known link that leads nowhere any more is gone: else what it led to may only be away. */
+  readonly acceptDeletions: boolean;
+}
+
 /** Compares the chunk of `job` with its known record and reads what changed. */
-export async function readFiles(job: ReadFilesJob, ports: ReadFilesPorts): Promise<ChunkEvent> {
-  return new ChunkReading(job, ports).run();
+export async function readFiles(
+  job: ReadFilesJob,
+  ports: ReadFilesPorts,
+  options: ReadFilesOptions,
+): Promise<ChunkEvent> {
+  return new ChunkReading(job, ports, options).run();
 }
 
 class ChunkReading {
@@ -61,9 +73,14 @@ class ChunkReading {
   private readonly unread: string[] = [];
   private changed = false;
 
-  constructor(job: ReadFilesJob, ports: ReadFilesPorts) {
+  private readonly options: ReadFilesOptions;
+  /** Names of links that lead nowhere any more. */
+  private readonly gone = new Set<string>();
+
+  constructor(job: ReadFilesJob, ports: ReadFilesPorts, options: ReadFilesOptions) {
     this.job = job;
     this.ports = ports;
+    this.options = options;
   }
 
   async run(): Promise<ChunkEvent> {
@@ -80,8 +97,9 @@ class ChunkReading {
       }
     }
     // A name that is listed twice, as network file systems do now and then, is one file.
-    const names = [...new Set(job.names)].sort();
-    await ports.files.runAll(this.tasks(names));
+    const listed = [...new Set(job.names)].sort();
+    await ports.files.runAll(this.tasks(listed));
+    const names = this.gone.size === 0 ? listed : listed.filter((name) => !this.gone.has(name));
     let stillKnown = 0;
     for (const name of names) if (this.known.has(name)) stillKnown++;
     const vanished = this.known.size - stillKnown;
@@ -167,7 +185,10 @@ class ChunkReading {
       yield* this.open(name, path);
     } catch (error) {
       if (!isCallFailure(error)) throw error;
-      this.unreadable(name, known);
+      const leadsNowhere = type === 'link' && LEADS_NOWHERE.has(failureCode(error));
+      const wasInstance = known !== undefined && known.SOPInstanceUID !== '';
+      if (leadsNowhere && wasInstance && this.options.acceptDeletions) this.gone.add(name);
+      else this.unreadable(name, known);
     }
   }
 

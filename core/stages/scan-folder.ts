@@ -38,11 +38,9 @@ export async function scanFolder(
   try {
     await files.run(list(folder, listing));
   } catch (error) {
-    return {
-      subfolders: [],
-      jobs: [],
-      events: [{ event: 'folder-kept', folder, reason: 'unreadable', detail: failureCode(error) }],
-    };
+    const kept = { event: 'folder-kept', folder, reason: 'unreadable', detail: failureCode(error) } as const;
+    const isNew = !(await isKnown(folder, ledger));
+    return { subfolders: [], jobs: [], events: [isNew ? { ...kept, isNew } : kept] };
   }
   if (listing.slice === undefined && listing.total > MOST_NAMES) {
     const bits = chunkBitsFor(listing.total, await ledger.chunkBits(folder));
@@ -78,6 +76,11 @@ export async function scanFolder(
     if (!hasFiles) return { subfolders: listing.folders, jobs: [], events };
   }
   return { subfolders: listing.folders, jobs: chunkJobs(folder, listing, knownBits, listedAt), events };
+}
+
+async function isKnown(folder: string, ledger: ScanLedger): Promise<boolean> {
+  if ((await ledger.chunkBits(folder)) > 0 || (await ledger.subfolders(folder)).length > 0) return true;
+  return (await ledger.chunk(folder, WHOLE_FOLDER)) !== undefined;
 }
 
 class Listing {

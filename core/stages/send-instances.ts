@@ -23,7 +23,7 @@ export interface SendOptions {
   /** Associations at a time. */
   readonly threads: number;
   /** Instances that are not to be sent: they have no outcome. */
-  readonly skip?: (SOPInstanceUID: string) => boolean;
+  readonly skip?: (SOPInstanceUID: string, SeriesInstanceUID: string) => boolean;
   /** Called with every outcome, as it is known. */
   readonly onResult: (result: SendResult) => void;
   /** Called when all instances of a series have been given to an association. */
@@ -289,7 +289,7 @@ export async function* instancesToSend(
         const reason = 'the series is not in the index';
         onResult({ SeriesInstanceUID, file: undefined, outcome: 'not-indexed', status: undefined, reason, bytes: 0 });
       }
-      for (const [SOPInstanceUID, files] of copies) if (skip?.(SOPInstanceUID) !== true) yield files;
+      for (const [SOPInstanceUID, files] of copies) if (skip?.(SOPInstanceUID, SeriesInstanceUID) !== true) yield files;
       onSeries?.();
     }
   }

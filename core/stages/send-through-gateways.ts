@@ -23,7 +23,7 @@ export interface GatewaySendOptions {
   /** With this PACS at a time, of all gateways and all sends together. */
   readonly associations: number;
   /** These as of `sendInstances`. */
-  readonly skip?: (SOPInstanceUID: string) => boolean;
+  readonly skip?: (SOPInstanceUID: string, SeriesInstanceUID: string) => boolean;
   readonly onResult: (result: SendResult) => void;
   readonly onSeries?: () => void;
   readonly signal: AbortSignal;

@@ -84,6 +84,7 @@ export const ScanTallyMessage = Type.Object({
     Type.Object({
       folder: Type.String(),
       reason: Type.Union([Type.Literal('unreadable'), Type.Literal('lists-empty')]),
+      isNew: Type.Optional(Type.Literal(true)),
       detail: Type.String(),
     }),
   ),

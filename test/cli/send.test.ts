@@ -149,6 +149,12 @@ describe('ditag send', () => {
       // With what was stored before: it is good for a further --retry.
       assert.deepEqual(outcomes(await resultsOf(name)), { stored: 60 });
     }
+    // An instance that lies in another series, too, is not stored there by what was stored here.
+    const lines = fs.readFileSync(file('first.csv'), 'utf8').replace('1.2.1,1.2.1.1,', '1.2.9,1.2.1.1,');
+    fs.writeFileSync(file('elsewhere.csv'), lines);
+    const elsewhere = await playStorePeer(t);
+    assert.equal((await send(elsewhere.port, '--retry', file('elsewhere.csv'), '--input', list)).code, 0);
+    assert.deepEqual(new Set(elsewhere.taken.keys()), new Set([...refused, '1.2.1.1']));
     const third = await playStorePeer(t);
     const nothing = await send(third.port, '--retry', file('second-0.csv'));
     assert.deepEqual([nothing.code, third.taken.size], [0, 0], nothing.stderr);
@@ -165,6 +171,20 @@ describe('ditag send', () => {
     assert.equal(same.code, 2);
     assert.match(same.stderr, /^--results ".*" is not valid: name another file than --retry has/);
     assert.equal((await resultsOf('first.csv')).size, 60);
+  });
+
+  test('a run without an association leaves no results, and none are written over a list by another name', async (t) => {
+    // Nobody listens there.
+    const { code } = await send(1, '--input', list, '--results', file('never.csv'));
+    assert.deepEqual([code, fs.existsSync(file('never.csv'))], [1, false]);
+    const peer = await playStorePeer(t);
+    fs.symlinkSync('list.csv', file('link.csv'));
+    fs.linkSync(list, file('hard.csv'));
+    for (const name of ['link.csv', 'hard.csv']) {
+      const refused = await send(peer.port, '--input', list, '--results', file(name));
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /^--results ".*" is not valid: name another file than --input has/);
+    }
   });
 
   test('results begin anew when the PACS answers, readable by their owner only', async (t) => {

@@ -71,7 +71,7 @@ export async function indexHere(
         }
         const [job] = waiting.splice(pick(waiting.length), 1);
         let events: ScanEvent[];
-        if (job!.job === 'read-files') events = [await readFiles(job!, { files, ledger })];
+        if (job!.job === 'read-files') events = [await readFiles(job!, { files, ledger }, { acceptDeletions })];
         else {
           const outcome = await scanFolder(job!, { files, ledger }, { acceptDeletions });
           for (const name of outcome.subfolders)

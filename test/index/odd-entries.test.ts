@@ -65,6 +65,26 @@ test('links, loops, pipes and sockets', async (t) => {
   assert.deepEqual(await answersOf(database), await answersOf(fresh));
 });
 
+test('links that lead nowhere any more: kept, and gone where that is accepted', async (t) => {
+  const folder = temporaryFolder(t);
+  const archive = path.join(folder, 'archive');
+  const database = path.join(folder, 'dicom.db');
+  makeArchive(archive, { own: file('0') });
+  makeArchive(path.join(folder, 'outside'), { 1: file('1'), 2: file('2') });
+  for (const name of ['1', '2']) fs.symlinkSync(`../outside/${name}`, path.join(archive, name));
+  await indexHere(database, archive);
+  const instances = async () => ((await answersOf(database)) as Answers).statistics.instances;
+  assert.equal(await instances(), 3);
+  // What they lead to may only be away.
+  fs.rmSync(path.join(folder, 'outside'), { recursive: true });
+  await indexHere(database, archive);
+  assert.equal(await instances(), 3);
+  await indexHere(database, archive, { acceptDeletions: true });
+  assert.equal(await instances(), 1);
+  await indexHere(database, archive);
+  assert.equal(await instances(), 1);
+});
+
 test('names that are not UTF-8, and names with everything else in them', async (t) => {
   const folder = temporaryFolder(t);
   const archive = path.join(folder, 'archive');

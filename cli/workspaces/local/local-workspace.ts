@@ -170,7 +170,7 @@ export class LocalWorkspace implements Workspace {
       if (signal.aborted || error instanceof DitagError) throw error;
       throw ditagError('scan-failed', { archive, reason: (error as Error).message }, error);
     }
-    saveIndexSettings(configuration, append ? undefined : archive);
+    const isPathKept = saveIndexSettings(configuration, append ? undefined : archive);
     const seconds = (performance.now() - start) / 1000;
     return {
       archive,
@@ -178,6 +178,7 @@ export class LocalWorkspace implements Workspace {
       ...scanChanges(tally),
       unreadable: unlistedFolders(tally),
       ...(unreadFiles.length === 0 ? {} : { unreadFiles }),
+      ...(isPathKept ? {} : { isPathKept }),
       seconds,
     };
   }

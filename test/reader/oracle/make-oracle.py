@@ -7,7 +7,7 @@ For each file below test/samples that pydicom reads (force=True, up to PixelData
 and, of an instance, its elements as [path, VR, text]. Elements of file meta come first; group lengths and PixelData are left out.
 
 path   keys of ditag's full header, joined by /, with the number of the item: 00081140/0/00081150. A private element
-       whose creator is known is GGGGxxEE:CREATOR. Only the first 16 items of a sequence are written.
+       whose creator is known is GGGGxxEE:CREATOR. Only the first 256 items of a sequence are written.
 text   several values are joined by a backslash, each without trailing blanks and NULs, and for AE, AS, CS, DA, DS, DT,
        IS, TM and UI without leading blanks. DS and IS are as in the file. Numbers are in Python's shortest form, tags
        (GGGG,EEEE). A sequence is "items N". Bytes are "bytes N", those of UN up to 64 of them "hex ...". A text longer
@@ -72,7 +72,7 @@ def elements(ds, path, out):
                 key = f"{tag.group:04X}xx{tag.element & 0xff:02X}:{creator}"
         if elem.VR == "SQ":
             out.append([path + key, "SQ", f"items {len(elem.value)}"])
-            for i, item in enumerate(elem.value[:16]):
+            for i, item in enumerate(elem.value[:256]):
                 elements(item, f"{path}{key}/{i}/", out)
             continue
         text = value_text(elem)

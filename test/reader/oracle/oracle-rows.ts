@@ -58,7 +58,7 @@ export interface OracleElement {
 }
 
 const PIXEL_DATA = new Set(['7FE00010', '7FE00008', '7FE00009']);
-const KEPT_ITEMS = 16;
+const KEPT_ITEMS = 256;
 
 /** Another reader's elements under the paths that ditag gives them; without group lengths and pixel data. */
 export function rowsOfTree(elements: readonly OracleElement[], path = '', rows: Rows = new Map()): Rows {
