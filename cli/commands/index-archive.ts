@@ -43,7 +43,9 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
       onStart: ({ archive, resumed, knownFiles }) => {
         if (quiet) return;
         const known = knownFiles > 0 ? `, ${grouped(knownFiles)} files known` : '';
-        stderr.write(`Indexing ${archive}${known}${resumed ? ', going on where the last run was interrupted' : ''}\n`);
+        stderr.write(
+          `Indexing ${archive}${known}${resumed ? ', going on from what an unfinished run has found' : ''}\n`,
+        );
       },
       onProgress: ({ step, done, files, instances }) => {
         progress.update(() => {

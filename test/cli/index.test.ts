@@ -295,6 +295,7 @@ test('an archive that is missing, empty or another one changes nothing', async (
   refused(await index('--archive', 'gone'), /^The archive .*gone cannot be read \(there is no such folder\)/);
   refused(await index('--archive', 'a file'), /^The archive .* cannot be read \(it is not a folder\)/);
   assert.equal(fs.existsSync(config), false);
+  assert.equal(fs.existsSync(path.join(path.dirname(config), 'dicom.db')), false);
   await index('--archive', 'archive', '--quiet');
   const [before, settings] = [(await query()).stdout, fs.readFileSync(config, 'utf8')];
   const unchanged = async () => {

@@ -1,5 +1,6 @@
 // The workspace on one machine: an index file, scan workers in threads, no server. This is where the embedded mode is
 // put together from stages and adapters.
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
@@ -120,8 +121,11 @@ export class LocalWorkspace implements Workspace {
     const { ThreadedIndexWriter } = await import('./threaded-index-writer.ts');
     const { ScanPool } = await import('./scan-pool.ts');
     const files = new FilesystemArchiveFiles(root, { mostCalls: 1 });
-    // Before anything is written: a missing archive leaves no trace.
-    await listRoot(files, archive, new Set());
+    // Before anything is written: an archive that is missing, or empty from the start, leaves no trace.
+    const { entries } = await listRoot(files, archive, new Set());
+    const isKnown = fs.existsSync(configuration.databasePath);
+    if (entries === 0 && !isKnown && !options.acceptDeletions)
+      throw ditagError('archive-empty', { archive, known: '' });
     const tally = new TallySum();
     const unreadFiles: string[] = [];
     const { append, acceptDeletions, holdDeletions = false, signal } = options;
