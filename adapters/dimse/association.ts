@@ -82,6 +82,8 @@ export class Association {
   private waiting: Waiting | undefined;
   /** Requests of the peer that are being carried out. */
   private serving = 0;
+  /** The peer has not taken yet what it was sent. */
+  private isDraining = false;
   private opening: { resolve(): void; reject(error: Error): void } | undefined;
   private releasing: (() => void) | undefined;
   private lastMessageId = 0;
@@ -143,7 +145,8 @@ export class Association {
 
   /** When the peer was heard last, and since when a PDU of it has been on its way (performance.now()). */
   get heardAt(): number {
-    return this.layer.isPaused || this.serving > 0 ? performance.now() : this.layer.heardAt;
+    const isWaiting = this.serving > 0 && !this.isDraining;
+    return this.layer.isPaused || isWaiting ? performance.now() : this.layer.heardAt;
   }
 
   /** Carries out what the peer asks for, which waits for the answer meanwhile and is not silent. */
@@ -296,7 +299,13 @@ export class Association {
   }
 
   private async flush(buffers: readonly Buffer[]): Promise<void> {
-    if (!this.layer.send(buffers)) await this.layer.drained();
+    if (!this.layer.send(buffers)) {
+      // From now on it is the peer that is waited for.
+      this.layer.heardAt = performance.now();
+      this.isDraining = true;
+      await this.layer.drained();
+      this.isDraining = false;
+    }
     this.waiting?.timer.refresh();
     if (this.failure !== undefined) throw this.failure;
     // A peer that takes what it is sent, such as many answers, is there.

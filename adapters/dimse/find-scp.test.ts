@@ -13,7 +13,7 @@ import { EXPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND } from '../../core/dimse/uid
 import type { AdmittedPeer, FindAnswer, Scp } from '../../core/ports/scp.ts';
 import { isHere } from '../../scripts/parts/parts.ts';
 import { until } from '../../test/gateway-here.ts';
-import { DimseListener } from './listener.ts';
+import { DimseListener, type ListenerLimits } from './listener.ts';
 
 /** Answers without end, and what became of them. */
 class Endless {
@@ -43,9 +43,10 @@ class Endless {
   }
 }
 
-async function listen(t: TestContext): Promise<{ endless: Endless; port: number }> {
+async function listen(t: TestContext, limits?: Partial<ListenerLimits>): Promise<{ endless: Endless; port: number }> {
   const endless = new Endless();
-  const listener = await DimseListener.open(endless.scp, { host: '127.0.0.1', port: 0 });
+  const options = limits === undefined ? {} : { limits };
+  const listener = await DimseListener.open(endless.scp, { host: '127.0.0.1', port: 0, ...options });
   t.after(() => listener.close());
   return { endless, port: listener.port };
 }
@@ -117,6 +118,17 @@ async function ask(port: number, times = 1): Promise<net.Socket> {
   }
   return socket;
 }
+
+test('a peer that does not read is silent, whatever it has asked for', async (t) => {
+  const { endless, port } = await listen(t, { idle: 800 });
+  const socket = await ask(port);
+  t.after(() => socket.destroy());
+  await until(
+    () => endless.ended,
+    (ended) => ended === 1,
+    'the end of a search nobody listens to',
+  );
+});
 
 test('a peer that does not read gets no further answers made, and its end is theirs', async (t) => {
   const { endless, port } = await listen(t);

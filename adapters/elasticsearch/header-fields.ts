@@ -131,7 +131,7 @@ export function headerText(flat: FlatHeader, { path }: Target): string {
   return targetText(byCreator === '' ? keptText(flat, key) : byCreator, path);
 }
 
-function keptText(flat: FlatHeader, key: string): string {
+export function keptText(flat: FlatHeader, key: string): string {
   let kept = '';
   for (let at = 0; at < flat.length; at += 3) if (flat[at] === key && flat[at + 2] !== '') kept = flat[at + 2]!;
   // A text that was cut between the halves of a character has a half of it; searchable fields hold no such halves.

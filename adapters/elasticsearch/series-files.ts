@@ -8,10 +8,12 @@ import { FolderReader } from './folder-reader.ts';
 import type { IndexNames } from './indices.ts';
 import { LONGEST_LISTED_UID } from './mappings.ts';
 import { allOf, anyOf, type Filter, SeriesReader } from './series-reader.ts';
-import { archivesOfParts, chunkOfPlace } from './series-state.ts';
+import { archivesAlike, archivesOfParts, chunkOfPlace, STORED_SERIES_FIELDS } from './series-state.ts';
 
 /** Series of one request. */
 const MOST_SERIES = 100;
+/** Series of which the headers are read at once. */
+const MOST_HEADERS = 20;
 /** Files of the series whose chunks are read together; a series with more is read alone. */
 const MOST_FILES = 50_000;
 
@@ -20,6 +22,8 @@ interface KnownSeries {
   readonly SeriesInstanceUID: string;
   /** Of the archive that speaks: about as many as there are. */
   readonly instances: number;
+  /** Where several have the UID: names of those that mean the same series by it. */
+  readonly archives: ReadonlySet<string> | undefined;
   /** Where its UID is too long to be found in the documents of chunks: the ids of the chunks that have it. */
   readonly chunks: readonly string[];
 }
@@ -68,16 +72,34 @@ async function knownSeries(documents: SeriesReader, asked: readonly string[]): P
   const filter = { terms: { SeriesInstanceUID: [...asked] } };
   // A page that is not full is the last.
   const size = asked.length + 1;
-  const docValues = ['instances', ...(asked.some(isUnlisted) ? ['places', 'parts'] : [])];
+  const docValues = ['instances', 'archives', ...(asked.some(isUnlisted) ? ['places', 'parts'] : [])];
   const pages = documents.pages({ filter, docValues }, { first: size, others: size });
+  const several: string[] = [];
   for await (const page of pages) {
     for (const { SeriesInstanceUID, fields } of page) {
       const instances = Number(fields['instances']![0]);
       const chunks = isUnlisted(SeriesInstanceUID) ? chunksOf(fields['places']!, fields['parts']![0]!) : [];
-      found.set(SeriesInstanceUID, { SeriesInstanceUID, instances, chunks });
+      if (fields['archives']!.length > 1) several.push(SeriesInstanceUID);
+      found.set(SeriesInstanceUID, { SeriesInstanceUID, instances, chunks, archives: undefined });
     }
   }
+  for (const [uid, archives] of await alike(documents, several))
+    found.set(uid, { ...found.get(uid)!, archives: new Set(archives) });
   return asked.map((uid) => found.get(uid)).filter((one) => one !== undefined);
+}
+
+/** Of series that several archives have: those that mean the same series. Few at a time, since their headers are large. */
+async function alike(documents: SeriesReader, series: readonly string[]): Promise<Map<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  if (series.length === 0) return found;
+  const filter = { terms: { SeriesInstanceUID: [...series] } };
+  const pages = documents.pages(
+    { filter, docValues: STORED_SERIES_FIELDS },
+    { first: MOST_HEADERS, others: MOST_HEADERS },
+  );
+  for await (const page of pages)
+    for (const { SeriesInstanceUID, fields } of page) found.set(SeriesInstanceUID, archivesAlike(fields));
+  return found;
 }
 
 function* groupsOf(known: readonly KnownSeries[]): Iterable<KnownSeries[]> {
@@ -97,6 +119,7 @@ function* groupsOf(known: readonly KnownSeries[]): Iterable<KnownSeries[]> {
 
 async function filesOf(folders: FolderReader, group: readonly KnownSeries[]): Promise<Map<string, ByArchive>> {
   const files = new Map(group.map(({ SeriesInstanceUID }): [string, ByArchive] => [SeriesInstanceUID, new Map()]));
+  const archives = new Map(group.map((one) => [one.SeriesInstanceUID, one.archives]));
   const wanted = new Set(files.keys());
   const filters: Filter[] = [{ terms: { series: [...wanted] } }];
   const unlisted = group.flatMap(({ chunks }) => chunks);
@@ -104,6 +127,7 @@ async function filesOf(folders: FolderReader, group: readonly KnownSeries[]): Pr
   for await (const chunk of folders.chunks(anyOf(filters))) {
     const { archive, record } = chunk;
     for (const [uid, own] of filesBySeries(record, wanted)) {
+      if (archives.get(uid)?.has(archive) === false) continue;
       const all = files.get(uid)!;
       const list = all.get(archive) ?? [];
       all.set(archive, list);

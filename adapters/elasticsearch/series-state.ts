@@ -5,9 +5,10 @@ import { Buffer } from 'node:buffer';
 import { comparePaths, joinPath } from '../../core/instance/byte-path.ts';
 import { decodeHeader } from '../../core/instance/header-codec.ts';
 import { foldSeries, type PlacedPart, type SeriesFold } from '../../core/instance/series-fold.ts';
+import { seriesIdentity } from '../../core/instance/series-identity.ts';
 import type { ArchiveIdentity, ChunkEntry } from '../../core/ports/record-log.ts';
 import { documentId } from './document-id.ts';
-import { fullHeader, headerFields, type OwnTexts, WHOLE_HEADER_FIELDS } from './header-fields.ts';
+import { fullHeader, headerFields, keptText, type OwnTexts, WHOLE_HEADER_FIELDS } from './header-fields.ts';
 import { packedText, unpackedText } from './packed-text.ts';
 
 /** What is known of a piece's first file. */
@@ -149,6 +150,23 @@ function storedLiving(piece: LivingPiece, isSpeaker: boolean): StoredLiving {
   const own = isSpeaker ? 0 : header;
   const values = [instances, bytes, first.name, digest, mixed ? 1 : 0, all, issues, own] as const;
   return isHashed(piece) ? [archive.number, sequence, ...values, folder] : [archive.number, sequence, ...values];
+}
+
+/** Names of the archives that mean the same series as the one that speaks, which is the first. */
+export function archivesAlike(document: StoredSeries): readonly string[] {
+  const speakers = new Map<number, LivingPiece>();
+  for (const piece of sorted(decodePieces(document))) {
+    if (piece.part === undefined) continue;
+    const known = speakers.get(piece.archive.number);
+    if (known === undefined || comparePaths(firstPath(piece), firstPath(known)) < 0)
+      speakers.set(piece.archive.number, piece);
+  }
+  const all = [...speakers.values()].sort((a, b) => a.archive.number - b.archive.number);
+  const identities = all.map(({ header }) => {
+    const flat = decodeHeader(header);
+    return seriesIdentity((key) => keptText(flat, key));
+  });
+  return all.filter((_, i) => identities[i] === identities[0]).map(({ archive }) => archive.name);
 }
 
 /** Names of the archives in the field `parts`, by number. */

@@ -158,7 +158,8 @@ export class FilesystemDownloadFiles implements DownloadFiles {
   }
 
   async isThere(file: string): Promise<boolean> {
-    return fs.lstatSync(path.join(this.folder, file), { throwIfNoEntry: false })?.isFile() === true;
+    const found = await fs.promises.lstat(path.join(this.folder, file)).catch(() => undefined);
+    return found?.isFile() === true;
   }
 
   async digest(file: string): Promise<{ readonly size: number; readonly sha256: string }> {

@@ -96,9 +96,11 @@ export class NatsProjectStore implements ProjectStore {
   async keep(answer: AccessionAnswer): Promise<AccessionAnswer> {
     // Before what speaks of them.
     const shared = new Map<string, string>();
+    const found = await this.last(targetSubject(this.name, answer.accession));
+    const before = found === undefined ? [] : decodeTarget(found.data).studies;
     for (const { series } of answer.studies)
       await inBatches(series, async (one) => {
-        const owner = await this.keepListed(one, answer);
+        const owner = await this.keepListed(one, answer, before);
         if (owner !== undefined) shared.set(one.SeriesInstanceUID, owner);
       });
     const kept = withoutSharedSeries(answer, (uid) => shared.get(uid));
@@ -107,28 +109,31 @@ export class NatsProjectStore implements ProjectStore {
   }
 
   /** Keeps the list of a series; where another study has a series of this UID nothing is kept, and that study is told. */
-  private async keepListed(series: FoundSeries, answer: AccessionAnswer): Promise<string | undefined> {
+  private async keepListed(
+    series: FoundSeries,
+    answer: AccessionAnswer,
+    before: TargetMessage['studies'],
+  ): Promise<string | undefined> {
     const { SeriesInstanceUID: uid, StudyInstanceUID: study } = series;
     const subject = listedSubject(this.name, uid);
     const data = fitting(this.cluster, encodeFrame(listedOf(series)), 'the list of a series');
     for (;;) {
       const found = await this.last(subject);
       const owner = found === undefined ? study : decodeListed(found.data).StudyInstanceUID;
-      if (owner !== study && (isFresh(found!) || (await this.hasSeries(owner, uid, answer)))) return owner;
+      if (owner !== study) {
+        // What this number has said itself before is nobody else's.
+        const isToBeSaid = isFresh(found!) && !hasSeries(before, owner, uid);
+        if (isToBeSaid || (await this.isKnown(owner, uid, answer))) return owner;
+      }
       if (await this.write(subject, data, found?.seq ?? 0)) return undefined;
     }
   }
 
   /** Whether a study still has a series, as any accession number but that of the answer has it; of the latter the answer says so. */
-  private async hasSeries(study: string, uid: string, answer: AccessionAnswer): Promise<boolean> {
-    const has = (studies: readonly Pick<TargetMessage['studies'][number], 'StudyInstanceUID' | 'series'>[]) =>
-      studies.some(
-        ({ StudyInstanceUID, series }) =>
-          StudyInstanceUID === study && series.some(({ SeriesInstanceUID }) => SeriesInstanceUID === uid),
-      );
+  private async isKnown(study: string, uid: string, answer: AccessionAnswer): Promise<boolean> {
     for await (const { accession, studies } of this.messages())
-      if (accession !== answer.accession && has(studies)) return true;
-    return has(studiesOf(answer.studies));
+      if (accession !== answer.accession && hasSeries(studies, study, uid)) return true;
+    return hasSeries(studiesOf(answer.studies), study, uid);
   }
 
   private async keepTarget({ accession, outcome, reason, studies }: AccessionAnswer): Promise<void> {
@@ -266,6 +271,13 @@ export class NatsProjectStore implements ProjectStore {
       return now !== undefined && Buffer.from(now.data).equals(data);
     }
   }
+}
+
+function hasSeries(studies: TargetMessage['studies'], study: string, uid: string): boolean {
+  return studies.some(
+    ({ StudyInstanceUID, series }) =>
+      StudyInstanceUID === study && series.some(({ SeriesInstanceUID }) => SeriesInstanceUID === uid),
+  );
 }
 
 /** Somebody else may be about to say which study has it. */

@@ -2,7 +2,7 @@
 // account of what vanishes: files that are gone from one place and stand in another have moved, the rest is missed.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ditagError } from '../../core/errors/errors.ts';
-import { knownFinding, recordOfFindings } from '../../core/instance/file-finding.ts';
+import { type FileFinding, knownFinding, recordOfFindings } from '../../core/instance/file-finding.ts';
 import { chunkIndex, isInChunk } from '../../core/instance/folder-chunks.ts';
 import {
   decodeFolderRecord,
@@ -63,6 +63,8 @@ export class FolderChanges {
   >;
   /** Instances that stand nowhere any more, once they were counted. */
   missed = 0;
+  /** Instances that could not be held, since there is another one in their place. */
+  replaced = 0;
   private goneFiles = 0;
   /** Records that are being replaced by those of smaller chunks, by row id. */
   private readonly split = new Map<number, SplitRecord>();
@@ -150,9 +152,34 @@ export class FolderChanges {
   private applyChunk(staged: StagedChunk, isHeld: boolean): void {
     const own = this.tree.ensure(staged.folder);
     const before = this.recordsBehind(own, staged);
-    const chunk = isHeld ? withLostFiles(staged, before) : staged;
+    const chunk = isHeld ? this.withLostFiles(staged, before) : staged;
     if (before.length > 0) this.removeRecordsBehind(own, chunk, before);
     if (chunk.files > 0) this.putChunk(own, chunk);
+  }
+
+  /** The chunk with the known files whose instances are in it no more, but for those in whose place there is another one. */
+  private withLostFiles(chunk: StagedChunk, before: readonly KnownRecord[]): StagedChunk {
+    const now = decodeFolderRecord(chunk.record);
+    const held = new Set(now.files.map((file) => file.SOPInstanceUID));
+    const taken = new Set(now.files.filter((file) => file.SOPInstanceUID !== '').map(({ name }) => name));
+    const here = { bits: chunk.bits, index: chunk.chunk };
+    const lost = new Map<string, FileFinding>();
+    for (const old of before) {
+      const known = decodeFolderRecord(old.record);
+      for (const file of known.files) {
+        const { name, SOPInstanceUID: uid } = file;
+        if (uid === '' || held.has(uid) || !isInChunk(name, here)) continue;
+        if (taken.has(name)) this.replaced++;
+        else lost.set(name, knownFinding(known, file));
+      }
+    }
+    if (lost.size === 0) return chunk;
+    const others = now.files.filter(({ name }) => !lost.has(name)).map((file) => knownFinding(now, file));
+    const record = recordOfFindings([...others, ...lost.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
+    const parts = partsOfRecord(record);
+    const instances = parts.reduce((sum, part) => sum + part.instances, 0);
+    const files = record.files.length;
+    return { ...chunk, files, instances, parts: JSON.stringify(parts), record: encodeFolderRecord(record) };
   }
 
   private putChunk(own: number, chunk: StagedChunk): void {
@@ -263,27 +290,6 @@ export class FolderChanges {
 
 function instancesOf({ record }: StagedChunk): ReadonlySet<string> {
   return new Set(decodeFolderRecord(record).files.map((file) => file.SOPInstanceUID));
-}
-
-/** The chunk with the known files whose instances are in it no more, but for those in whose place another one stands. */
-function withLostFiles(chunk: StagedChunk, before: readonly KnownRecord[]): StagedChunk {
-  const now = decodeFolderRecord(chunk.record);
-  const held = instancesOf(chunk);
-  const names = new Set(now.files.map(({ name }) => name));
-  const here = { bits: chunk.bits, index: chunk.chunk };
-  const lost = before.flatMap((old) => {
-    const known = decodeFolderRecord(old.record);
-    const isLost = ({ name, SOPInstanceUID: uid }: FileEntry) =>
-      uid !== '' && !held.has(uid) && !names.has(name) && isInChunk(name, here);
-    return known.files.filter(isLost).map((file) => knownFinding(known, file));
-  });
-  if (lost.length === 0) return chunk;
-  const all = [...now.files.map((file) => knownFinding(now, file)), ...lost];
-  const record = recordOfFindings(all.sort((a, b) => (a.name < b.name ? -1 : 1)));
-  const parts = partsOfRecord(record);
-  const instances = parts.reduce((sum, part) => sum + part.instances, 0);
-  const files = record.files.length;
-  return { ...chunk, files, instances, parts: JSON.stringify(parts), record: encodeFolderRecord(record) };
 }
 
 const NONE: ReadonlySet<number> = new Set();

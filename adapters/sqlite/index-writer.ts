@@ -123,7 +123,7 @@ export class SqliteIndexWriter implements IndexWriter {
       try {
         const report = { ...publication.run(deletions), studies: countStudies(this.database, id) };
         this.database.exec('COMMIT');
-        return held === 0 ? report : { ...report, heldInstances: held };
+        return held === 0 ? report : { ...report, heldInstances: held - publication.replaced };
       } catch (error) {
         const isTooMany = error instanceof DitagError && error.code === 'too-many-deletions';
         if (!isTooMany || options.holdDeletions !== true) throw error;

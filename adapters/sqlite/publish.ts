@@ -89,6 +89,11 @@ export class Publication {
     return this.changes.missed;
   }
 
+  /** Instances that were to be held and could not be. */
+  get replaced(): number {
+    return this.changes.replaced;
+  }
+
   /** Throws `too-many-deletions`. The report's `studies` are counted by the caller, from the new rows. */
   run(deletions: Deletions): PublishReport {
     const { append } = this.options;

@@ -11,8 +11,10 @@ import {
   recordBatches,
   seriesFile,
 } from '../../core/instance/series-files.ts';
+import { seriesIdentity } from '../../core/instance/series-identity.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import { FolderTree } from './folder-tree.ts';
+import { BLOCK, HeaderBlockReader, type HeaderColumn } from './header-blocks.ts';
 
 /** Series for which a record is decoded at once. */
 const TOGETHER = 100;
@@ -56,8 +58,12 @@ interface PartRow {
 interface SeriesRow {
   readonly id: number;
   readonly archive: number;
+  readonly slot: number;
   readonly name: string;
 }
+
+/** Header columns that are kept, each of 4,096 series. */
+const MOST_COLUMNS = 16;
 
 class SeriesFileReader {
   private readonly database: DatabaseSync;
@@ -66,14 +72,17 @@ class SeriesFileReader {
   /** Files of later series in records that were decoded already, by `keptKey`. */
   private readonly kept = new Map<string, readonly SeriesFile[]>();
   private keptFiles = 0;
+  private readonly headers: HeaderBlockReader;
+  private readonly columns = new Map<string, HeaderColumn | undefined>();
 
   constructor(database: DatabaseSync) {
     this.database = database;
+    this.headers = new HeaderBlockReader(database);
     const sql = (text: string) => database.prepare(text);
     this.sql = {
       // A series in several archives has a row for each; the first is that of the archive which speaks.
       find: sql(
-        'SELECT s.id, s.archive, a.name FROM series s JOIN archive a ON a.id = s.archive WHERE s.hash = ? AND s.uid = ? AND s.slot >= 0 ORDER BY s.hidden, s.archive',
+        'SELECT s.id, s.archive, s.slot, a.name FROM series s JOIN archive a ON a.id = s.archive WHERE s.hash = ? AND s.uid = ? AND s.slot >= 0 ORDER BY s.hidden, s.archive',
       ),
       parts: sql('SELECT f.id, f.parent, f.bits FROM part p JOIN folder f ON f.id = p.folder WHERE p.series = ?'),
       record: sql('SELECT record FROM folder WHERE id = ?'),
@@ -83,10 +92,36 @@ class SeriesFileReader {
   *filesOf(group: readonly string[]): Iterable<readonly SeriesFile[]> {
     for (const [i, uid] of group.entries()) {
       const rows = this.sql.find.all(nameHash(uid), uid) as unknown as SeriesRow[];
-      for (const row of rows) yield* fileBatches(this.filesOfRow(row, uid, group.slice(i)));
+      for (const row of this.alike(rows)) yield* fileBatches(this.filesOfRow(row, uid, group.slice(i)));
     }
     this.kept.clear();
     this.keptFiles = 0;
+  }
+
+  /** Without archives that have another patient's or study's series under the UID. */
+  private alike(rows: readonly SeriesRow[]): readonly SeriesRow[] {
+    const [speaking] = rows;
+    if (speaking === undefined || rows.length === 1) return rows;
+    const identity = this.identityOf(speaking);
+    return rows.filter((row) => this.identityOf(row) === identity);
+  }
+
+  private identityOf({ slot }: SeriesRow): string {
+    const block = Math.floor(slot / BLOCK);
+    return seriesIdentity((key) => {
+      const column = this.column(key, block);
+      return column === undefined ? '' : column.values[column.codes[slot % BLOCK] ?? 0]!;
+    });
+  }
+
+  private column(key: string, block: number): HeaderColumn | undefined {
+    const place = `${key} ${block}`;
+    if (!this.columns.has(place)) {
+      if (this.columns.size >= MOST_COLUMNS) this.columns.clear();
+      const id = this.headers.keyId(key);
+      this.columns.set(place, id === undefined ? undefined : this.headers.column(id, block));
+    }
+    return this.columns.get(place);
   }
 
   /** @param series the one of the row, and those that are asked for after it */

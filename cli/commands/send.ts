@@ -170,9 +170,13 @@ function listedBeside(results: string): string {
 
 /** Whatever names it has. */
 function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((file) => fs.statSync(file, { throwIfNoEntry: false }));
-  if (a === undefined || b === undefined) return path.resolve(one) === path.resolve(other);
-  return a.dev === b.dev && a.ino === b.ino;
+  try {
+    const [a, b] = [fs.statSync(one), fs.statSync(other)];
+    return a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    // One of them is not there, or cannot be looked at: whoever opens it says why.
+    return path.resolve(one) === path.resolve(other);
+  }
 }
 
 /** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */
@@ -192,7 +196,8 @@ class ResultsFile implements Disposable {
       const allowed = `name another file than ${option} has, which is still needed`;
       throw ditagError('bad-option', { option: '--results', value: file, allowed });
     }
-    this.isNew = !fs.existsSync(file);
+    // A link that leads to nothing yet is not ours.
+    this.isNew = this.writing(() => fs.lstatSync(file, { throwIfNoEntry: false }) === undefined);
     // What it holds stays until there is something new to say.
     this.handle = this.writing(() => fs.openSync(file, 'a', 0o600));
   }

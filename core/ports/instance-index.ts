@@ -147,7 +147,8 @@ export interface InstanceIndex {
   skippedFiles(): AsyncIterable<SkippedFile>;
   /**
    * The files of these series, series by series in the order given, those of one archive by archive, the one that speaks
-   * first, and in path order: an instance may lie in several of them. A batch holds files of one series and archive, of
+   * first, and in path order: an instance may lie in several of them. Not of an archive in which it is another study's or
+   * patient's (core/instance/series-identity.ts). A batch holds files of one series and archive, of
    * a huge one at most some thousand. A series that is not in the index gives nothing. Nothing is computed far ahead of what is taken.
    */
   instancesOf(series: readonly string[]): AsyncIterable<readonly SeriesFile[]>;

@@ -74,8 +74,6 @@ class ChunkReading {
   private changed = false;
 
   private readonly options: ReadFilesOptions;
-  /** Names of links that lead nowhere any more. */
-  private readonly gone = new Set<string>();
 
   constructor(job: ReadFilesJob, ports: ReadFilesPorts, options: ReadFilesOptions) {
     this.job = job;
@@ -97,9 +95,8 @@ class ChunkReading {
       }
     }
     // A name that is listed twice, as network file systems do now and then, is one file.
-    const listed = [...new Set(job.names)].sort();
-    await ports.files.runAll(this.tasks(listed));
-    const names = this.gone.size === 0 ? listed : listed.filter((name) => !this.gone.has(name));
+    const names = [...new Set(job.names)].sort();
+    await ports.files.runAll(this.tasks(names));
     let stillKnown = 0;
     for (const name of names) if (this.known.has(name)) stillKnown++;
     const vanished = this.known.size - stillKnown;
@@ -185,9 +182,8 @@ class ChunkReading {
       yield* this.open(name, path);
     } catch (error) {
       if (!isCallFailure(error)) throw error;
-      const leadsNowhere = type === 'link' && LEADS_NOWHERE.has(failureCode(error));
-      const wasInstance = known !== undefined && known.SOPInstanceUID !== '';
-      if (leadsNowhere && wasInstance && this.options.acceptDeletions) this.gone.add(name);
+      const isGone = type === 'link' && LEADS_NOWHERE.has(failureCode(error)) && this.options.acceptDeletions;
+      if (isGone) this.skip(name, 'unreadable', 0, READ_AGAIN);
       else this.unreadable(name, known);
     }
   }

@@ -135,6 +135,12 @@ export function projectStoreContract(name: string, make: () => Promise<Open>): v
     );
     assert.equal((await store.instancesOf('1.1.1')).length, 2);
     assert.equal((await store.totals()).instances, 4);
+    // One that only this number has had moves with it.
+    await store.keep(found('C', study('1.5', 'P3', { ...series('1.3', 1, 2), StudyInstanceUID: '1.5' })));
+    assert.deepEqual(
+      (await collect(store.series())).slice(2).map((one) => [one.SeriesInstanceUID, one.StudyInstanceUID, one.listed]),
+      [['1.3.1', '1.5', 2]],
+    );
     // The same answer again changes nothing.
     assert.equal((await store.keep(found('A', study('1.1', 'P1', series('1.1', 1, 2))))).outcome, 'found');
     await store.close();

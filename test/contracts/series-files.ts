@@ -189,6 +189,37 @@ export function seriesFilesContract(contract: Contract): void {
     assert.deepEqual((await taken(index, ['spread'])).flat(), filesAfter(scans, 'spread'));
   });
 
+  const identity = (SeriesInstanceUID: string, PatientID: string, StudyInstanceUID: string) => ({
+    SeriesInstanceUID,
+    elements: [
+      { key: '00100020', vr: 'LO', text: PatientID },
+      { key: '0020000D', vr: 'UI', text: StudyInstanceUID },
+    ],
+  });
+  const archive = (name: string, ...known: (readonly [PatientID: string, StudyInstanceUID: string])[]): Scan => {
+    const uids = ['one', 'other', LONG];
+    const files = uids.flatMap((uid) => [file(`${uid.slice(0, 5)}-1`, uid), file(`${uid.slice(0, 5)}-2`, uid)]);
+    const headers = uids.map((uid, i) => identity(uid, ...known[i]!));
+    return { archive: name, append: true, chunks: [scannedChunk('', files, { bits: 0, index: 0 }, headers)] };
+  };
+  const mine = ['P1', '1.2'] as const;
+  const scans = [
+    archive('/a', mine, mine, mine),
+    archive('/b', mine, ['P2', '1.2'], ['P1', '1.3']),
+    archive('/c', mine, mine, mine),
+  ];
+  contract("not another patient's or study's under the same UID", scans, async (index) => {
+    for (const [uid, archives] of [
+      ['one', ['/a', '/b', '/c']],
+      ['other', ['/a', '/c']],
+      [LONG, ['/a', '/c']],
+    ] as const) {
+      const found = (await taken(index, [uid])).flat();
+      assert.deepEqual([...new Set(found.map((one) => one.archive))], archives, uid.slice(0, 10));
+      assert.equal(found.length, 2 * archives.length);
+    }
+  });
+
   contract('files of series after the archive has changed', [FIRST, SECOND, CHANGED], holds);
 
   contract('every file of two archives', [FIRST, SECOND], holdsEveryFile);

@@ -228,6 +228,15 @@ test('deletions that are held: what is new comes in, what is gone stays until it
   assert.deepEqual([again.report!.heldInstances, again.report!.instances], [21, 97]);
   await indexHere(database, archive, { acceptDeletions: true });
   await sameAsFresh(database, archive);
+  // Files that are text now stay as what they were; of those in whose place there is another instance nothing is left.
+  const names = fs.readdirSync(path.join(archive, 'a'));
+  for (const name of names.slice(0, 30)) fs.writeFileSync(path.join(archive, 'a', name), 'text');
+  const files = plainSeries('a', '1.999', 60);
+  makeArchive(archive, Object.fromEntries(Object.entries(files).slice(30, 40)));
+  const text = await indexHere(database, archive, { holdDeletions: true });
+  assert.deepEqual([text.report!.heldInstances, text.report!.instances], [30, 76]);
+  await indexHere(database, archive, { acceptDeletions: true });
+  await sameAsFresh(database, archive);
   const { report: none } = await indexHere(database, archive, { holdDeletions: true });
   assert.equal(none!.heldInstances, undefined);
 });
