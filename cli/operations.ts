@@ -236,9 +236,13 @@ export class CommandOperations implements Operations {
     // Whoever calls: a name becomes a path only here.
     if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
     const folder = path.join(this.options.configuration.projectsFolder, project);
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);
-    fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
+    try {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
+    } catch (error) {
+      throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
+    }
     return file;
   }
 }

@@ -89,9 +89,14 @@ async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
     process.stderr.write('Interrupted. Run the same command again; `index` goes on where it was.\n');
     return 130;
   }
-  if (error instanceof DitagError) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
+  // Loaded where everything else has failed.
+  const known =
+    error instanceof DitagError
+      ? error
+      : (await import('./workspaces/cluster/cluster-failure.ts')).clusterFailure(error);
+  if (known !== undefined) {
+    process.stderr.write(`${known.message}\n`);
+    return known.exitCode;
   }
   process.stderr.write(`ditag failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return 1;

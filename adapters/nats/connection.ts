@@ -26,7 +26,7 @@ import {
   UserAuthenticationExpiredError,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
-import { ditagError } from '../../core/errors/errors.ts';
+import { type DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { NatsSettings } from '../../core/settings/settings.ts';
 
 /** An open connection with JetStream. */
@@ -143,6 +143,16 @@ export function isPassing(error: unknown): boolean {
     error instanceof ClosedConnectionError ||
     error instanceof DrainingConnectionError
   );
+}
+
+/** What publishing to a subject that no stream has fails with: a class that the client keeps to itself. */
+const NOT_ENABLED = 'JetStreamNotEnabled';
+
+/** The sentence for a command where its error is the server's: before the services have started there are no streams. */
+export function explainedFailure(error: unknown): DitagError | undefined {
+  if (!isPassing(error) && (error as Error).name !== NOT_ENABLED) return undefined;
+  const reason = `${(error as Error).name}; it may not be ready: start its services, or wait`;
+  return ditagError('cluster-failed', { reason }, error);
 }
 
 function withoutSecret(address: string): string {

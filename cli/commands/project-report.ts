@@ -1,7 +1,7 @@
 // `ditag project report`: what was asked for, found, received and is missing; the text is kept beside the project's files.
 import fs from 'node:fs';
 import path from 'node:path';
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, DownloadStore } from '../../core/ports/project-store.ts';
 import { expectedCount } from '../../core/projects/expected.ts';
 import {
@@ -42,7 +42,7 @@ export async function projectReport(options: ProjectReportOptions, context: Comm
   try {
     if (cost !== undefined) await project.change({ cost_per_study: cost });
     const report = await reportOf(project);
-    project.writeReport(reportText(report));
+    keepReport(project, report, context);
     const output = streamOutput(context.stdout);
     await output.write(format(report));
     await output.finish();
@@ -52,6 +52,16 @@ export async function projectReport(options: ProjectReportOptions, context: Comm
     return 0;
   } finally {
     await project.close();
+  }
+}
+
+/** What cannot be kept is told all the same. */
+function keepReport(project: Project, report: ProjectReport, { stderr }: CommandContext): void {
+  try {
+    project.writeReport(reportText(report));
+  } catch (error) {
+    if (!(error instanceof DitagError)) throw error;
+    stderr.write(`The report is not kept: ${error.message}\n`);
   }
 }
 

@@ -45,7 +45,13 @@ export async function createToken(
     const expiry = days === undefined ? {} : { expiresAt: new Date(now + days * DAY).toISOString() };
     const token = { name, role, createdAt: new Date(now).toISOString(), ...expiry, digest: tokenDigest(text) };
     if (!(await access.addToken(token))) throw ditagError('token-exists', { name });
-    await access.record(entry('token create', { name, role, ...expiry }));
+    try {
+      await access.record(entry('token create', { name, role, ...expiry }));
+    } catch (error) {
+      // Nobody is told of it: it is not to be there.
+      await access.revokeToken(name).catch(() => {});
+      throw error;
+    }
     context.stdout.write(`${text}\n`);
     context.stderr.write(`That is the token ${name}: it is not shown again, only its digest is kept.\n`);
   });

@@ -116,8 +116,20 @@ export function encodeFailure(error: unknown): Uint8Array {
   return encodeFrame({ failure });
 }
 
+/** Of the clients of Elasticsearch and NATS: by these it shows that one of them is away. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['ConnectionError', 'NoLivingConnectionsError', 'TimeoutError']);
+
+/** Messages may hold what was asked. */
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown error';
+  if (!(error instanceof Error)) return 'unknown error';
+  return UNREACHABLE.has(error.name)
+    ? `its index or its messages cannot be reached (Elasticsearch or NATS: ${error.name})`
+    : error.name;
+}
+
+/** Whether what was to answer could not be reached. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && UNREACHABLE.has(error.name);
 }
 
 function failureOf({ code, message }: { code: string; message: string }): DitagError {

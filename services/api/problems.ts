@@ -1,6 +1,7 @@
 // What went wrong with a request, as RFC 9457 has it: never more than a person may read, since the rest may hold values.
 import type { FastifyError, FastifyReply } from 'fastify';
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
+import { isUnreachable } from '../../core/wire/index-messages.ts';
 import type { Problem } from './schemas.ts';
 
 /** Errors of what was asked; those of none of these are of the index or of what is behind it. */
@@ -68,6 +69,11 @@ function problemOf(error: FastifyError | DitagError | Error, body: unknown): Pro
     const status = STATUS[error.code] ?? 503;
     return { status, title: error.message, code: error.code, ...(field === undefined ? {} : { field }) };
   }
+  if (isUnreachable(error))
+    return {
+      status: 503,
+      title: 'The index or the messages of the cluster (Elasticsearch or NATS) cannot be reached.',
+    };
   const { statusCode, validation, code = '' } = error as FastifyError;
   // Others have a status too, which is of what they have asked themselves.
   const isOfRequest = error instanceof HttpProblem || error instanceof SyntaxError || code.startsWith('FST_');
