@@ -147,7 +147,7 @@ export class CommandOperations implements Operations {
     if (this.options.configuration.cluster === undefined) return { scans: [], projects: [] };
     // However many watch, the cluster is looked at once.
     if (this.work === undefined || Date.now() - this.work.at > LOOK_EVERY)
-      this.work = { at: Date.now(), told: this.lookAtCluster() };
+      this.work = { at: Date.now(), told: withinSeconds(LONGEST_LOOK, this.lookAtCluster()) };
     return this.work.told;
   }
 
@@ -249,6 +249,8 @@ export class CommandOperations implements Operations {
 
 /** Milliseconds between two looks at the cluster. */
 const LOOK_EVERY = 500;
+/** Seconds that a look may take: what is lost with its connection is asked for again, for longer than whoever waits. */
+const LONGEST_LOOK = 10;
 /** Scans of a cluster that are told of, the newest. */
 const MOST_SCANS = 50;
 /** Milliseconds between two tellings of where a command stands. */
@@ -270,4 +272,15 @@ class Lines extends Writable {
     for (const line of lines) this.onLine(line);
     done();
   }
+}
+
+async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = ditagError('cluster-failed', { reason: `it did not answer within ${seconds} s` });
+    timer = setTimeout(() => reject(error), 1000 * seconds);
+  });
+  // Whoever comes late is not waited for.
+  work.catch(() => {});
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -306,6 +306,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'later',
   },
+  'gateways-gone': {
+    message:
+      'No DIMSE gateway of the cluster answers any more. Start one, and run the same command again: it goes on where it was.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'downloads-away': {
     message:
       'Gateways have begun to download into {folder}, and none that keeps downloads answers: start one (with DITAG_GATEWAY_DOWNLOADS), or give an --output from the root on to download anew, to this machine.',

@@ -61,7 +61,7 @@ export interface GatewayDownloadOutcome {
   readonly refusedCallers: readonly string[];
 }
 
-/** Throws `no-gateway`. Where `signal` aborts, gateways end what is under way. */
+/** Throws `no-gateway`, `gateways-gone`. Where `signal` aborts, gateways end what is under way. */
 export async function downloadThroughGateways(
   ports: GatewayDownloadPorts,
   options: GatewayDownloadOptions,

@@ -21,7 +21,7 @@ export interface Waiting {
 }
 
 /**
- * Resolves when no item of `send` is left, or `signal` has aborted. Throws `no-gateway`. @param look tells what is new, and
+ * Resolves when no item of `send` is left, or `signal` has aborted. Throws `gateways-gone`. @param look tells what is new, and
  * whether anything is
  */
 export async function untilDone(
@@ -35,7 +35,7 @@ export async function untilDone(
     if (await look()) heardAt = performance.now();
     else if (performance.now() - heardAt > QUIET) {
       absentSince = (await isThere()) ? undefined : (absentSince ?? performance.now());
-      if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('no-gateway', {});
+      if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('gateways-gone', {});
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }

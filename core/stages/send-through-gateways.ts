@@ -49,7 +49,7 @@ interface OpenItem {
   series: number;
 }
 
-/** Resolves when each instance has its outcome, or `signal` has aborted and what was under way is done. Throws `no-gateway`. */
+/** Resolves when each instance has its outcome, or `signal` has aborted and what was under way is done. Throws `no-gateway`, `gateways-gone`. */
 export async function sendThroughGateways(
   series: readonly string[],
   ports: GatewaySendPorts,
@@ -193,7 +193,7 @@ class GatewaySend {
     if ((await patiently(() => gateways.call(this.queue))) !== undefined) this.absentSince = undefined;
     else this.absentSince ??= performance.now();
     if (this.absentSince !== undefined && performance.now() - this.absentSince > ABSENT)
-      throw ditagError('no-gateway', {});
+      throw ditagError('gateways-gone', {});
   }
 
   /** What nobody has taken is forgotten; of what is under way the instance that is on its way is finished. */
