@@ -32,6 +32,8 @@ export interface FolderChangesReport {
   readonly changedChunks: number;
   /** Files of folders that are gone as a whole. */
   readonly goneFiles: number;
+  /** Instances whose files are gone, and that are held. */
+  readonly heldInstances: number;
   /** Known folders that list empty and whose instances stand nowhere else: they were kept. */
   readonly keptFolders: readonly string[];
 }
@@ -58,14 +60,11 @@ export class FolderChanges {
   private readonly tree: FolderTree;
   private readonly parts: SeriesParts;
   private readonly sql: Record<
-    'row' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
+    'row' | 'instances' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
     StatementSync
   >;
-  /** Instances that stand nowhere any more, once they were counted. */
-  missed = 0;
-  /** Instances that could not be held, since there is another one in their place. */
-  replaced = 0;
   private goneFiles = 0;
+  private heldInstances = 0;
   /** Records that are being replaced by those of smaller chunks, by row id. */
   private readonly split = new Map<number, SplitRecord>();
 
@@ -78,6 +77,7 @@ export class FolderChanges {
     const sql = (text: string) => database.prepare(text);
     this.sql = {
       row: sql('SELECT record FROM folder WHERE id = ?'),
+      instances: sql('SELECT instances FROM folder WHERE id = ?'),
       below: sql('SELECT id FROM folder WHERE parent = ?'),
       chunks: sql("SELECT id, bits, chunk, record FROM folder WHERE parent = ? AND name = '' AND bits <= ?"),
       remove: sql('DELETE FROM folder WHERE id = ?'),
@@ -101,7 +101,10 @@ export class FolderChanges {
       .prepare('SELECT coalesce(sum(instances), 0) AS n FROM folder WHERE archive = ?')
       .get(this.archive.id) as { n: number };
     const isHeld = deletions === 'hold';
-    if (!isHeld) for (const { folder } of staging.vanishedFolders()) this.removeFolder(folder);
+    for (const { folder } of staging.vanishedFolders()) {
+      if (isHeld) this.heldInstances += this.instancesBelow(folder);
+      else this.removeFolder(folder);
+    }
     let changedChunks = 0;
     for (const chunk of staging.chunks()) {
       throwIfEnded?.();
@@ -111,7 +114,8 @@ export class FolderChanges {
     for (const [id, split] of this.split) this.removeSplitRecord(id, split);
     const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
     if (deletions === 'refuse') this.refuseMassDeletion(known.n);
-    return { changedChunks, keptFolders, goneFiles: this.goneFiles };
+    const { goneFiles, heldInstances } = this;
+    return { changedChunks, keptFolders, goneFiles, heldInstances };
   }
 
   private record(id: number): Uint8Array | null {
@@ -125,6 +129,12 @@ export class FolderChanges {
     for (let i = 0; i < ids.length; i++)
       for (const row of this.sql.below.all(ids[i]!) as { id: number }[]) ids.push(row.id);
     return ids;
+  }
+
+  private instancesBelow(path: string): number {
+    let instances = 0;
+    for (const id of this.subtree(path)) instances += (this.sql.instances.get(id) as { instances: number }).instances;
+    return instances;
   }
 
   private removeFolder(path: string): void {
@@ -168,12 +178,12 @@ export class FolderChanges {
       const known = decodeFolderRecord(old.record);
       for (const file of known.files) {
         const { name, SOPInstanceUID: uid } = file;
-        if (uid === '' || held.has(uid) || !isInChunk(name, here)) continue;
-        if (taken.has(name)) this.replaced++;
-        else lost.set(name, knownFinding(known, file));
+        if (uid === '' || held.has(uid) || taken.has(name) || !isInChunk(name, here)) continue;
+        lost.set(name, knownFinding(known, file));
       }
     }
     if (lost.size === 0) return chunk;
+    this.heldInstances += lost.size;
     const others = now.files.filter(({ name }) => !lost.has(name)).map((file) => knownFinding(now, file));
     const record = recordOfFindings([...others, ...lost.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
     const parts = partsOfRecord(record);
@@ -283,7 +293,6 @@ export class FolderChanges {
       const rows = this.database.prepare('SELECT sop FROM missed WHERE uid = ?').all(uid) as { sop: string }[];
       missed += rows.filter(({ sop }) => !present.has(sop)).length;
     }
-    this.missed = missed;
     if (missed > limit) throw ditagError('too-many-deletions', { missed, known, archive: this.archive.name });
   }
 }

@@ -114,7 +114,6 @@ export class SqliteIndexWriter implements IndexWriter {
 
   /** In one transaction; in a second one where deletions are held that were too many in the first. */
   private publishAtOnce(options: PublishOptions): PublishReport {
-    let held = 0;
     for (let deletions: Deletions = options.acceptDeletions ? 'accept' : 'refuse'; ; deletions = 'hold') {
       this.database.exec('BEGIN IMMEDIATE');
       const id = this.ensureArchive();
@@ -123,11 +122,10 @@ export class SqliteIndexWriter implements IndexWriter {
       try {
         const report = { ...publication.run(deletions), studies: countStudies(this.database, id) };
         this.database.exec('COMMIT');
-        return held === 0 ? report : { ...report, heldInstances: held - publication.replaced };
+        return report;
       } catch (error) {
         const isTooMany = error instanceof DitagError && error.code === 'too-many-deletions';
         if (!isTooMany || options.holdDeletions !== true) throw error;
-        held = publication.missed;
         this.database.exec('ROLLBACK');
       }
     }

@@ -51,7 +51,6 @@ export class Publication {
   private readonly headers: HeaderBlockWriter;
   private readonly codes: ValueCodes;
   private readonly pages: PageMerge;
-  private readonly changes: FolderChanges;
   /** Then no series can lie in another one too. */
   private isOnlyArchive = false;
   private readonly sql: Record<'series' | 'ofUid' | 'update' | 'remove' | 'setHidden', StatementSync>;
@@ -70,7 +69,6 @@ export class Publication {
     this.ports = ports;
     this.tree = new FolderTree(database, archive.id, true);
     this.parts = new SeriesParts(database, archive.id, this.tree);
-    this.changes = new FolderChanges(database, archive, this.tree, this.parts);
     this.headers = new HeaderBlockWriter(database);
     this.codes = new ValueCodes(database);
     this.pages = new PageMerge(database);
@@ -84,24 +82,11 @@ export class Publication {
     };
   }
 
-  /** Instances that are missed, once it has thrown `too-many-deletions`. */
-  get missed(): number {
-    return this.changes.missed;
-  }
-
-  /** Instances that were to be held and could not be. */
-  get replaced(): number {
-    return this.changes.replaced;
-  }
-
   /** Throws `too-many-deletions`. The report's `studies` are counted by the caller, from the new rows. */
   run(deletions: Deletions): PublishReport {
     const { append } = this.options;
-    const { changedChunks, keptFolders, goneFiles } = this.changes.apply(
-      this.staging,
-      deletions,
-      this.ports.throwIfEnded,
-    );
+    const changes = new FolderChanges(this.database, this.archive, this.tree, this.parts);
+    const { changedChunks, keptFolders, ...gone } = changes.apply(this.staging, deletions, this.ports.throwIfEnded);
     const others = this.otherArchives();
     if (!append) this.remove(others);
     this.isOnlyArchive = others.length === 0;
@@ -118,7 +103,7 @@ export class Publication {
     this.codes.flush();
     this.pages.apply();
     const removedArchives = append ? [] : others.map(({ name }) => name);
-    return { ...this.totals(), changedChunks, keptFolders, goneFiles, removedArchives };
+    return { ...this.totals(), changedChunks, keptFolders, ...gone, removedArchives };
   }
 
   private foldOne(id: number): void {

@@ -112,14 +112,13 @@ async function reportOf(project: Project): Promise<ProjectReport> {
 /** The download that has most of what is expected, of several the newest; one that is not there any more only where all are not. */
 async function bestDownload(project: Project) {
   const { store } = project;
-  const all: { download: DownloadState; sums: Awaited<ReturnType<typeof sumsOf>>; isGone: boolean }[] = [];
+  const all: { download: DownloadState | undefined; sums: Awaited<ReturnType<typeof sumsOf>>; rank: number }[] = [];
   for (const download of await store.downloads()) {
     const sums = await sumsOf(project, await store.download(download.folder));
-    all.push({ download, sums, isGone: isGone(download.folder) });
+    all.push({ download, sums, rank: isGone(download.folder) ? -1 : sums.received });
   }
-  const order = (one: (typeof all)[number]) => (one.isGone ? -1 : one.sums.received);
-  const [best] = all.sort((a, b) => order(b) - order(a));
-  return best ?? { download: undefined, sums: await sumsOf(project, undefined), isGone: false };
+  const [best] = all.sort((a, b) => b.rank - a.rank);
+  return best ?? { download: undefined, sums: await sumsOf(project, undefined) };
 }
 
 /** Of a folder that gateways keep nothing can be said here. */

@@ -54,7 +54,7 @@ export interface PublishReport {
   readonly keptFolders: readonly string[];
   /** Files of folders that are gone as a whole: a scan does not come to them. */
   readonly goneFiles?: number;
-  /** Instances that are gone and were kept, because they are too many to be believed; see `holdDeletions`. */
+  /** Instances whose files are gone and that were kept, because those are too many to be believed; see `holdDeletions`. */
   readonly heldInstances?: number;
   /** Names of other archives that this run took out of the index, because they were not to stay. */
   readonly removedArchives: readonly string[];
