@@ -66,6 +66,7 @@ test('an answer that breaks off does not look whole', async (t) => {
 test('what goes wrong before the first rows is told by the status, without values', async (t) => {
   for (const [error, status, title] of [
     [new Error('of Doe^Jane'), 500, /^The API failed\.$/],
+    [Object.assign(new Error('of Doe^Jane'), { name: 'ConnectionError' }), 503, /^The index .* cannot be reached\.$/],
     [ditagError('no-index', { database: 'x' }), 503, /^There is no index/],
   ] as const) {
     const fail = () => {

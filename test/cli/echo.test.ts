@@ -111,6 +111,13 @@ test('over TLS: with the right certificates, with none of ditag, and with one th
   const nameless = await echo('tls_ca = ca.pem');
   assert.equal(nameless.code, 1);
   assert.match(nameless.stderr, /TLS|ended the association: the connection was lost/);
+  const half = await echo('tls_cert = client.pem');
+  assert.deepEqual([half.code, half.stderr.includes('[PACS] needs tls_cert and tls_key together')], [2, true]);
+  // Without TLS to a port that speaks it.
+  const args = ['--destination', 'localhost', '--port', String(port), '--pacs-aetitle', 'ARCHIVE'];
+  fs.writeFileSync(file('plain.ini'), '');
+  const plain = await runDitag(['--config-file', file('plain.ini'), 'echo', ...args], { home });
+  assert.deepEqual([plain.code, plain.stderr.includes('it may want TLS')], [1, true], plain.stderr);
   const missing = await echo('tls_ca = nothing.pem', '# with');
   assert.deepEqual([missing.code, missing.stderr.startsWith('Cannot read ')], [2, true]);
 });
