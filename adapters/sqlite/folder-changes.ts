@@ -32,8 +32,8 @@ export interface FolderChangesReport {
   readonly changedChunks: number;
   /** Files of folders that are gone as a whole. */
   readonly goneFiles: number;
-  /** Instances whose files are gone, and that are held. */
-  readonly heldInstances: number;
+  /** Instances whose files are gone, and that are held, where that is asked for. */
+  readonly heldInstances?: number;
   /** Known folders that list empty and whose instances stand nowhere else: they were kept. */
   readonly keptFolders: readonly string[];
 }
@@ -115,7 +115,7 @@ export class FolderChanges {
     const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
     if (deletions === 'refuse') this.refuseMassDeletion(known.n);
     const { goneFiles, heldInstances } = this;
-    return { changedChunks, keptFolders, goneFiles, heldInstances };
+    return { changedChunks, keptFolders, goneFiles, ...(isHeld ? { heldInstances } : {}) };
   }
 
   private record(id: number): Uint8Array | null {
