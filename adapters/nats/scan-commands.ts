@@ -64,7 +64,7 @@ export class NatsScanCommands implements ScanCommands {
     throw ditagError('scanner-silent', { archive, scan, seconds: most / 1000 });
   }
 
-  private async archives(): Promise<string[]> {
+  async archives(): Promise<readonly string[]> {
     const names = new Set<string>();
     try {
       const answers = await this.connection.requestMany(LIST, undefined, { strategy: 'timer', maxWait: GATHER });

@@ -134,7 +134,7 @@ export class NatsScanRegistry implements ScanRegistry {
 
   async tally(scan: string): Promise<ScanTally> {
     const known = this.tallied.get(scan);
-    const sum = new TallySum();
+    const sum = TallySum.ofScan();
     if (known !== undefined) sum.add(known.sum);
     let next = known?.next ?? 1;
     for await (const message of storedMessages(this.cluster, SCANS, tallySubject(scan, '*'), next)) {

@@ -107,23 +107,40 @@ export function skippedCounts(database: DatabaseSync, archive: number): Record<s
   return reasonsInOrder(counts);
 }
 
-/** Every skipped file, folder by folder. */
+/**
+ * Every skipped file, archive by archive, by path of its folder. The paths are sorted in a table of the connection's own,
+ * which the memory need not hold.
+ */
 export function* skippedFiles(database: DatabaseSync): Iterable<SkippedFile> {
-  for (const { id, name } of database.prepare('SELECT id, name FROM archive ORDER BY id').all() as {
-    id: number;
-    name: string;
-  }[]) {
-    const tree = new FolderTree(database, id, false);
-    const rows = database
-      .prepare('SELECT id, parent, bits, record FROM folder WHERE archive = ? AND skipped IS NOT NULL')
-      .iterate(id);
-    for (const row of rows as Iterable<{ id: number; parent: number; bits: number; record: Uint8Array }>) {
-      const folder = tree.pathOf(row.bits === 0 ? row.id : row.parent);
-      const { kinds, files } = decodeFolderRecord(row.record);
-      for (const file of files) {
-        const reason = kinds[file.kind]!.skipped;
-        if (reason !== '') yield { archive: name, path: joinPath(folder, file.name), reason };
+  // Several may be read side by side.
+  const table = `skipped_folder_${skippedTables++}`;
+  const archives = database.prepare('SELECT id, name FROM archive ORDER BY id').all() as { id: number; name: string }[];
+  database.exec(`CREATE TEMP TABLE ${table} (archive INTEGER, path TEXT, folder INTEGER)`);
+  try {
+    for (const { id, name } of archives) {
+      putSkippedFolders(database, table, id);
+      const rows = database.prepare(
+        `SELECT path, record FROM ${table} AS place JOIN folder ON folder.id = place.folder WHERE place.archive = ? ORDER BY path, chunk`,
+      );
+      for (const { path, record } of rows.iterate(id) as Iterable<{ path: string; record: Uint8Array }>) {
+        const { kinds, files } = decodeFolderRecord(record);
+        for (const file of files) {
+          const reason = kinds[file.kind]!.skipped;
+          if (reason !== '') yield { archive: name, path: joinPath(path, file.name), reason };
+        }
       }
     }
+  } finally {
+    database.exec(`DROP TABLE ${table}`);
   }
+}
+
+let skippedTables = 0;
+
+function putSkippedFolders(database: DatabaseSync, table: string, archive: number): void {
+  const tree = new FolderTree(database, archive, false);
+  const put = database.prepare(`INSERT INTO ${table} VALUES (?, ?, ?)`);
+  const rows = database.prepare('SELECT id, parent, bits FROM folder WHERE archive = ? AND skipped IS NOT NULL');
+  for (const row of rows.iterate(archive) as Iterable<{ id: number; parent: number; bits: number }>)
+    put.run(archive, tree.pathOf(row.bits === 0 ? row.id : row.parent), row.id);
 }

@@ -8,7 +8,7 @@ import type { CommandContext, ExitCode } from '../command.ts';
 import { threadCount } from '../options.ts';
 import { fileOutput, type Output } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';
-import type { IndexOutcome } from '../workspaces/workspace.ts';
+import type { IndexOutcome, ScanWaitsFor } from '../workspaces/workspace.ts';
 
 export interface IndexArchiveOptions {
   readonly archive?: string;
@@ -24,6 +24,12 @@ export interface IndexArchiveOptions {
 const NAMED_FOLDERS = 10;
 /** Milliseconds between two lines of a rebuild's progress. */
 const TELL_EVERY = 2_000;
+
+const WAITS_FOR: Readonly<Record<ScanWaitsFor, string>> = {
+  'a-scanner': 'waiting for a scanner of this archive: start one, the scan goes on then',
+  'the-index': 'waiting for the index: look whether an indexer and Elasticsearch run',
+  'the-archive': 'nothing comes from the archive: look whether it is mounted where its scanners run',
+};
 
 export async function indexArchive(options: IndexArchiveOptions, context: CommandContext): Promise<ExitCode> {
   const { workspace, stderr, signal } = context;
@@ -47,9 +53,10 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
           `Indexing ${archive}${known}${resumed ? ', going on from what an unfinished run has found' : ''}\n`,
         );
       },
-      onProgress: ({ step, done, files, instances }) => {
+      onProgress: ({ step, done, files, instances, waitsFor }) => {
         progress.update(() => {
-          const text = `${grouped(files)} files, ${grouped(instances)} instances`;
+          const waits = waitsFor === undefined ? '' : `; ${WAITS_FOR[waitsFor]}`;
+          const text = `${grouped(files)} files, ${grouped(instances)} instances${waits}`;
           return { step, done, text, unit: 'files', amount: files };
         });
       },
@@ -96,7 +103,7 @@ async function rebuild(
 async function listSkipped(
   output: Output,
   workspace: CommandContext['workspace'],
-  { archive, unreadable, unreadFiles = [] }: IndexOutcome,
+  { archive, unreadable, unreadFiles }: IndexOutcome,
 ): Promise<void> {
   const index = await workspace.openIndex(undefined);
   try {

@@ -16,6 +16,9 @@ import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 
 /** Where an index run stands; `files` and the tallies are of this run so far. */
+/** What a scan of a cluster waits for where nothing comes of it: that somebody runs, or that the archive can be read. */
+export type ScanWaitsFor = 'a-scanner' | 'the-index' | 'the-archive';
+
 export interface IndexProgress {
   readonly step: 'scanning' | 'publishing';
   readonly files: number;
@@ -23,6 +26,7 @@ export interface IndexProgress {
   readonly opened: number;
   /** Part of the step that is done, 0 to 1: an estimate while scanning. */
   readonly done: number;
+  readonly waitsFor?: ScanWaitsFor | undefined;
 }
 
 export interface IndexOptions {
@@ -48,8 +52,6 @@ export interface IndexOutcome extends ScanChanges {
   readonly report: PublishReport;
   /** Folders that could not be listed, or of which something could not be kept: what is known of them was kept. */
   readonly unreadable: readonly UnlistedFolder[];
-  /** Known files that could not be read, by byte paths: as many as are remembered, and none in a cluster, which counts them. */
-  readonly unreadFiles?: readonly string[];
   /** False: no line of a configuration can hold the path of the archive, so it is to be typed again. */
   readonly isPathKept?: false;
   /** Seconds of the whole run. */

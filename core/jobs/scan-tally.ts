@@ -1,4 +1,5 @@
 // What a scan has found, as numbers: added up from events on one machine, from pieces of work in a cluster.
+import { joinPath } from '../instance/byte-path.ts';
 import type { ScanEvent } from './jobs.ts';
 
 /** A folder of which the known content was kept. */
@@ -33,17 +34,32 @@ export interface ScanTally {
   /** Chunks whose record is new. */
   readonly changedChunks: number;
   readonly kept: readonly KeptFolder[];
+  /** Byte paths of files that `unread` counts: not all of them where there are very many. */
+  readonly unreadFiles: readonly string[];
 }
 
 /** What a scan has done, as its end tells it. */
 export type ScanChanges = Omit<ScanTally, 'files' | 'instances' | 'changedChunks' | 'kept'>;
 
 export function scanChanges(tally: ScanTally): ScanChanges {
-  const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared } = tally;
-  return { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared };
+  const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared, unreadFiles } = tally;
+  return {
+    opened,
+    unchanged,
+    unread,
+    unreadWork,
+    refusedRecords,
+    vanished,
+    appeared,
+    unreadFiles: [...unreadFiles].sort(),
+  };
 }
 
 const OF_CHUNKS = ['files', 'instances', 'opened', 'unchanged', 'unread', 'vanished', 'appeared'] as const;
+
+/** Files that could not be read are named as long as their paths have so many characters; those of a piece of work travel. */
+const MOST_NAMES = 20_000_000;
+const MOST_NAMES_OF_A_PIECE = 32_768;
 
 /** A tally that grows. */
 export class TallySum implements ScanTally {
@@ -58,11 +74,28 @@ export class TallySum implements ScanTally {
   appeared = 0;
   changedChunks = 0;
   readonly kept: KeptFolder[] = [];
+  readonly unreadFiles: string[] = [];
+  /** Characters that the names of further files may have. */
+  private namesLeft: number;
+
+  private constructor(mostNames: number) {
+    this.namesLeft = mostNames;
+  }
+
+  static ofScan(): TallySum {
+    return new TallySum(MOST_NAMES);
+  }
+
+  static ofPiece(): TallySum {
+    return new TallySum(MOST_NAMES_OF_A_PIECE);
+  }
 
   addEvent(event: ScanEvent): void {
     if (event.event === 'chunk') {
       for (const name of OF_CHUNKS) this[name] += event.tally[name];
       if (event.record !== undefined) this.changedChunks++;
+      const { folder, unreadNames = [] } = event;
+      this.name(unreadNames.map((name) => joinPath(folder, name)));
     } else if (event.event === 'folder-kept') {
       const { folder, reason, detail, isNew } = event;
       this.kept.push({ folder, reason, detail, ...(isNew === undefined ? {} : { isNew }) });
@@ -75,10 +108,21 @@ export class TallySum implements ScanTally {
     this.unreadWork += tally.unreadWork;
     this.refusedRecords += tally.refusedRecords;
     this.kept.push(...tally.kept);
+    this.name(tally.unreadFiles);
+  }
+
+  private name(files: readonly string[]): void {
+    for (const file of files) {
+      if (file.length > this.namesLeft) return;
+      this.namesLeft -= file.length;
+      this.unreadFiles.push(file);
+    }
   }
 }
 
+/** By their paths: folders are looked into in any order. */
 export function unlistedFolders({ kept }: ScanTally): UnlistedFolder[] {
   const unlisted = kept.filter(({ reason }) => reason === 'unreadable');
-  return unlisted.map(({ folder, detail, isNew = false }) => ({ folder, reason: detail, isNew }));
+  const folders = unlisted.map(({ folder, detail, isNew = false }) => ({ folder, reason: detail, isNew }));
+  return folders.sort((a, b) => (a.folder < b.folder ? -1 : 1));
 }

@@ -21,6 +21,8 @@ export interface StartedScan {
 export interface ScanCommands {
   /** Throws what is wrong with the archive, `no-scanner`, `scanner-silent` and `scan-running`. */
   start(request: StartScan): Promise<StartedScan>;
+  /** Names of the archives that the scanners see which run. */
+  archives(): Promise<readonly string[]>;
 }
 
 /** The answering side. */

@@ -57,7 +57,7 @@ export function pieceOf({ jobs }: ScanWork): string {
  */
 export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: WorkPorts): Promise<WorkOutcome> {
   const piece = pieceOf(work);
-  const tally = new TallySum();
+  const tally = TallySum.ofPiece();
   const ledgerOf = () => (work.isNew && isFirst ? EMPTY_LEDGER : ports.log.ledger(work.archive));
   const later: ScanJob[] = [];
   let number = 0;

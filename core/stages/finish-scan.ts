@@ -71,7 +71,7 @@ class Finish {
   /** What the index does not take is not in it, also where it was put aside in an earlier scan. */
   private async countRefused(): Promise<void> {
     const { scan, ports } = this;
-    const tally = new TallySum();
+    const tally = TallySum.ofPiece();
     tally.refusedRecords = await ports.failed.records(scan.archive.name);
     if (tally.refusedRecords > 0) await ports.registry.addTally(scan.id, 'refused', tally);
   }

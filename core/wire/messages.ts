@@ -88,6 +88,7 @@ export const ScanTallyMessage = Type.Object({
       detail: Type.String(),
     }),
   ),
+  unreadFiles: Type.Optional(Type.Array(Type.String())),
 });
 
 /** A change that waits for the end of its scan; an entry as in the log, its record as bytes. */
@@ -176,7 +177,7 @@ export function encodeTally(tally: ScanTally): Uint8Array {
 
 export function decodeTally(frame: Uint8Array): ScanTally {
   const message = checked<Static<typeof ScanTallyMessage>>(checks.tally, decodeFrame(frame).description);
-  return { unreadWork: 0, refusedRecords: 0, ...message };
+  return { unreadWork: 0, refusedRecords: 0, unreadFiles: [], ...message };
 }
 
 export function encodeHeld(change: HeldChange): Uint8Array {

@@ -105,6 +105,7 @@ const tally: fc.Arbitrary<ScanTally> = fc.record({
     fc.record({ folder: text, reason: fc.constantFrom('unreadable' as const, 'lists-empty' as const), detail: text }),
     { maxLength: 3 },
   ),
+  unreadFiles: fc.array(text, { maxLength: 3 }),
 });
 
 const held: fc.Arbitrary<HeldChange> = fc.oneof(
@@ -224,6 +225,7 @@ test('a message of a newer version is told from one that is damaged', () => {
     appeared: 1,
     changedChunks: 1,
     kept: [],
+    unreadFiles: [],
   });
   for (const version of [WIRE_VERSION + 1, 99, 255]) {
     const newer = Uint8Array.from(frame);

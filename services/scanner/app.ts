@@ -262,7 +262,7 @@ export class Scanner {
       if (failures < MOST_FAILURES) return taken.later(delay(attempt));
       this.failures.delete(position);
       await failed.add('jobs', position, (error as Error).message);
-      const tally = new TallySum();
+      const tally = TallySum.ofPiece();
       for (const { folder } of work.jobs) tally.kept.push({ folder, reason: 'unreadable', detail: kind });
       await registry.addTally(work.scan, pieceOf(work), tally);
       await taken.done();

@@ -13,7 +13,7 @@ export function putDamagedWorkAside(
     await failed.add('jobs', sequence, reason);
     // Of a scan that nobody knows any more nobody asks either.
     if ((await registry.find(scan)) === undefined) return;
-    const tally = new TallySum();
+    const tally = TallySum.ofPiece();
     tally.unreadWork = 1;
     await registry.addTally(scan, `unread-${sequence}`, tally);
   };

@@ -5,7 +5,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { queries as typedQueries } from '../../bench/query-list.ts';
+import { indexArchive } from '../../cli/commands/index-archive.ts';
 import { stats } from '../../cli/commands/stats.ts';
+import type { Workspace } from '../../cli/workspaces/workspace.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
 import type { Operations } from '../../services/api/app.ts';
 import { commandIn, queryIn } from '../cli/query-here.ts';
@@ -91,6 +93,38 @@ describe('one machine and a cluster', () => {
       assert.equal(plain(its!.stdout), plain(own!.stdout));
       assert.equal(its!.code, own!.code);
     }
+  });
+
+  test('--skipped lists the same, also a known file that cannot be read any more', async (t) => {
+    if ((await compared.orSkip(t)) === undefined) return;
+    const target = path.join(archive, '..', 'linked.dcm');
+    for (const folder of ['z/9', 'a', 'z', 'b']) {
+      fs.mkdirSync(path.join(archive, 'linked', folder), { recursive: true });
+      fs.symlinkSync(target, path.join(archive, 'linked', folder, 'link.dcm'));
+      fs.writeFileSync(path.join(archive, 'linked', folder, 'notes.txt'), folder);
+    }
+    fs.writeFileSync(target, dicomFile({ SOPInstanceUID: '1.2.77.1', SeriesInstanceUID: '1.2.77' }));
+    await indexBoth();
+    fs.rmSync(target);
+    const listed = async (workspace: Workspace, name: string): Promise<string> => {
+      const skipped = path.join(archive, '..', `skipped-${name}.csv`);
+      const options = { archive: workspace === here ? archive : 'mixed', skipped, quiet: true };
+      const { code, stderr } = await commandIn(workspace, (context) => indexArchive(options, context));
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /^4 known file\(s\) could not be read/m);
+      return fs.readFileSync(skipped, 'utf8');
+    };
+    const own = await listed(here, 'here');
+    assert.equal(await listed(compared.there, 'there'), own);
+    const unread = ['a', 'b', 'z/9', 'z'].map((folder) => `unreadable,linked/${folder}/link.dcm\n`).join('');
+    assert.ok(own.startsWith(`reason,path\n${unread}`), own);
+    const notes = [...own.matchAll(/linked\/(.*)\/notes\.txt/g)].map(([, folder]) => folder);
+    assert.deepEqual(notes, ['a', 'b', 'z', 'z/9']);
+    fs.rmSync(path.join(archive, 'linked'), { recursive: true });
+    await Promise.all([
+      index(here, archive, { acceptDeletions: true }),
+      index(compared.there, 'mixed', { acceptDeletions: true }),
+    ]);
   });
 
   test('over HTTP, rows and counts are the same', async (t) => {

@@ -28,7 +28,7 @@ function tally(files: number, kept: ScanTally['kept'] = []): ScanTally {
     vanished: 4,
     appeared: 5,
   };
-  return { files, ...counts, changedChunks: 6, kept };
+  return { files, ...counts, changedChunks: 6, kept, unreadFiles: [`unread-${files}`] };
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -143,6 +143,7 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
         [1, 2, 3, 4, 5, 6, 8, 9].map((n) => n * 1201),
       );
       assert.deepEqual(sum.kept, kept);
+      assert.equal(sum.unreadFiles.length, 1201);
     }
     await one.remove('s1');
     for (const registry of [one, await open()]) assert.equal((await registry.tally('s1')).files, 0);

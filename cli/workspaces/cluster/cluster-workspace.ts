@@ -17,9 +17,9 @@ import { NatsScanQueue } from '../../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../../adapters/nats/scan-registry.ts';
 import { NatsStoreResults } from '../../../adapters/nats/store-results.ts';
 import { NatsWorkQueue } from '../../../adapters/nats/work-queue.ts';
-import { DitagError, ditagError, ERRORS, type ErrorCode } from '../../../core/errors/errors.ts';
+import { ditagError } from '../../../core/errors/errors.ts';
 import type { ScanState } from '../../../core/jobs/scan-state.ts';
-import { type ScanTally, scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
+import { scanChanges, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { InstanceFiles } from '../../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
@@ -41,11 +41,10 @@ import type {
   Workspace,
 } from '../workspace.ts';
 import { retryFailed } from './retry-failed.ts';
+import { watchScan } from './watch-scan.ts';
 
-/** How often a scan is looked at (milliseconds). */
+/** How often a rebuild is looked at (milliseconds). */
 const LOOK_EVERY = 250;
-/** After so long without an answer the watching ends (milliseconds). */
-const SILENCE = 60_000;
 
 export class ClusterWorkspace implements Workspace {
   private readonly settings: NatsSettings;
@@ -162,7 +161,7 @@ export class ClusterWorkspace implements Workspace {
       const request = { scan: newScan(), archive: nameOrPath(typed), append, acceptDeletions };
       const { scan, archive, knownFiles } = await new NatsScanCommands(cluster.connection).start(request);
       options.onStart({ archive: archive.name, resumed: false, knownFiles });
-      const { state, tally } = await this.watch(cluster, scan, options);
+      const { state, tally } = await watchScan(cluster, scan, { ...options, url: this.settings.url });
       const seconds = (performance.now() - began) / 1000;
       return {
         archive: archive.name,
@@ -226,62 +225,11 @@ export class ClusterWorkspace implements Workspace {
   private open(): Promise<Cluster> {
     return openCluster(this.settings, 'ditag command');
   }
-
-  /** Watches a scan to its end; throws its failure, and `detached` where the command is interrupted before. */
-  private async watch(
-    cluster: Cluster,
-    scan: string,
-    { signal, onProgress }: IndexOptions,
-  ): Promise<{ state: ScanState; tally: ScanTally }> {
-    const registry = await NatsScanRegistry.open(cluster);
-    const queue = new NatsScanQueue(cluster, async () => {});
-    let pieces = 0;
-    let heard = performance.now();
-    for (;;) {
-      if (signal.aborted) throw ditagError('detached', { scan });
-      try {
-        const found = await registry.find(scan);
-        if (found === undefined)
-          throw ditagError('cluster-failed', { reason: `the scan ${scan} is not known any more` });
-        const { state } = found;
-        if (state.status === 'cancelled') throw ditagError('scan-cancelled', { scan });
-        if (state.status === 'failed') throw failureOf(state);
-        const tally = await registry.tally(scan);
-        if (state.status === 'done') return { state, tally };
-        const left = await queue.left(state.archive, scan);
-        pieces = Math.max(pieces, left);
-        const { files, instances, opened } = tally;
-        const step = state.status === 'publishing' ? 'publishing' : 'scanning';
-        onProgress({ step, files, instances, opened, done: share(state, files, left, pieces) });
-        heard = performance.now();
-      } catch (error) {
-        // The scan goes on without its watcher, and the server may come back: what is not an answer is asked again.
-        if (error instanceof DitagError) throw error;
-        if (performance.now() - heard > SILENCE) {
-          const reason = (error as Error).message;
-          throw ditagError('cluster-unreachable', { url: this.settings.url, reason, hint: '' }, error);
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-    }
-  }
-}
-
-/** An estimate: of an archive that is known by its files, else by the work that waits. */
-function share({ status, knownFiles }: ScanState, files: number, left: number, most: number): number {
-  if (status === 'publishing') return 0.99;
-  if (knownFiles > 0) return Math.min(0.99, files / knownFiles);
-  return most === 0 ? 0 : Math.min(0.99, (most - left) / most);
 }
 
 /** A name stays a name; what looks like a path is made whole, since the scanners know theirs from the root on. */
 function nameOrPath(typed: string): string {
   return /^[~.]?\/|^~$|^\.{1,2}$/.test(typed) ? path.resolve(expandHome(typed)) : typed;
-}
-
-function failureOf({ failure, id }: ScanState): DitagError {
-  if (failure === undefined) return ditagError('cluster-failed', { reason: `the scan ${id} failed` });
-  return new DitagError(failure.code in ERRORS ? (failure.code as ErrorCode) : 'cluster-failed', failure.message);
 }
 
 /** Has the command end; takes back what gateways have not begun, and has them end what is under way. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
-import { joinPath, typedPath } from '../../../core/instance/byte-path.ts';
+import { typedPath } from '../../../core/instance/byte-path.ts';
 import { scanChanges, TallySum, unlistedFolders } from '../../../core/jobs/scan-tally.ts';
 import type { AccessStore } from '../../../core/ports/access-store.ts';
 import type { PublishReport } from '../../../core/ports/index-writer.ts';
@@ -29,9 +29,6 @@ import type {
 
 /** Most file calls under way at a time, of all workers together; program.ts sizes the thread pool by it. */
 export const MOST_CALLS = 128;
-
-/** Known files that could not be read: so many are remembered, to be listed. */
-const MOST_UNREAD = 100_000;
 
 export class LocalWorkspace implements Workspace {
   private readonly configuration: Configuration;
@@ -126,8 +123,7 @@ export class LocalWorkspace implements Workspace {
     const isKnown = fs.existsSync(configuration.databasePath);
     if (entries === 0 && !isKnown && !options.acceptDeletions)
       throw ditagError('archive-empty', { archive, known: '' });
-    const tally = new TallySum();
-    const unreadFiles: string[] = [];
+    const tally = TallySum.ofScan();
     const { append, acceptDeletions, holdDeletions = false, signal } = options;
     const { databasePath, file: config } = configuration;
     // The index comes first, since opening it takes longest; the workers start meanwhile.
@@ -151,11 +147,7 @@ export class LocalWorkspace implements Workspace {
           mostCalls: Math.ceil(MOST_CALLS / threads),
         },
         onEvents: async (events, done) => {
-          for (const event of events) {
-            tally.addEvent(event);
-            if (event.event !== 'chunk' || unreadFiles.length >= MOST_UNREAD) continue;
-            for (const name of event.unreadNames ?? []) unreadFiles.push(joinPath(event.folder, name));
-          }
+          for (const event of events) tally.addEvent(event);
           options.onProgress({ step: 'scanning', ...counts(tally), done });
           await writer.stage(events);
         },
@@ -181,7 +173,6 @@ export class LocalWorkspace implements Workspace {
       report,
       ...scanChanges(tally),
       unreadable: unlistedFolders(tally),
-      ...(unreadFiles.length === 0 ? {} : { unreadFiles }),
       ...(isPathKept ? {} : { isPathKept }),
       seconds,
     };
