@@ -1,5 +1,6 @@
 // A gateway in this process for tests: the listener, the service and the real store, and what to look at afterwards.
 // And a peer on a real socket that says what it is told to say, right or wrong.
+import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -67,7 +68,7 @@ export async function startGateway(t: TestContext, options: GatewayHereOptions =
       received: (stored) => void received.push(stored),
       openIndex: async () => undefined,
       files: { open: () => Promise.reject(new Error('there are none')) },
-      destination: () => undefined,
+      openPeer: () => assert.fail('nothing is moved'),
       log: { info: log, warn: log },
     },
     { aeTitle: 'DITAG', peers, associations: 100 },

@@ -50,7 +50,7 @@ test('every setting is taken', (t) => {
     folder: path.join(os.homedir(), 'in'),
     associations: 1000,
     answers: 100_000,
-    tls: { certFile: path.join(folder, 'a.pem'), keyFile: '/b.key', caFile: path.join(folder, 'c.pem') },
+    tls: { cert: path.join(folder, 'a.pem'), key: '/b.key', ca: path.join(folder, 'c.pem') },
     peers: [
       { aeTitle: 'CT 1', host: 'ct1', port: 105, isTls: true, rights: ['store', 'find'], associations: 2 },
       { aeTitle: 'ANY', host: undefined, port: undefined, isTls: false, rights: [], associations: 8 },

@@ -1,7 +1,9 @@
 // The gateway of the configuration: [GATEWAY], and a section [PEER AETITLE] for each peer that it serves.
 import path from 'node:path';
+import { AE_TITLE_RULE, isAETitle } from '../../core/dimse/ae-title.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PeerRight } from '../../core/ports/scp.ts';
+import { PEER_ASSOCIATIONS, peerTwice, type ServedPeer } from '../../core/settings/gateway-peers.ts';
 import { type Configuration, expandHome, readIni } from './configuration.ts';
 
 export interface GatewaySettings {
@@ -15,33 +17,12 @@ export interface GatewaySettings {
   readonly answers: number;
   /** Whether an instance is on the disk before it is answered; without it, one may be lost that was answered. */
   readonly isSynced: boolean;
-  readonly tls: TlsFiles | undefined;
-  readonly peers: readonly PeerSettings[];
-}
-
-/** Files in PEM. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly caFile: string | undefined;
-}
-
-export interface PeerSettings {
-  readonly aeTitle: string;
-  /** Name or address; undefined: it may call from anywhere. */
-  readonly host: string | undefined;
-  /** Where it takes what a C-MOVE sends it; undefined: nowhere. */
-  readonly port: number | undefined;
-  /** Whether it takes it over TLS, with the gateway's own certificate. */
-  readonly isTls: boolean;
-  readonly rights: readonly PeerRight[];
-  readonly associations: number;
+  /** Files in PEM. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
+  readonly peers: readonly ServedPeer[];
 }
 
 const PEER = /^PEER(\s|$)/i;
-/** PS3.5 table 6.2-1. */
-const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/;
-const AE_TITLE_RULE = 'an AE title has 1 to 16 ASCII characters, no backslash';
 const PEER_KEYS = ['host', 'port', 'tls', 'may', 'associations'];
 const GATEWAY_KEYS = [
   ...['aetitle', 'host', 'port', 'folder', 'associations', 'answers', 'sync'],
@@ -81,12 +62,12 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
     if (unknown !== undefined) throw wrong(`${unknown} under [${section}] is not known: write ${known.join(', ')}`);
   };
   checkKeys('GATEWAY', GATEWAY_KEYS);
-  const peers = ini.sections().flatMap((section): PeerSettings[] => {
+  const peers = ini.sections().flatMap((section): ServedPeer[] => {
     if (!PEER.test(section)) return [];
     if (!section.startsWith('PEER')) throw wrong(`[${section}] is not known: write PEER in capitals`);
     const aeTitle = section.slice('PEER'.length).trim();
     if (aeTitle === '') throw wrong(`[${section}] names no AE title: write [PEER AETITLE]`);
-    if (!AE_TITLE.test(aeTitle)) throw wrong(`[${section}] cannot be: ${AE_TITLE_RULE}`);
+    if (!isAETitle(aeTitle)) throw wrong(`[${section}] cannot be: ${AE_TITLE_RULE}`);
     checkKeys(section, PEER_KEYS);
     const host = setting(section, 'host');
     if (host === undefined) throw wrong(`[${section}] has no host: name its address, or * for any`);
@@ -103,14 +84,14 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
         port: setting(section, 'port') === undefined ? undefined : number(section, 'port', 104, 65_535),
         isTls: yesOrNo(section, 'tls', 'no'),
         rights: rights as PeerRight[],
-        associations: number(section, 'associations', 8, 1000),
+        associations: number(section, 'associations', PEER_ASSOCIATIONS, 1000),
       },
     ];
   });
-  const twice = peers.find(({ aeTitle }, i) => peers.findIndex((one) => one.aeTitle === aeTitle) !== i);
-  if (twice !== undefined) throw wrong(`there are two sections for the peer ${twice.aeTitle}`);
+  const twice = peerTwice(peers);
+  if (twice !== undefined) throw wrong(`there are two sections for the peer ${twice}`);
   const aeTitle = setting('GATEWAY', 'aetitle') ?? 'DITAG';
-  if (!AE_TITLE.test(aeTitle)) throw wrong(`aetitle = ${aeTitle} under [GATEWAY] cannot be: ${AE_TITLE_RULE}`);
+  if (!isAETitle(aeTitle)) throw wrong(`aetitle = ${aeTitle} under [GATEWAY] cannot be: ${AE_TITLE_RULE}`);
   const [certFile, keyFile, caFile] = ['tls_cert', 'tls_key', 'tls_ca'].map(place);
   if ((certFile === undefined) !== (keyFile === undefined))
     throw wrong('[GATEWAY] needs tls_cert and tls_key together');
@@ -124,7 +105,7 @@ export function gatewaySettings({ file }: Configuration): GatewaySettings {
     associations: number('GATEWAY', 'associations', 32, 1000),
     answers: number('GATEWAY', 'answers', 100_000, 1_000_000_000),
     isSynced: yesOrNo('GATEWAY', 'sync', 'yes'),
-    tls: certFile === undefined ? undefined : { certFile, keyFile: keyFile!, caFile },
+    tls: certFile === undefined ? undefined : { cert: certFile, key: keyFile!, ca: caFile },
     peers,
   };
 }

@@ -1,7 +1,8 @@
 // The PACS of the command line: which one, from options, environment and configuration, and what is asked of it. In
 // either mode commands talk to it from here.
-import fs from 'node:fs';
 import type { Peer } from '../../adapters/dimse/connection.ts';
+import { readTls } from '../../adapters/filesystem/read-tls.ts';
+import { AE_TITLE_RULE, isAETitle } from '../../core/dimse/ae-title.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { type Configuration, type PacsSettings, savePacsSettings } from '../configuration/configuration.ts';
 
@@ -96,7 +97,7 @@ export class Pacs {
     }
   }
 
-  /** Whom to associate with. Throws `cannot-read`. */
+  /** Whom to associate with. Throws `cannot-read`, `bad-certificate`. */
   peer({ destination: host, port, aetitle, myaet }: PacsSettings): Peer {
     return { host, port: Number(port), calledAETitle: aetitle, callingAETitle: myaet, tls: this.tls() };
   }
@@ -104,16 +105,7 @@ export class Pacs {
   private tls() {
     const { pacsTls } = this.configuration;
     if (pacsTls === undefined) return undefined;
-    return { ...pem('ca', pacsTls.caFile), ...pem('cert', pacsTls.certFile), ...pem('key', pacsTls.keyFile) };
-  }
-}
-
-function pem(name: string, file: string | undefined): Record<string, string> {
-  if (file === undefined) return {};
-  try {
-    return { [name]: fs.readFileSync(file, 'utf8') };
-  } catch (error) {
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    return readTls({ ca: pacsTls.caFile, cert: pacsTls.certFile, key: pacsTls.keyFile });
   }
 }
 
@@ -124,13 +116,8 @@ export function portNumber(text: string, option: string): string {
   throw ditagError('bad-option', { option, value: text, allowed: 'give a whole number from 1 to 65535' });
 }
 
-/** PS3.5 6.2: 1 to 16 characters of the default repertoire, no backslash, not only spaces. */
 function aeTitle(option: string, text: string): string {
   const title = text.trim();
-  if (/^[\x20-\x5b\x5d-\x7e]{1,16}$/.test(title)) return title;
-  throw ditagError('bad-option', {
-    option,
-    value: text,
-    allowed: 'an AE title has 1 to 16 ASCII characters, no backslash',
-  });
+  if (isAETitle(title)) return title;
+  throw ditagError('bad-option', { option, value: text, allowed: AE_TITLE_RULE });
 }

@@ -1,5 +1,5 @@
 // The API of `ditag serve`: over a workspace, whichever that is.
-import { readText } from '../../adapters/filesystem/read-text.ts';
+import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { ditagError } from '../../core/errors/errors.ts';
@@ -15,7 +15,7 @@ export async function serveIndex(
   const open = () => workspace.openIndex(undefined);
   // An index that is not there is told now, and not to each who asks.
   await (await open()).close();
-  const certificate = tls && { cert: readText(tls.cert), key: readText(tls.key) };
+  const certificate = tls && readTls(tls);
   const files = await workspace.instanceFiles();
   const previews = files && new ThreadedPreviews(files);
   const access = await workspace.access();

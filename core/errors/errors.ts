@@ -189,6 +189,11 @@ export const ERRORS = {
   },
   'bad-config': { message: 'The configuration {config} is not valid: {reason}.', exitCode: 2, retry: 'never' },
   'cannot-read': { message: 'Cannot read {path}: {reason}.', exitCode: 2, retry: 'later' },
+  'bad-certificate': {
+    message: 'TLS cannot use {files}: {reason}. Give files in PEM: a certificate, and the key that belongs to it.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'pattern-too-expensive': { message: '{reason}', exitCode: 2, retry: 'never' },
   'cannot-write': { message: 'Cannot write {path}: {reason}.', exitCode: 2, retry: 'never' },
   'scan-failed': {

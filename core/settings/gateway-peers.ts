@@ -1,13 +1,32 @@
-// The peers that a gateway of a cluster serves, as JSON: a list of `{ aeTitle, host, may, associations, port, tls }`.
+// The peers that a gateway serves, and how a gateway of a cluster has them: as JSON, a list of
+// `{ aeTitle, host, may, associations, port, tls }`.
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { AE_TITLE_PATTERN } from '../dimse/ae-title.ts';
 import { ditagError } from '../errors/errors.ts';
+import type { PeerRight } from '../ports/scp.ts';
+
+/** A peer as it is configured. */
+export interface ServedPeer {
+  readonly aeTitle: string;
+  /** Name or address; undefined: it may call from anywhere. */
+  readonly host: string | undefined;
+  /** Where it takes what a C-MOVE sends it; undefined: nowhere. */
+  readonly port: number | undefined;
+  /** Whether it takes it over TLS, with the gateway's own certificate. */
+  readonly isTls: boolean;
+  readonly rights: readonly PeerRight[];
+  /** At a time. */
+  readonly associations: number;
+}
+
+/** Associations of a peer at a time, where the configuration does not say. */
+export const PEER_ASSOCIATIONS = 8;
 
 const Peers = Type.Array(
   Type.Object(
     {
-      /** PS3.5 table 6.2-1. */
-      aeTitle: Type.String({ pattern: '^[\\x20-\\x5b\\x5d-\\x7e]{1,16}$' }),
+      aeTitle: Type.String({ pattern: AE_TITLE_PATTERN }),
       /** Name or address from which it calls; `*`: any. */
       host: Type.String({ minLength: 1 }),
       may: Type.Array(
@@ -23,12 +42,12 @@ const Peers = Type.Array(
     { additionalProperties: false },
   ),
 );
-export type PeerSetting = Static<typeof Peers>[number];
+type PeerSetting = Static<typeof Peers>[number];
 
 const check = Compile(Peers);
 
 /** Throws `bad-settings`. @param source names the text in messages */
-export function gatewayPeers(text: string, source: string): readonly PeerSetting[] {
+export function readGatewayPeers(text: string, source: string): readonly ServedPeer[] {
   const wrong = (what: string) => ditagError('bad-settings', { wrong: `${source}: ${what}` });
   let peers: unknown;
   try {
@@ -43,7 +62,33 @@ export function gatewayPeers(text: string, source: string): readonly PeerSetting
       `${where} ${first?.message ?? 'is not a list of peers'} (a list of { aeTitle, host, may, associations })`,
     );
   }
-  const twice = peers.find(({ aeTitle }, i) => peers.findIndex((one) => one.aeTitle === aeTitle) !== i);
-  if (twice !== undefined) throw wrong(`${twice.aeTitle} stands there twice`);
-  return peers;
+  const served = peers.map(servedPeer);
+  const nowhere = served.find(({ host, port }) => host === undefined && port !== undefined);
+  if (nowhere !== undefined) throw wrong(`${nowhere.aeTitle} has a port, but no host to which C-MOVE could send`);
+  const twice = peerTwice(served);
+  if (twice !== undefined) throw wrong(`${twice} stands there twice`);
+  return served;
+}
+
+function servedPeer({
+  aeTitle,
+  host,
+  may,
+  port,
+  tls = false,
+  associations = PEER_ASSOCIATIONS,
+}: PeerSetting): ServedPeer {
+  return {
+    aeTitle: aeTitle.trim(),
+    host: host === '*' ? undefined : host,
+    port,
+    isTls: tls,
+    rights: may,
+    associations,
+  };
+}
+
+/** The AE title that two of them have, if there is one. */
+export function peerTwice(peers: readonly ServedPeer[]): string | undefined {
+  return peers.find(({ aeTitle }, i) => peers.findIndex((one) => one.aeTitle === aeTitle) !== i)?.aeTitle;
 }

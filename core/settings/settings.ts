@@ -2,6 +2,7 @@
 // Secrets are never settings themselves: a setting names the file that holds one.
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { AE_TITLE_PATTERN } from '../dimse/ae-title.ts';
 import { ditagError } from '../errors/errors.ts';
 
 /** How to reach NATS. */
@@ -125,6 +126,17 @@ export const SendingVariables = Type.Object({
   DITAG_GATEWAY_PACS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
 });
 
+/** Files for TLS with PACSs. Throws `bad-settings`. */
+export function pacsTlsFiles({
+  DITAG_GATEWAY_PACS_CA: ca,
+  DITAG_GATEWAY_PACS_CERT: cert,
+  DITAG_GATEWAY_PACS_KEY: key,
+}: Static<typeof SendingVariables>): { ca: string | undefined; cert: string | undefined; key: string | undefined } {
+  if ((cert === undefined) !== (key === undefined))
+    throw ditagError('bad-settings', { wrong: 'DITAG_GATEWAY_PACS_CERT and DITAG_GATEWAY_PACS_KEY go together' });
+  return { ca, cert, key };
+}
+
 /** What a gateway needs besides the port to serve peers. */
 const NEEDED_TO_RECEIVE = ['DITAG_GATEWAY_FOLDER', 'DITAG_GATEWAY_ARCHIVE', 'DITAG_GATEWAY_PEERS_FILE'] as const;
 
@@ -134,9 +146,7 @@ export const ReceivingVariables = Type.Object({
     Type.String({ pattern: '^\\d{1,5}$', description: 'port on which peers are served; none: they are not' }),
   ),
   DITAG_GATEWAY_HOST: Type.Optional(Type.String({ description: 'address for it (127.0.0.1)' })),
-  DITAG_GATEWAY_AETITLE: Type.Optional(
-    Type.String({ pattern: '^[\\x20-\\x5b\\x5d-\\x7e]{1,16}$', description: 'own AE title (DITAG)' }),
-  ),
+  DITAG_GATEWAY_AETITLE: Type.Optional(Type.String({ pattern: AE_TITLE_PATTERN, description: 'own AE title (DITAG)' })),
   DITAG_GATEWAY_FOLDER: Type.Optional(
     Type.String({ pattern: '^/', description: 'folder, from the root on, in which `instances` gets what is received' }),
   ),
@@ -184,7 +194,7 @@ export const DownloadVariables = Type.Object({
   DITAG_GATEWAY_DOWNLOAD_HOST: Type.Optional(Type.String({ description: 'address for it (127.0.0.1)' })),
   DITAG_GATEWAY_DOWNLOAD_AETITLE: Type.Optional(
     Type.String({
-      pattern: '^[\\x20-\\x5b\\x5d-\\x7e]{1,16}$',
+      pattern: AE_TITLE_PATTERN,
       description: 'AE title for it, of this gateway alone (DITAG)',
     }),
   ),

@@ -9,7 +9,7 @@ import { DEFAULT_PREFIX } from '../../adapters/elasticsearch/indices.ts';
 import { ElasticsearchInstanceIndex } from '../../adapters/elasticsearch/instance-index.ts';
 import { ElasticsearchPublishedIndex } from '../../adapters/elasticsearch/published-index.ts';
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
-import { readText } from '../../adapters/filesystem/read-text.ts';
+import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
 import { NatsAccessStore } from '../../adapters/nats/access-store.ts';
@@ -135,5 +135,5 @@ function tlsOf({ DITAG_HTTP_TLS_CERT: cert, DITAG_HTTP_TLS_KEY: key }: Static<ty
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw ditagError('bad-settings', { wrong: 'DITAG_HTTP_TLS_CERT and DITAG_HTTP_TLS_KEY belong together' });
-  return { cert: readText(cert), key: readText(key) };
+  return readTls({ cert, key });
 }

@@ -45,7 +45,7 @@ function gateway(commit: () => Promise<StoredInstance> = () => Promise.resolve(S
       received: (instance) => void received.push(instance),
       openIndex: () => Promise.resolve(undefined),
       files: { open: () => Promise.reject(new Error('there are none')) },
-      destination: () => undefined,
+      openPeer: () => assert.fail('nothing is moved'),
       log: { info: log('info'), warn: log('warn') },
     },
     {

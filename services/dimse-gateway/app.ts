@@ -21,8 +21,11 @@ import type {
   RetrieveOutcome,
   Scp,
 } from '../../core/ports/scp.ts';
+import type { StorePeer } from '../../core/ports/store-peer.ts';
+import type { PacsAddress } from '../../core/ports/work-queue.ts';
+import type { ServedPeer } from '../../core/settings/gateway-peers.ts';
 import { findInIndex } from './find.ts';
-import { type RetrieveSettings, retrieveFromIndex } from './retrieve.ts';
+import { type Originator, type RetrieveSettings, retrieveFromIndex } from './retrieve.ts';
 
 /** A peer of the configuration. */
 export interface GatewayPeer {
@@ -32,7 +35,36 @@ export interface GatewayPeer {
   readonly rights: ReadonlySet<PeerRight>;
   /** Associations at a time. */
   readonly associations: number;
+  /** Where it takes what a C-MOVE sends it; undefined: nowhere. */
+  readonly takes?: { readonly host: string; readonly port: number; readonly isTls: boolean } | undefined;
 }
+
+/**
+ * The peers of a configuration, with the addresses that their hosts have now. @param lookUp gives those of a host. Throws what
+ * `noAddress` makes of a host that has none.
+ */
+export async function gatewayPeers(
+  peers: readonly ServedPeer[],
+  lookUp: (host: string) => Promise<readonly { readonly address: string }[]>,
+  noAddress: (peer: { readonly aeTitle: string; readonly host: string }, code: string, cause: unknown) => Error,
+): Promise<ReadonlyMap<string, GatewayPeer>> {
+  const addressesOf = async (aeTitle: string, host: string) => {
+    try {
+      return new Set((await lookUp(host)).map(({ address }) => address));
+    } catch (error) {
+      throw noAddress({ aeTitle, host }, String((error as NodeJS.ErrnoException).code), error);
+    }
+  };
+  const known = peers.map(async ({ aeTitle, host, port, isTls, rights, associations }) => {
+    const addresses = host === undefined ? undefined : await addressesOf(aeTitle, host);
+    const takes = host === undefined || port === undefined ? undefined : { host, port, isTls };
+    return [aeTitle, { aeTitle, addresses, rights: new Set(rights), associations, takes }] as const;
+  });
+  return new Map(await Promise.all(known));
+}
+
+/** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
+export const MORE_CONNECTIONS = 32;
 
 export interface GatewayOptions {
   /** Own AE title; a peer that calls another one is refused. */
@@ -53,7 +85,8 @@ export interface GatewayPorts {
   readonly openIndex: () => Promise<InstanceIndex | undefined>;
   /** What C-MOVE and C-GET read, and whom C-MOVE sends to. */
   readonly files: RetrieveSettings['files'];
-  readonly destination: RetrieveSettings['destination'];
+  /** A peer that takes the instances of a C-MOVE. */
+  readonly openPeer: (to: PacsAddress, originator: Originator) => StorePeer;
   readonly log: GatewayLog;
 }
 
@@ -162,11 +195,19 @@ class Admitted implements AdmittedPeer {
 
   retrieve(retrieval: Retrieval): Promise<RetrieveOutcome> {
     const { caller, ports } = this;
-    return retrieveFromIndex(retrieval, caller.callingAETitle, ports, (outcome) => {
+    const { openIndex, files } = ports;
+    const settings = { openIndex, files, destination: this.destination };
+    return retrieveFromIndex(retrieval, caller.callingAETitle, settings, (outcome) => {
       if (outcome['kind'] === undefined) ports.log.info({ ...caller, ...outcome }, 'instances retrieved');
       else ports.log.warn({ ...caller, ...outcome }, 'instances not retrieved');
     });
   }
+
+  private readonly destination: RetrieveSettings['destination'] = (calledAETitle, originator) => {
+    const { aeTitle: callingAETitle, peers } = this.options;
+    const takes = peers.get(calledAETitle)?.takes;
+    return takes && this.ports.openPeer({ ...takes, calledAETitle, callingAETitle }, originator);
+  };
 
   refused(status: number): void {
     this.counts.failed++;

@@ -12,6 +12,7 @@ import { FilesystemDownloadFiles, openDownloadStore } from '../../adapters/files
 import { FilesystemInstanceFiles } from '../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../adapters/filesystem/instance-store.ts';
 import { readText } from '../../adapters/filesystem/read-text.ts';
+import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
 import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
@@ -24,7 +25,7 @@ import { NatsWorkQueue } from '../../adapters/nats/work-queue.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
-import { gatewayPeers, type PeerSetting } from '../../core/settings/gateway-peers.ts';
+import { readGatewayPeers } from '../../core/settings/gateway-peers.ts';
 import {
   ArchiveVariables,
   archivesOf,
@@ -32,6 +33,7 @@ import {
   HttpVariables,
   NatsVariables,
   natsSettings,
+  pacsTlsFiles,
   type ReceivingSettings,
   ReceivingVariables,
   readSettings,
@@ -41,7 +43,7 @@ import {
 import { AnswerCounts } from '../../core/stages/answer-counts.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { IndexReceived } from '../../core/stages/index-received.ts';
-import { Gateway, type GatewayPeer } from './app.ts';
+import { Gateway, gatewayPeers, MORE_CONNECTIONS } from './app.ts';
 import { DownloadWork } from './download-work.ts';
 import { findForItem } from './find-work.ts';
 import { GatewayWork } from './gateway-work.ts';
@@ -55,9 +57,6 @@ const VARIABLES = Type.Object({
   ...HttpVariables.properties,
 });
 
-/** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
-const MORE_CONNECTIONS = 32;
-const PEER_ASSOCIATIONS = 8;
 /** Lookups of which it is remembered how many answers came. */
 const MOST_COUNTED = 32;
 
@@ -65,11 +64,7 @@ await runService('dimse-gateway', async ({ logger }) => {
   const set = readSettings(VARIABLES, process.env);
   const receiving = receivingSettings(set);
   const roots = new Map([...archivesOf(set.DITAG_ARCHIVES)].map(([name, folder]) => [name, path.resolve(folder)]));
-  const tls = {
-    ...pem('ca', set.DITAG_GATEWAY_PACS_CA),
-    ...pem('cert', set.DITAG_GATEWAY_PACS_CERT),
-    ...pem('key', set.DITAG_GATEWAY_PACS_KEY),
-  };
+  const tls: TlsMaterial = readTls(pacsTlsFiles(set));
   const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
   const files = FilesystemInstanceFiles.mounted(roots);
   const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
@@ -212,12 +207,9 @@ async function receive(
   log: ServiceLog,
 ) {
   const { host, port, aeTitle, archive, callers, folder, peersFile } = settings;
-  const known = gatewayPeers(readText(peersFile), peersFile);
-  const peers = new Map(await Promise.all(known.map(gatewayPeer)));
-  const tls =
-    settings.tls === undefined
-      ? undefined
-      : { cert: readText(settings.tls.cert), key: readText(settings.tls.key), ...pem('ca', settings.tls.ca) };
+  const known = readGatewayPeers(readText(peersFile), peersFile);
+  const peers = await gatewayPeers(known, (name) => dns.lookup(name, { all: true }), noAddress);
+  const tls = settings.tls && readTls(settings.tls);
   const commands = new NatsScanCommands(cluster.connection);
   const store = FilesystemInstanceStore.open(folder, { sync: true });
   const indexing = new IndexReceived(
@@ -231,18 +223,8 @@ async function receive(
       received: () => indexing.received(),
       openIndex,
       files,
-      destination: (called, originator) => {
-        const peer = known.find((one) => one.aeTitle === called);
-        if (peer?.port === undefined || peer.host === '*') return undefined;
-        const to = {
-          ...{ host: peer.host, port: peer.port, calledAETitle: called, callingAETitle: aeTitle },
-          ...(peer.tls === true ? { tls: pacsTls } : {}),
-        };
-        return new DimseStorePeer(to, undefined, {
-          MoveOriginatorApplicationEntityTitle: originator.aeTitle,
-          MoveOriginatorMessageID: originator.messageId,
-        });
-      },
+      openPeer: ({ isTls, ...to }, originator) =>
+        new DimseStorePeer({ ...to, ...(isTls ? { tls: pacsTls } : {}) }, undefined, originator),
       log,
     },
     { aeTitle, peers, associations: callers },
@@ -262,23 +244,12 @@ async function receive(
   };
 }
 
-async function gatewayPeer(peer: PeerSetting): Promise<[string, GatewayPeer]> {
-  const { aeTitle, host, may, associations = PEER_ASSOCIATIONS } = peer;
-  const addresses = host === '*' ? undefined : new Set(await addressesOf(aeTitle, host));
-  return [aeTitle, { aeTitle, addresses, rights: new Set(may), associations }];
-}
-
-async function addressesOf(aeTitle: string, host: string): Promise<string[]> {
-  try {
-    return (await dns.lookup(host, { all: true })).map(({ address }) => address);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw ditagError(
-      'bad-settings',
-      { wrong: `the host ${host} of the peer ${aeTitle} has no address (${code})` },
-      error,
-    );
-  }
+function noAddress({ aeTitle, host }: { aeTitle: string; host: string }, code: string, cause: unknown): Error {
+  return ditagError(
+    'bad-settings',
+    { wrong: `the host ${host} of the peer ${aeTitle} has no address (${code})` },
+    cause,
+  );
 }
 
 /** An empty folder is where a mount belongs that is not there. */
@@ -289,8 +260,4 @@ async function isMounted(root: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function pem(name: 'ca' | 'cert' | 'key', file: string | undefined): Record<string, string> {
-  return file === undefined ? {} : { [name]: readText(file) };
 }

@@ -22,8 +22,8 @@ const THREADS = 4;
 
 /** On whose behalf a C-MOVE sends (PS3.7 9.1.1.1). */
 export interface Originator {
-  readonly aeTitle: string;
-  readonly messageId: number;
+  readonly MoveOriginatorApplicationEntityTitle: string;
+  readonly MoveOriginatorMessageID: number;
 }
 
 export interface RetrieveSettings {
@@ -48,7 +48,12 @@ export async function retrieveFromIndex(
   const told = (more: object) => tell({ ...asked, ...more, seconds: Math.round(performance.now() - began) / 1000 });
   let index: InstanceIndex | undefined;
   try {
-    const peer = isMove ? destination(to.destination, { aeTitle: caller, messageId: to.messageId }) : to;
+    const peer = isMove
+      ? destination(to.destination, {
+          MoveOriginatorApplicationEntityTitle: caller,
+          MoveOriginatorMessageID: to.messageId,
+        })
+      : to;
     if (peer === undefined) throw new FindError(DESTINATION_UNKNOWN, 'The move destination is not known here');
     index = await openIndex();
     if (index === undefined) throw new FindError(UNABLE_TO_PROCESS, 'Nothing is indexed yet');

@@ -118,6 +118,13 @@ test('over TLS: with the right certificates, with none of ditag, and with one th
   fs.writeFileSync(file('plain.ini'), '');
   const plain = await runDitag(['--config-file', file('plain.ini'), 'echo', ...args], { home });
   assert.deepEqual([plain.code, plain.stderr.includes('it may want TLS')], [1, true], plain.stderr);
+  fs.writeFileSync(file('no.pem'), 'no certificate');
+  const useless = await echo('tls_ca = ca.pem', 'tls_cert = no.pem', 'tls_key = client.key');
+  assert.match(
+    useless.stderr,
+    /^TLS cannot use \S+\/no\.pem, \S+\/client\.key, \S+\/ca\.pem: [^\n]+ Give files in PEM: [^\n]+\n$/,
+  );
+  assert.equal(useless.code, 2);
   const missing = await echo('tls_ca = nothing.pem', '# with');
   assert.deepEqual([missing.code, missing.stderr.startsWith('Cannot read ')], [2, true]);
 });

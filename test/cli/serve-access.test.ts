@@ -166,6 +166,11 @@ test('beyond this machine it wants TLS, or to be told that a proxy has it', asyn
   assert.match(stderr, /0\.0\.0\.0 can be reached from other machines.*--tls-cert/);
   const half = await runDitag(['serve', '--port', '0', '--tls-cert', 'a.pem'], { home });
   assert.match(half.stderr, /give both --tls-cert and --tls-key/);
+  const useless = path.join(home, 'useless.pem');
+  fs.writeFileSync(useless, 'no certificate');
+  const notPem = await runDitag(['serve', '--port', '0', '--tls-cert', useless, '--tls-key', useless], { home });
+  assert.match(notPem.stderr, /^TLS cannot use \S+useless\.pem, \S+useless\.pem: [^\n]+\n$/);
+  assert.equal(notPem.code, 2);
 });
 
 test('over TLS it shows its certificate, and speaks nothing older than TLS 1.2', async (t) => {

@@ -1,22 +1,19 @@
 // The gateway on one machine: the service's own code over a folder of this machine and the index here.
 import dns from 'node:dns/promises';
 import fs from 'node:fs';
-import tls from 'node:tls';
 import { DimseListener } from '../../../adapters/dimse/listener.ts';
 import { DimseStorePeer } from '../../../adapters/dimse/store-scu.ts';
 import { FilesystemInstanceFiles } from '../../../adapters/filesystem/instance-files.ts';
 import { FilesystemInstanceStore } from '../../../adapters/filesystem/instance-store.ts';
-import { readText } from '../../../adapters/filesystem/read-text.ts';
+import { readTls } from '../../../adapters/filesystem/read-tls.ts';
 import { DitagError, ditagError } from '../../../core/errors/errors.ts';
 import type { InstanceIndex } from '../../../core/ports/instance-index.ts';
 import { IndexReceived } from '../../../core/stages/index-received.ts';
-import { Gateway, type GatewayPeer } from '../../../services/dimse-gateway/app.ts';
+import { Gateway, gatewayPeers, MORE_CONNECTIONS } from '../../../services/dimse-gateway/app.ts';
 import type { Configuration } from '../../configuration/configuration.ts';
-import { type GatewaySettings, gatewaySettings, type PeerSettings } from '../../configuration/gateway-settings.ts';
+import { gatewaySettings } from '../../configuration/gateway-settings.ts';
 import type { GatewayOptions } from '../workspace.ts';
 
-/** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
-const MORE_CONNECTIONS = 32;
 const GONE =
   'received files are gone, more than 10 %: they stay in the index until it is told, by `ditag index --append --accept-deletions --archive` and this archive';
 
@@ -31,8 +28,12 @@ export async function runGateway(
   openIndex: () => Promise<InstanceIndex>,
 ): Promise<void> {
   const settings = gatewaySettings(configuration);
-  const peers = new Map(await Promise.all(settings.peers.map((peer) => gatewayPeer(peer, configuration.file))));
-  const material = tlsOf(settings, configuration.file);
+  const peers = await gatewayPeers(
+    settings.peers,
+    (name) => dns.lookup(name, { all: true }),
+    (peer, code, cause) => noAddress(configuration.file, peer, code, cause),
+  );
+  const material = settings.tls && readTls(settings.tls);
   const store = FilesystemInstanceStore.open(settings.folder, { sync: settings.isSynced });
   const { signal: whole } = new AbortController();
   /** Received instances of which it was told that they are gone. */
@@ -53,16 +54,8 @@ export async function runGateway(
       openIndex: () => openIndex().catch(unlessThereIsNone),
       // On one machine an archive is called by its path.
       files: new FilesystemInstanceFiles((archive) => archive),
-      destination: (called, originator) => {
-        const peer = settings.peers.find((one) => one.aeTitle === called);
-        if (peer?.host === undefined || peer.port === undefined) return undefined;
-        const own = peer.isTls ? { tls: material ?? {} } : {};
-        const to = { host: peer.host, port: peer.port, calledAETitle: called, callingAETitle: aeTitle, ...own };
-        return new DimseStorePeer(to, undefined, {
-          MoveOriginatorApplicationEntityTitle: originator.aeTitle,
-          MoveOriginatorMessageID: originator.messageId,
-        });
-      },
+      openPeer: ({ isTls, ...to }, originator) =>
+        new DimseStorePeer({ ...to, ...(isTls ? { tls: material ?? {} } : {}) }, undefined, originator),
       log,
     },
     { aeTitle, peers, associations, answers: settings.answers },
@@ -90,34 +83,7 @@ function unlessThereIsNone(error: unknown): undefined {
   if (!(error instanceof DitagError) || error.code !== 'no-index') throw error;
 }
 
-async function gatewayPeer(peer: PeerSettings, config: string): Promise<[string, GatewayPeer]> {
-  const { aeTitle, host, rights, associations } = peer;
-  const addresses = host === undefined ? undefined : new Set(await addressesOf(peer, host, config));
-  return [aeTitle, { aeTitle, addresses, rights: new Set(rights), associations }];
-}
-
-async function addressesOf({ aeTitle }: PeerSettings, host: string, config: string): Promise<string[]> {
-  try {
-    return (await dns.lookup(host, { all: true })).map(({ address }) => address);
-  } catch (error) {
-    const reason = `host = ${host} under [PEER ${aeTitle}] has no address (${(error as NodeJS.ErrnoException).code})`;
-    throw ditagError('bad-config', { config, reason }, error);
-  }
-}
-
-function tlsOf({ tls: files }: GatewaySettings, config: string) {
-  if (files === undefined) return undefined;
-  const { certFile, keyFile, caFile } = files;
-  const material = {
-    cert: readText(certFile),
-    key: readText(keyFile),
-    ...(caFile === undefined ? {} : { ca: readText(caFile) }),
-  };
-  try {
-    tls.createSecureContext(material);
-  } catch (error) {
-    const reason = `what tls_cert, tls_key and tls_ca under [GATEWAY] name cannot be used (${(error as Error).message})`;
-    throw ditagError('bad-config', { config, reason }, error);
-  }
-  return material;
+function noAddress(config: string, peer: { aeTitle: string; host: string }, code: string, cause: unknown): Error {
+  const reason = `host = ${peer.host} under [PEER ${peer.aeTitle}] has no address (${code})`;
+  return ditagError('bad-config', { config, reason }, cause);
 }
