@@ -14,8 +14,9 @@ export type DatabaseKind = 'none' | 'index' | 'python-tool' | 'other' | 'newer';
 export function databaseKind(path: string): DatabaseKind {
   let database: DatabaseSync | undefined;
   try {
-    const size = fs.statSync(path, { throwIfNoEntry: false })?.size;
-    if (size === undefined || size === 0) return 'none';
+    const status = fs.statSync(path, { throwIfNoEntry: false });
+    if (status?.isDirectory() === true) return 'other';
+    if (status === undefined || status.size === 0) return 'none';
     database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
     if (pragma(database, 'application_id') === APPLICATION_ID) {
       return pragma(database, 'user_version') > FORMAT ? 'newer' : 'index';
@@ -39,7 +40,7 @@ export function databaseKind(path: string): DatabaseKind {
   }
 }
 
-/** Opens an index for reading. Throws `no-index`, `old-database`, `newer-database` or `not-a-database`. */
+/** Opens an index for reading. Throws `no-index`, `old-database`, `newer-database`, `not-a-database`, `damaged-database`. */
 export function openForReading(path: string, config: string): DatabaseSync {
   switch (databaseKind(path)) {
     case 'none':
@@ -52,10 +53,14 @@ export function openForReading(path: string, config: string): DatabaseSync {
       throw ditagError('not-a-database', { database: path, config });
     case 'index':
   }
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 60_000 });
-  // Rows are read straight from the page cache of the system instead of being copied twice.
-  database.exec('PRAGMA mmap_size = 4294967296; PRAGMA cache_size = -16384');
-  return database;
+  try {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 60_000 });
+    // Rows are read straight from the page cache of the system instead of being copied twice.
+    database.exec('PRAGMA mmap_size = 4294967296; PRAGMA cache_size = -16384');
+    return database;
+  } catch (error) {
+    throw explainedRead(error, path);
+  }
 }
 
 /** Opens or creates an index for writing. Throws `newer-database` or `not-a-database`. */

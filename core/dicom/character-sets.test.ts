@@ -129,6 +129,15 @@ describe('code extensions (PS3.5 6.1.2.5)', () => {
 });
 
 describe('single-byte sets', () => {
+  test('UTF-8 under the name of one stays legible, and is marked', () => {
+    for (const charset of ['ISO_IR 100', 'ISO_IR 101', 'ISO_IR 144', 'ISO_IR 148'])
+      assert.deepEqual(decode(charset, '<c3 96>sterreich'), {
+        text: 'Österreich',
+        declared: undefined,
+        issue: 'outside',
+      });
+  });
+
   test('0x80-0x9F are C1 controls, and suspicious', () => {
     for (const charset of ['ISO_IR 100', 'ISO_IR 148', 'ISO_IR 166']) {
       assert.deepEqual(decode(charset, 'a<80 92 9f>'), {

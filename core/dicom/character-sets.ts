@@ -204,7 +204,10 @@ class Iso2022Decoder implements DicomTextDecoder {
     const text = first === 100 ? latin1(bytes) : decodeSingleBytes(first, bytes, 0, bytes.length);
     // Shift JIS under the name of its katakana half is common; what is not, keeps the declared reading.
     if (first === 13 && (text.includes('\ufffd') || isC1.test(text))) return this.decodeOutside(bytes);
-    if (isC1.test(text)) this.note('outside');
+    if (!isC1.test(text)) return this.checked(text);
+    // Controls of C1 are in no text: UTF-8 under the name of a single-byte set mostly shows by them.
+    if (isUtf8(bytes)) return this.decodeOutside(bytes);
+    this.note('outside');
     return this.checked(text);
   }
 

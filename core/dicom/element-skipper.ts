@@ -1,7 +1,7 @@
 // Where sequences of undefined length end (PS3.5 section 7.5): steps over items and what is nested in them, and finds a
 // way on where they are not nested as they should be.
 import { vrOfTag } from './dictionary.ts';
-import { ElementHeaders, MALFORMED, NEED_MORE } from './element-header.ts';
+import { CUT, ElementHeaders, MALFORMED, NEED_MORE } from './element-header.ts';
 import {
   type Encoding,
   IMPLICIT_LITTLE,
@@ -31,6 +31,8 @@ export class ElementSkipper extends ElementHeaders {
   protected steps = 0;
   /** Where an item or a delimiter was looked for among the items of the sequence itself, and was not; else -1. */
   private stoppedAt = -1;
+  /** Where items were left because the file ends in them; else -1. */
+  private cutAt = -1;
 
   /**
    * The offset behind the sequence `tag` of undefined length whose items start at `value`, in a data set encoded as
@@ -42,12 +44,18 @@ export class ElementSkipper extends ElementHeaders {
   protected endOfDelimited(tag: number, vr: number, value: number, encoding: Encoding, itemEnd?: number): number {
     const end = itemEnd ?? this.window.available;
     this.stoppedAt = -1;
+    this.cutAt = -1;
     const after = this.skipItems(value, vr === VR_UN ? IMPLICIT_LITTLE : encoding, 0);
     if (after === NEED_MORE || (after >= 0 && after <= end)) return after;
     this.malformed = true;
     const { stoppedAt } = this;
     const stopped = stoppedAt >= 0 && stoppedAt + 8 <= end && this.canFollow(stoppedAt, tag, encoding);
-    if (itemEnd !== undefined) return stopped ? stoppedAt : this.nextDelimitation(value, end, encoding.littleEndian);
+    if (itemEnd !== undefined) {
+      if (stopped) return stoppedAt;
+      // Of a file that is cut off, a later delimiter is none of this sequence, but of one inside of it.
+      const isCut = this.cutAt >= 0 && this.nextDelimitation(this.cutAt, end, encoding.littleEndian) < 0;
+      return isCut ? end : this.nextDelimitation(value, end, encoding.littleEndian);
+    }
     if (stopped) {
       const proof = this.goesOn(stoppedAt, tag, encoding);
       if (proof !== MALFORMED) return proof;
@@ -59,6 +67,44 @@ export class ElementSkipper extends ElementHeaders {
       at = this.nextDelimitation(at, end, encoding.littleEndian);
     }
     return this.window.beyond > 0 ? NEED_MORE : MALFORMED;
+  }
+
+  /**
+   * Where a sequence of defined length ends, in the file's own data set: at `end`, as its length says, where its items end
+   * there too. Where they do not, one of the lengths is wrong: it ends where an element stands that may follow it, and where
+   * one stands at both places, it has to be proven, as for a sequence of undefined length. MALFORMED where that cannot be,
+   * NEED_MORE while it cannot be told. What is not at hand, and what holds no items at all, is believed.
+   */
+  protected endOfSequence(tag: number, value: number, end: number, encoding: Encoding): number {
+    const { available, beyond } = this.window;
+    const total = available + beyond;
+    if (end <= total && (end > available || (end + 8 > available && end < total))) return end;
+    const itemsEnd = this.endOfItems(value, end, encoding);
+    if (itemsEnd === end || itemsEnd === value) return end;
+    if (itemsEnd === NEED_MORE) return NEED_MORE;
+    this.malformed = true;
+    const places = [itemsEnd, end].filter((at) => at >= 0 && this.canFollow(at, tag, encoding));
+    // What ends with the file has nothing behind it that could be taken for the file's own.
+    if (places.length === 0) return end;
+    if (places[0] === itemsEnd && places.length === 1) return itemsEnd;
+    for (const at of places) {
+      const proof = this.goesOn(at, tag, encoding);
+      if (proof !== MALFORMED) return proof;
+    }
+    return MALFORMED;
+  }
+
+  /** Behind the items from `at` on, up to `end` or beyond it, wherever something else stands; NEED_MORE or MALFORMED. */
+  private endOfItems(from: number, end: number, encoding: Encoding): number {
+    const { view, available, beyond } = this.window;
+    let at = from;
+    while (at < end && at + 8 <= available && tagAt(view, at, encoding.littleEndian) === ITEM) {
+      if (++this.steps > MAX_STEPS) return MALFORMED;
+      const length = view.getUint32(at + 4, encoding.littleEndian);
+      at = length === UNDEFINED_LENGTH ? this.skipItem(at + 8, encoding, 0) : at + 8 + length;
+      if (at < 0) return at;
+    }
+    return at < end && at + 8 > available && beyond > 0 ? NEED_MORE : at;
   }
 
   /**
@@ -115,7 +161,7 @@ export class ElementSkipper extends ElementHeaders {
     let at = position;
     for (;;) {
       if (++this.steps > MAX_STEPS) return MALFORMED;
-      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+      if (at + 8 > available) return beyond > 0 ? NEED_MORE : this.cut(at);
       const tag = tagAt(view, at, encoding.littleEndian);
       if (tag === SEQUENCE_DELIMITATION) return at + 8;
       if (tag !== ITEM) {
@@ -128,8 +174,8 @@ export class ElementSkipper extends ElementHeaders {
         at = this.skipItem(at, encoding, depth);
         if (at < 0) return at;
       } else {
+        if (at + length > available + beyond) return this.cut(at);
         at += length;
-        if (at > available + beyond) return MALFORMED;
       }
     }
   }
@@ -137,13 +183,13 @@ export class ElementSkipper extends ElementHeaders {
   /** The offset behind the delimitation item of the item whose data set starts at `position`. */
   protected skipItem(position: number, outer: Encoding, depth: number): number {
     const { view, available, beyond } = this.window;
-    if (position + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+    if (position + 8 > available) return beyond > 0 ? NEED_MORE : this.cut(position);
     const total = available + beyond;
     const encoding = this.encodingOfItem(position, total, outer);
     let at = position;
     for (;;) {
       if (++this.steps > MAX_STEPS) return MALFORMED;
-      if (at + 8 > available) return beyond > 0 ? NEED_MORE : MALFORMED;
+      if (at + 8 > available) return beyond > 0 ? NEED_MORE : this.cut(at);
       const tag = tagAt(view, at, encoding.littleEndian);
       if (tag === ITEM_DELIMITATION) return at + 8;
       if (tag === SEQUENCE_DELIMITATION || tag === ITEM) {
@@ -153,16 +199,21 @@ export class ElementSkipper extends ElementHeaders {
       }
       if (tag >>> 16 === 0xfffe) return MALFORMED;
       const status = this.readHeader(at, tag, encoding, total);
-      if (status !== 0) return status === NEED_MORE ? NEED_MORE : MALFORMED;
+      if (status !== 0) return status === CUT ? this.cut(at) : status;
       const { value, length } = this;
       if (length === UNDEFINED_LENGTH) {
         at = this.skipItems(value, this.vr === VR_UN ? IMPLICIT_LITTLE : encoding, depth + 1);
         if (at < 0) return at;
       } else {
         at = value + length;
-        if (at > total) return MALFORMED;
+        if (at > total) return this.cut(value);
       }
     }
+  }
+
+  private cut(at: number): number {
+    this.cutAt = at;
+    return MALFORMED;
   }
 
   /** Is what stands at `at` an element that comes behind `tag` in its data set? By its bytes, which may say so by chance. */

@@ -2,7 +2,7 @@
 // stepped over as a whole; their items are walked one level at a time, when someone wants them. This is the one place
 // that knows how elements are nested; `header-reader.ts` decides which bytes to fetch.
 import { vrOfTag } from './dictionary.ts';
-import { CUT, NEED_MORE } from './element-header.ts';
+import { CUT, MALFORMED, NEED_MORE } from './element-header.ts';
 import { ElementSkipper } from './element-skipper.ts';
 import {
   type ElementTable,
@@ -33,6 +33,12 @@ export const NO_TAG = 0xffffffff;
 /** For `wanted`: nothing is left out. */
 export const EVERY_TAG = new Uint32Array(0);
 const FIRST_PIXEL_DATA = 0x7fe00008;
+
+/**
+ * Up to which length (bytes) a value is asked for that is not at hand. `isItem`: whether it begins with an item; undefined
+ * where that is not at hand either.
+ */
+export type HoldUpTo = (tag: number, vr: number, isItem: boolean | undefined) => number;
 
 /** Steps through data sets in one window. Not re-entrant: one walker per file being read. */
 export class ElementWalker extends ElementSkipper {
@@ -65,7 +71,7 @@ export class ElementWalker extends ElementSkipper {
   walk(
     table: ElementTable,
     encoding: Encoding,
-    holdUpTo: (tag: number, vr: number) => number,
+    holdUpTo: HoldUpTo,
     beforeTag = NO_TAG,
     wanted: Uint32Array = EVERY_TAG,
   ): WalkEnd {
@@ -125,6 +131,12 @@ export class ElementWalker extends ElementSkipper {
       let after = value + length;
       if (vr === VR_SQ || (vr === 0 && length >= 8 && this.isItemAt(value, littleEndian))) {
         after = this.endOfSequence(tag, value, after, encoding);
+        if (after === NEED_MORE) return 'need-more';
+        if (after === MALFORMED) {
+          this.position = available;
+          if (isWanted) table.push(tag, vr, value, available - value, available);
+          return 'truncated';
+        }
         length = after - value;
       }
       if (after <= available) {
@@ -134,15 +146,20 @@ export class ElementWalker extends ElementSkipper {
       }
       if (after > available + beyond) {
         // The value runs past the end of the file: what there is of it is still taken, but for a UID. Cut off, it is another.
-        if (beyond > 0 && length <= holdUpTo(tag, vr)) return 'need-more';
+        if (beyond > 0 && length <= holdUpTo(tag, vr, this.isItemHere(value, littleEndian))) return 'need-more';
         if (isWanted && value < available && !isUid(vr, tag)) table.push(tag, vr, value, available - value, available);
         this.position = available;
         return 'truncated';
       }
-      if (length <= holdUpTo(tag, vr)) return 'need-more';
+      if (length <= holdUpTo(tag, vr, this.isItemHere(value, littleEndian))) return 'need-more';
       if (isWanted) table.push(tag, vr, NOT_HELD, length, after);
       this.position = after;
     }
+  }
+
+  /** Does an item start there? undefined where that is not at hand. */
+  private isItemHere(value: number, littleEndian: boolean): boolean | undefined {
+    return value + 8 > this.window.available ? undefined : this.isItemAt(value, littleEndian);
   }
 
   /**
@@ -245,26 +262,6 @@ export class ElementWalker extends ElementSkipper {
   itemEnd(start: number, encoding: Encoding, end: number): number {
     const after = this.skipItem(start, encoding, 0);
     return after < 0 || after > end ? end : after;
-  }
-
-  /**
-   * Where a sequence of defined length ends: at `end`, as its length says, unless its items end elsewhere and an element
-   * that may follow it stands there, and none at `end`.
-   */
-  private endOfSequence(tag: number, value: number, end: number, encoding: Encoding): number {
-    const { view, available, beyond } = this.window;
-    const { littleEndian } = encoding;
-    const total = available + beyond;
-    if (end === total || (end + 8 > available && end < total) || this.canFollow(end, tag, encoding)) return end;
-    let at = value;
-    while (at !== end && at + 8 <= available && tagAt(view, at, littleEndian) === ITEM) {
-      const length = view.getUint32(at + 4, littleEndian);
-      if (length === UNDEFINED_LENGTH) return end;
-      at += 8 + length;
-    }
-    if (at === end || at === value || at + 8 > available || !this.canFollow(at, tag, encoding)) return end;
-    this.malformed = true;
-    return at;
   }
 
   private endOfStrayItem(start: number, tag: number, encoding: Encoding): number {

@@ -12,6 +12,7 @@ import {
   IMPLICIT_LITTLE,
   NOT_HELD,
   UNDEFINED_LENGTH,
+  VR_UN,
 } from './element-table.ts';
 import { EVERY_TAG, NO_TAG, type WalkEnd } from './element-walker.ts';
 import { FIRST_READ, HeaderBytes, MAX_BEHIND_IDENTITY, MAX_HEADER, type ReadRequest } from './header-bytes.ts';
@@ -360,9 +361,11 @@ function holdAll(): number {
   return Number.POSITIVE_INFINITY;
 }
 
-function holdFull(tag: number, vr: number): number {
-  const name = vr === 0 ? vrOfTag(tag) : String.fromCharCode(vr >>> 8, vr & 255);
+function holdFull(tag: number, vr: number, isItem: boolean | undefined): number {
+  // UN is what the dictionary says, if it knows (PS3.5 section 6.2.2); else what the value shows.
+  const name = vr === 0 || vr === VR_UN ? vrOfTag(tag) : String.fromCharCode(vr >>> 8, vr & 255);
   if (name === 'SQ') return HOLD_SEQUENCE;
+  if (name === 'UN') return isItem === false ? HOLD_TEXT : HOLD_SEQUENCE;
   const kind = valueRepresentation(name)?.kind;
   return kind === 'text' || kind === 'plain' || kind === 'sequence' ? HOLD_TEXT : HOLD_BINARY;
 }

@@ -8,6 +8,7 @@ import {
   dicomFile,
   EXPLICIT,
   element,
+  encode,
   encodingOf,
   IMPLICIT,
   instance,
@@ -17,6 +18,7 @@ import {
   sequence,
 } from '../../test/reader/dicom-bytes.ts';
 import { asObject, newReader, type Reading, readBytes } from '../../test/reader/scripted-source.ts';
+import { IMPLICIT_LITTLE } from './element-table.ts';
 import { FIRST_READ } from './header-bytes.ts';
 
 const PIXELS = element(0x7fe00010, 'OW', Buffer.alloc(400_000, 1));
@@ -105,6 +107,40 @@ describe('what is read', () => {
         );
         assert.deepEqual(asObject(reading)['00081199'], [{ '00080100': 'A' }]);
         assert.ok(bytesRead(reading)[0] <= FIRST_READ + EXTRA);
+      }
+    }
+  });
+
+  test('what has no VR of its own says the same wherever it stands', () => {
+    const text = 'comment '.repeat(150).trim();
+    const items = encode([sequence(0x00400275, [[element(0x00400007, 'LO', text)]])], IMPLICIT_LITTLE).subarray(8);
+    const explicit = [
+      element(0x00190010, 'LO', 'ACME 1.0'),
+      element(0x00191001, 'UN', Buffer.from(text)),
+      element(0x00400275, 'UN', items),
+      element(0x00400280, 'UN', Buffer.from(text)),
+    ];
+    const implicit = [
+      element(0x00190010, 'LO', 'ACME 1.0'),
+      element(0x00191001, 'LO', text),
+      element(0x00191002, 'SQ', items),
+    ];
+    for (const [syntax, elements] of [
+      [EXPLICIT, explicit],
+      [IMPLICIT, implicit],
+    ] as const) {
+      const behind = [...elements, PIXELS];
+      const at = (length: number) =>
+        asObject(
+          readBytes(
+            dicomFile({ syntax, dataSet: instance(element(0x00090001, 'OB', Buffer.alloc(length)), ...behind) }),
+          ),
+        );
+      const { '00090001': _, ...expected } = at(0);
+      assert.equal(expected['0019xx01:ACME 1.0'], text);
+      for (let length = FIRST_READ - 4096; length < FIRST_READ + 64; length += 38) {
+        const { '00090001': __, ...found } = at(length);
+        assert.deepEqual(found, expected, `${syntax} ${length}`);
       }
     }
   });

@@ -36,6 +36,8 @@ const MAX_HEADER_TEXT = 256 * 1024;
 const MAX_ROW_VALUE = 4096;
 /** A binary or numeric value longer than this many bytes is bulk. */
 const MAX_BINARY = 1024;
+/** Of what has no known VR, so much is looked through for text. */
+const MAX_UNKNOWN = 64 * 1024;
 const MAX_DEPTH = 16;
 
 const SPECIFIC_CHARACTER_SET = 0x00080005;
@@ -174,12 +176,15 @@ class Values {
     }
     if (isText) return this.text(start, end, vr, kind === 'text', context);
     if (length === 0) return '';
+    const evident = isUnknown && length <= MAX_UNKNOWN ? evidentText(bytes, start, end, decoder) : undefined;
+    if (evident !== undefined && isCut(evident)) this.reader.issues |= Issue.HeaderCut;
+    if (evident !== undefined) return evident;
     if (length > MAX_BINARY) return binaryNote(length);
     if (row?.format !== undefined && length >= row.unit) {
       return numberText(view, start, end, littleEndian, row.format, row.unit);
     }
     if (kind === 'tag' && length >= 4) return attributeTagText(view, start, end, littleEndian);
-    return (isUnknown ? evidentText(bytes, start, end, decoder) : undefined) ?? binaryNote(length);
+    return binaryNote(length);
   }
 
   private text(start: number, end: number, vr: string, isEncoded: boolean, { bytes, decoder }: Context): string {

@@ -232,6 +232,25 @@ describe('wrong nesting', () => {
     assert.equal(SOPInstanceUID, SOP_INSTANCE);
   });
 
+  test('a file that is cut off in a nested sequence: each value stays in the item in which it stands', () => {
+    const options = { undefinedLength: true, undefinedItems: true };
+    const code = sequence(0x0040a043, [[element(0x00080104, 'LO', 'Finding')]], options);
+    const inner = (text: string): Part[] => [code, element(0x0040a160, 'UT', text)];
+    const outer = [element(0x0040a040, 'CS', 'CONTAINER'), sequence(0x0040a730, [inner('one'), inner('two')], options)];
+    for (const syntax of SYNTAXES) {
+      const file = dicomFile({ syntax, dataSet: instance(sequence(0x0040a730, [outer, outer], options)) });
+      const end = file.lastIndexOf('two') + 4;
+      for (let cut = file.indexOf('one') + 4; cut < end; cut++) {
+        const header = asObject(readBytes(file.subarray(0, cut)));
+        const items = header['0040A730'] as Record<string, unknown>[];
+        for (const item of items) assert.equal(item['0040A160'], undefined, `${syntax} ${cut}`);
+        assert.ok(items.length <= 2, `${syntax} ${cut}`);
+        const [first] = items[0]!['0040A730'] as Record<string, unknown>[];
+        assert.equal(first!['0040A160'], 'one', `${syntax} ${cut}`);
+      }
+    }
+  });
+
   test('nesting without end', () => {
     let nested: Part = A;
     for (let i = 0; i < 200; i++)
@@ -280,6 +299,24 @@ describe('what stands in an item is never taken for the file’s own', () => {
           assert.equal(SeriesInstanceUID, SERIES, `${syntax} ${by}`);
           assert.ok(issues.includes('MalformedSequence'));
         }
+  });
+
+  test('whatever the length of the sequence or of its item says', () => {
+    let proven = 0;
+    for (const syntax of SYNTAXES)
+      for (const undefinedItems of [true, false]) {
+        const options = { undefinedItems };
+        const right = encode([sequence(EARLY, [referred], options)], encodingOf(syntax));
+        const whole = right.length - (syntax === IMPLICIT ? 8 : 12);
+        for (let length = 0; length <= whole + 60; length += 2)
+          for (const behind of [[], [PIXELS]]) {
+            const broken = sequence(EARLY, [referred], { ...options, length });
+            const { SeriesInstanceUID } = read(instance(broken, ...WHOSE, ...behind), syntax);
+            assert.ok(['', SERIES].includes(SeriesInstanceUID), `${syntax} ${length}: ${SeriesInstanceUID}`);
+            if (SeriesInstanceUID === SERIES) proven++;
+          }
+      }
+    assert.ok(proven > 800, `${proven} were read to their end`);
   });
 
   test('where a byte is missing, or there is one too many', () => {

@@ -41,10 +41,15 @@ export function attributeTagText(view: DataView, start: number, end: number, lit
   return out.join('\\');
 }
 
+/** Of 32 bit floats: smaller ones have fewer digits. */
+const SMALLEST_NORMAL = 2 ** -126;
+
 /** The shortest decimal that reads back as the same 32 bit float. */
 function shortestFloat32(value: number): string {
-  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);
-  for (let digits = 6; digits < 9; digits++) {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || (size < 2 ** 24 && Number.isInteger(value))) return String(value);
+  // Six digits are always kept, and fewer are six with zeros behind them; of the smallest, and of large whole ones, not so.
+  for (let digits = size < SMALLEST_NORMAL || size >= 2 ** 24 ? 1 : 6; digits < 9; digits++) {
     const text = Number(value.toPrecision(digits));
     if (Math.fround(text) === value) return String(text);
   }

@@ -132,6 +132,12 @@ export const ERRORS = {
     exitCode: 2,
     retry: 'never',
   },
+  'damaged-rows': {
+    message:
+      'Rows of the index are damaged. Move it away and run `ditag index --archive DIR` again; in a cluster, `ditag index --rebuild`.',
+    exitCode: 2,
+    retry: 'never',
+  },
   'no-archive': {
     message: 'No archive is named: give --archive DIR, or set archive_path in {config}.',
     exitCode: 2,

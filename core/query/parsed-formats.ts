@@ -1,5 +1,6 @@
 // The formats for which rows are read again: json, ndjson, and table, which has to see all rows before the first.
 import { Buffer } from 'node:buffer';
+import { ditagError } from '../errors/errors.ts';
 import { CSV_COLUMNS } from '../instance/attributes.ts';
 import type { RowBatch } from '../ports/instance-index.ts';
 import { parseCsvLines } from './csv-reader.ts';
@@ -13,7 +14,7 @@ export function parsedFormat(name: Exclude<RowFormatName, 'csv'>, more: readonly
         begin: () => '',
         batch: (batch) =>
           rowsOf(batch)
-            .map((row) => `${JSON.stringify(named(row, more))}\n`)
+            .map((row) => `${namedJson(row, more)}\n`)
             .join(''),
         end: () => '',
       };
@@ -24,14 +25,22 @@ export function parsedFormat(name: Exclude<RowFormatName, 'csv'>, more: readonly
   }
 }
 
-/** The rows of a batch as values, further columns included. */
+/** The rows of a batch as values, further columns included. Throws `damaged-rows`. */
 function rowsOf({ lines, more }: RowBatch): string[][] {
-  const rows = parseCsvLines(Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8'));
+  const text = Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString('utf8');
+  let rows: string[][];
+  try {
+    rows = parseCsvLines(text);
+  } catch (error) {
+    throw ditagError('damaged-rows', {}, error);
+  }
   return more === undefined ? rows : rows.map((row, i) => [...row, ...more[i]!]);
 }
 
-function named(row: readonly string[], more: readonly string[]): Record<string, string> {
-  return Object.fromEntries([...CSV_COLUMNS, ...more].map((column, i) => [column, row[i]!]));
+/** An object in JSON, its keys in the order of the columns: an object of JavaScript has those first that look like numbers. */
+function namedJson(row: readonly string[], more: readonly string[]): string {
+  const names = [...CSV_COLUMNS, ...more];
+  return `{${names.map((column, i) => `${JSON.stringify(column)}:${JSON.stringify(row[i]!)}`).join(',')}}`;
 }
 
 function jsonFormat(more: readonly string[]): RowFormat {
@@ -39,7 +48,7 @@ function jsonFormat(more: readonly string[]): RowFormat {
   return {
     begin: () => '[',
     batch: (batch) => {
-      const rows = rowsOf(batch).map((row) => `\n  ${JSON.stringify(named(row, more))}`);
+      const rows = rowsOf(batch).map((row) => `\n  ${namedJson(row, more)}`);
       const text = (first ? '' : ',') + rows.join(',');
       first = false;
       return text;

@@ -46,6 +46,7 @@ test('what is refused', async () => {
     [{ edate: '' }, 'bad-date'],
     [{ date: '20200230' }, 'bad-date'],
     [{ sdate: '20200102', edate: '20200101' }, 'date-order'],
+    [{ sdate: '20200102', edate: '20200101', date: '20200101' }, 'date-order'],
     [{ pattern: 'x' }, 'pattern-without-targets'],
     [{ pattern: 'x', targets: '' }, 'pattern-without-targets'],
     [{ pattern: '[', targets: 'PatientID' }, 'bad-pattern'],

@@ -41,16 +41,12 @@ export interface QueryText {
  * `unknown-tag`. All patterns share one budget (see `PatternBudget`).
  */
 export async function makeQuery(text: QueryText): Promise<Query> {
-  const bounds = [dateOption('--sdate', text.sdate), dateOption('--date', text.date)].filter(
-    (date) => date !== undefined,
-  );
-  const ends = [dateOption('--edate', text.edate), dateOption('--date', text.date)].filter(
-    (date) => date !== undefined,
-  );
-  const from = bounds.length > 0 ? Math.max(...bounds) : undefined;
-  const to = ends.length > 0 ? Math.min(...ends) : undefined;
-  if (from !== undefined && to !== undefined && from > to && text.date === undefined)
-    throw ditagError('date-order', { from, to, option: '--sdate' });
+  const [sdate, edate] = [dateOption('--sdate', text.sdate), dateOption('--edate', text.edate)];
+  const day = dateOption('--date', text.date);
+  if (sdate !== undefined && edate !== undefined && sdate > edate)
+    throw ditagError('date-order', { from: sdate, to: edate, option: '--sdate' });
+  const from = day === undefined ? sdate : Math.max(day, sdate ?? day);
+  const to = day === undefined ? edate : Math.min(day, edate ?? day);
   const conditions: Condition[] = [];
   const { pattern, where = [], whereNot = [] } = text;
   const compile = await conditionsCompiler(pattern !== undefined || where.length > 0 || whereNot.length > 0);

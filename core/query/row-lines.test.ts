@@ -15,3 +15,8 @@ test('rows are cut where their lines end, and their further columns with them', 
   }
   assert.equal(firstRows({ ...batch, more: undefined }, 1).more, undefined);
 });
+
+test('rows that are not as they were written are damaged: told, and never looked through without end', () => {
+  const lines = Buffer.from('a,b\n"c,d\n');
+  assert.throws(() => firstRows({ rows: 3, lines, more: undefined }, 2), { code: 'damaged-rows' });
+});
