@@ -235,7 +235,18 @@ test('images are answered once each, with what is known of each', async () => {
     '1.2.4.64.1',
   ]);
   const [{ identifier, isFull }] = found as [FindAnswer];
-  assert.deepEqual([text(identifier, 'Rows'), text(identifier, 'InstanceNumber'), isFull], ['256', '', false]);
+  assert.deepEqual([text(identifier, 'Rows'), text(identifier, 'InstanceNumber'), isFull], ['', '', false]);
+  // Another image of the series may have others: they are neither told nor matched.
+  const { InstanceNumber: _, ...others } = keys;
+  const matched = await find({ ...others, Rows: '1' });
+  assert.deepEqual([matched.length, matched[0]!.isFull], [6, false]);
+  const ofSeries = await find({
+    ...{ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID: '1.2.4', SOPInstanceUID: '' },
+    ...{ PatientID: '', StudyDate: '', Modality: '' },
+  });
+  assert.deepEqual([ofSeries.length, ofSeries[0]!.isFull], [6, true]);
+  const [atSeries] = await find({ QueryRetrieveLevel: 'SERIES', SeriesInstanceUID: '1.2.4.4', Rows: '' });
+  assert.deepEqual([text(atSeries!.identifier, 'Rows'), atSeries!.isFull], ['256', true]);
   const one = await find({ QueryRetrieveLevel: 'IMAGE', SeriesInstanceUID: '1.2.4.4', SOPInstanceUID: '1.2.4.4.1' });
   assert.deepEqual(
     one.map((answer) => [text(answer.identifier, 'SOPInstanceUID'), answer.isFull]),
@@ -288,7 +299,7 @@ test('below the level nothing is answered but what was matched; nested keys come
   ];
   assert.deepEqual(
     told.map((one) => text(identifier, one)),
-    ['MR', '', '257', 'ONLINE', 'DITAG', 'STUDY'],
+    ['MR', '', '', 'ONLINE', 'DITAG', 'STUDY'],
   );
   const nested = async (items: readonly IdentifierText[]) => {
     const keys = { QueryRetrieveLevel: 'SERIES', SeriesInstanceUID: '1.2.1.1', RequestAttributesSequence: items };

@@ -1,5 +1,6 @@
 // The attributes of the Query/Retrieve models that are not simply looked up (PS3.4 C.6): the level that each stands at,
-// and those that are counted. What is in no list here is an attribute of the level that is asked about.
+// and those that are counted. What is in no list here is of a series as the file shows it that speaks for it: of its
+// patient, its study and of its other files nobody knows.
 import { tagOfKeyword } from '../dicom/dictionary.ts';
 import { ditagError } from '../errors/errors.ts';
 
@@ -51,14 +52,41 @@ export const COUNTED: ReadonlyMap<number, FindLevel> = new Map([
   [TAG.NumberOfSeriesRelatedInstances, 'SERIES'],
 ]);
 
-const OF_STUDY = tags(
-  'StudyDate StudyTime AccessionNumber StudyID StudyInstanceUID StudyDescription ReferringPhysicianName',
+/** Of the patient modules (PS3.3 C.7.1). */
+const OF_PATIENT = tags(
+  'PatientName PatientID IssuerOfPatientID TypeOfPatientID IssuerOfPatientIDQualifiersSequence PatientBirthDate ' +
+    'PatientBirthTime PatientSex QualityControlSubject OtherPatientIDs OtherPatientIDsSequence OtherPatientNames ' +
+    'PatientBirthName PatientMotherBirthName EthnicGroup PatientComments PatientSpeciesDescription ' +
+    'PatientSpeciesCodeSequence PatientBreedDescription PatientBreedCodeSequence ResponsiblePerson ' +
+    'ResponsiblePersonRole ResponsibleOrganization PatientIdentityRemoved DeidentificationMethod ' +
+    'DeidentificationMethodCodeSequence PatientAddress PatientTelephoneNumbers RegionOfResidence ' +
+    'CountryOfResidence PatientReligiousPreference ClinicalTrialSponsorName ClinicalTrialProtocolID ' +
+    'ClinicalTrialProtocolName ClinicalTrialSiteID ClinicalTrialSiteName ClinicalTrialSubjectID ' +
+    'ClinicalTrialSubjectReadingID',
 );
 
+/** Of the study modules, and of what is said of a patient at the time of a study (PS3.3 C.7.2). */
+const OF_STUDY = tags(
+  'StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence StudyID StudyInstanceUID StudyDescription ' +
+    'ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName PhysiciansOfRecord ' +
+    'NameOfPhysiciansReadingStudy RequestingPhysician RequestingService ProcedureCodeSequence ReferencedStudySequence ' +
+    'ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence PatientAge ' +
+    'PatientSize PatientWeight MedicalAlerts Allergies SmokingStatus PregnancyStatus LastMenstrualDate ' +
+    'PatientSexNeutered ReasonForVisit AdmissionID ServiceEpisodeID ServiceEpisodeDescription PatientState ' +
+    'Occupation AdditionalPatientHistory ClinicalTrialTimePointID ClinicalTrialTimePointDescription',
+);
+
+/** Of the series, equipment and frame of reference modules (PS3.3 C.7.3 to C.7.5). */
 const OF_SERIES = tags(
-  'Modality SeriesNumber SeriesInstanceUID SeriesDescription SeriesDate SeriesTime BodyPartExamined Laterality ' +
-    'ProtocolName PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence ' +
-    'Manufacturer ManufacturerModelName StationName',
+  'Modality SeriesNumber SeriesInstanceUID SeriesDescription SeriesDescriptionCodeSequence SeriesDate SeriesTime ' +
+    'BodyPartExamined Laterality ProtocolName PatientPosition AnatomicalOrientationType PerformingPhysicianName ' +
+    'OperatorsName PerformedProcedureStepID PerformedProcedureStepStartDate PerformedProcedureStepStartTime ' +
+    'PerformedProcedureStepEndDate PerformedProcedureStepEndTime PerformedProcedureStepDescription ' +
+    'PerformedProtocolCodeSequence RequestAttributesSequence ReferencedPerformedProcedureStepSequence ' +
+    'CommentsOnThePerformedProcedureStep Manufacturer ManufacturerModelName InstitutionName InstitutionAddress ' +
+    'InstitutionalDepartmentName StationName DeviceSerialNumber DeviceUID SoftwareVersions FrameOfReferenceUID ' +
+    'PositionReferenceIndicator ClinicalTrialCoordinatingCenterName ClinicalTrialSeriesID ' +
+    'ClinicalTrialSeriesDescription',
 );
 
 /** They differ from file to file, while the index has the header of one file a series. */
@@ -71,16 +99,25 @@ const OF_INSTANCE = tags(
 /** They are of no file, and nothing here counts them (PS3.4 tables C.6-2, C.6-4, C.4.1.1.3): unknown, and not matched. */
 export const OF_NO_FILE = tags(
   'SOPClassesInStudy AnatomicRegionsInStudyCodeSequence StorageMediaFileSetID StorageMediaFileSetUID ' +
-    'RetrieveURL RetrieveURI RetrieveLocationUID QueryRetrieveView',
+    'RetrieveURL RetrieveURI RetrieveLocationUID QueryRetrieveView AvailableTransferSyntaxUID',
 );
 
-/** The level at which an attribute stands, or the highest where it is in no table. */
+/** They say how others are meant, and stand in every data set (PS3.4 C.4.1.1.3.2). */
+const OF_DATA_SET: ReadonlySet<number> = new Set([TAG.TimezoneOffsetFromUTC]);
+
+/** The level at which an attribute stands. */
 export function levelOf(tag: number): FindLevel {
   const counted = COUNTED.get(tag);
   if (counted !== undefined) return counted;
+  if (OF_PATIENT.has(tag) || OF_DATA_SET.has(tag)) return 'PATIENT';
   if (OF_STUDY.has(tag)) return 'STUDY';
-  if (OF_SERIES.has(tag)) return 'SERIES';
-  return OF_INSTANCE.has(tag) ? 'IMAGE' : 'PATIENT';
+  return OF_INSTANCE.has(tag) ? 'IMAGE' : 'SERIES';
+}
+
+/** Is it known of each series, while at `level` it may be another one of each file? */
+export function isOfSpeakerOnly(tag: number, level: FindLevel): boolean {
+  if (level !== 'IMAGE') return false;
+  return levelOf(tag) === 'SERIES' && !OF_SERIES.has(tag) && !COUNTED.has(tag);
 }
 
 export function isBelow(one: FindLevel, other: FindLevel): boolean {

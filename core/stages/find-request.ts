@@ -13,7 +13,16 @@ import { valuesPattern } from '../query/pattern/literals.ts';
 import type { Pattern } from '../query/pattern/pattern.ts';
 import { type Condition, conditionsCompiler, type Query } from '../query/query.ts';
 import { parseTarget, type Target } from '../query/target.ts';
-import { COUNTED, type FindLevel, isBelow, LEVELS, levelOf, OF_NO_FILE, TAG } from './find-attributes.ts';
+import {
+  COUNTED,
+  type FindLevel,
+  isBelow,
+  isOfSpeakerOnly,
+  LEVELS,
+  levelOf,
+  OF_NO_FILE,
+  TAG,
+} from './find-attributes.ts';
 import { keyOf } from './find-values.ts';
 
 /** PS3.4 C.4.1.1.4: the identifier does not match the SOP class. */
@@ -50,7 +59,8 @@ export async function readFindRequest(identifier: Identifier, model: Information
     const isCounted = COUNTED.has(tag);
     if (isCounted) counted.add(tag);
     else if (level !== 'IMAGE' || !OF_FILES.has(tag)) {
-      if (levelOf(tag) === 'IMAGE' || OF_NO_FILE.has(tag) || !isKnownVr(element)) {
+      const isUnknown = levelOf(tag) === 'IMAGE' || isOfSpeakerOnly(tag, level) || OF_NO_FILE.has(tag);
+      if (isUnknown || !isKnownVr(element)) {
         isFull = false;
         continue;
       }

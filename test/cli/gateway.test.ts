@@ -197,14 +197,8 @@ test('what cannot be right in the configuration, or on the machine, is one sente
       /is not valid: host = no\.such\.host\.invalid under \[PEER CT1\] has no address/,
     ],
     [[`tls_cert = ${file('server.pem')}`, 'tls_key = gone.key'], /^Cannot read .*gone\.key: /],
-    [
-      [`tls_cert = ${file('text.pem')}`, `tls_key = ${file('server.key')}`],
-      /^TLS cannot use /,
-    ],
-    [
-      [`tls_cert = ${file('server.pem')}`, `tls_key = ${file('client.key')}`],
-      /^TLS cannot use /,
-    ],
+    [[`tls_cert = ${file('text.pem')}`, `tls_key = ${file('server.key')}`], /^TLS cannot use /],
+    [[`tls_cert = ${file('server.pem')}`, `tls_key = ${file('client.key')}`], /^TLS cannot use /],
     [['folder = config.ini'], /^Cannot write .*config\.ini: /],
     [['host = 192.0.2.1'], /EADDRNOTAVAIL/],
   ];
