@@ -136,12 +136,12 @@ export function ctDataSet(SOPInstanceUID: string, pixels = 200, fill = 'x', SOPC
 /** Presentation contexts that RawPeer proposes: one is refused, and those of queries where the peer may not ask. */
 export const ID = { verification: 1, ct: 3, refused: 5, find: 7, move: 9 } as const;
 
-export function associateRequest(maximumLength = 0, roles: readonly Role[] = []): Buffer {
+export function associateRequest(maximumLength = 0, roles: readonly Role[] = [], callingAETitle = 'PEER'): Buffer {
   const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN];
   return encodePdu({
     pdu: 'associate-request',
     calledAETitle: 'DITAG',
-    callingAETitle: 'PEER',
+    callingAETitle,
     contexts: [
       { id: ID.verification, abstractSyntax: VERIFICATION, transferSyntaxes },
       { id: ID.ct, abstractSyntax: CT, transferSyntaxes },

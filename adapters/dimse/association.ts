@@ -165,6 +165,11 @@ export class Association {
     return this.layer.awaitsRequest;
   }
 
+  /** Is nothing but the close of the connection waited for? */
+  get isOver(): boolean {
+    return this.layer.isOver;
+  }
+
   get pduSince(): number | undefined {
     return this.layer.isPaused ? undefined : this.layer.pduSince;
   }

@@ -11,7 +11,11 @@ export interface Peer {
   readonly callingAETitle: string;
   /** Undefined: without TLS. */
   readonly tls?: TlsMaterial | undefined;
+  /** Which settings TLS with it has, in messages. */
+  readonly tlsSettings?: string | undefined;
 }
+
+const PACS_SETTINGS = 'the tls settings under [PACS]';
 
 /** For TLS 1.2 or newer (PS3.15 B.9, B.10), in PEM; who has a certificate of its own is known by it to the peer. */
 export interface TlsMaterial {
@@ -36,7 +40,7 @@ function secureContextOf(peer: Peer): tls.SecureContext {
     return tls.createSecureContext({ ...peer.tls, minVersion: 'TLSv1.2' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw ditagError('tls-failed', { peer: nameOf(peer), reason: code ?? message });
+    throw tlsFailed(peer, code ?? message);
   }
 }
 
@@ -50,7 +54,7 @@ export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net
   // Nagle's algorithm would cost up to 44 ms a message.
   socket.setNoDelay(true);
   const fail = (code: 'pacs-unreachable' | 'tls-failed', reason: string) =>
-    outcome.failed(ditagError(code, { peer: nameOf(peer), reason }));
+    outcome.failed(code === 'tls-failed' ? tlsFailed(peer, reason) : ditagError(code, { peer: nameOf(peer), reason }));
   socket.setTimeout(milliseconds, () => fail('pacs-unreachable', 'no connection within the time'));
   let isOnline = false;
   let isThere = false;
@@ -64,7 +68,7 @@ export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net
     const reason = error.code ?? error.message;
     if (!isThere) fail(isOnline ? 'tls-failed' : 'pacs-unreachable', reason);
     // Of all else the socket's close tells.
-    else if (reason.startsWith('ERR_SSL')) outcome.refused(ditagError('tls-failed', { peer: nameOf(peer), reason }));
+    else if (reason.startsWith('ERR_SSL')) outcome.refused(tlsFailed(peer, reason));
   });
   return socket;
 }
@@ -72,4 +76,8 @@ export function connect(peer: Peer, milliseconds: number, outcome: Outcome): net
 /** A peer in messages. */
 export function nameOf({ host, port }: Peer): string {
   return `${host}:${port}`;
+}
+
+function tlsFailed(peer: Peer, reason: string): DitagError {
+  return ditagError('tls-failed', { peer: nameOf(peer), reason, settings: peer.tlsSettings ?? PACS_SETTINGS });
 }

@@ -174,7 +174,7 @@ test('a PACS that is silent; each Pending shows that it is not', async (t) => {
   await sleep(2 * QUICK.answer);
   assert.ok(pending > 2 && retrievals.isOpen);
   retrievals.abort();
-  await assert.rejects(retrieved, withCode('association-aborted'));
+  await assert.rejects(retrieved, withCode('association-given-up'));
 });
 
 test('a PACS that takes no association, or does not offer what is asked for', async (t) => {

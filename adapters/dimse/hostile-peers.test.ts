@@ -11,6 +11,7 @@ import { COMMAND, encodeCommand, MEDIUM } from '../../core/dimse/command-set.ts'
 import { identifierOf } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { type AssociateAccept, encodeData, encodePdu } from '../../core/dimse/pdu.ts';
+import { statusText } from '../../core/dimse/reasons.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN, STUDY_ROOT_FIND, STUDY_ROOT_MOVE, VERIFICATION } from '../../core/dimse/uids.ts';
 import {
   ABORT,
@@ -165,6 +166,14 @@ test('what is only not carried out is answered, and the association goes on', as
   assert.deepEqual(await asks(commandOf(nothing)), [0x0211, 6, 0x8150]);
   const other = { ...storeCommand('1.2.3.1', 7), AffectedSOPClassUID: '1.2.840.10008.5.1.4.1.1.4' };
   assert.deepEqual(await asks(commandOf(other), dataOf(DATA)), [0x0122, 7, 0x8001]);
+  const notServed = here.lines.filter(({ message }) => message === 'request not served');
+  assert.deepEqual(
+    notServed.map(({ operation, outcome }) => [operation, outcome]),
+    [
+      ['unknown', statusText(0x0211)],
+      ['unknown', statusText(0x0211)],
+    ],
+  );
   // A cancel of nothing has no answer, and a P-DATA-TF with nothing in it no effect.
   const cancel = { CommandField: COMMAND.cancelRequest, MessageIDBeingRespondedTo: 7, CommandDataSetType: 0x0101 };
   assert.deepEqual(await asks(commandOf(cancel), header(4, 0), commandOf(echoCommand(8), 1)), [0, 8, 0x8030]);
@@ -195,6 +204,13 @@ test('a flood of connections that say nothing is bounded, and over when their ti
     (count) => count >= 460,
     'refused',
   );
+  const told = () => here.lines.filter(({ connections }) => connections !== undefined);
+  await until(
+    () => told().reduce((sum, { connections }) => sum + Number(connections), 0),
+    (count) => count === here.listener.refused,
+    'told',
+  );
+  assert.ok(told().length < 10, 'not one by one');
   assert.ok(here.listener.associations <= LIMITS.connections, String(here.listener.associations));
   for (const peer of peers) await peer?.rest();
   await leftNothing(here, before);
@@ -213,6 +229,22 @@ test('whoever connects and says nothing keeps nobody out', async (t) => {
   assert.equal((await standing.answer()).Status, 0);
   await here.close();
   await Promise.allSettled(flood);
+});
+
+test('whoever is refused and stays keeps nobody out', async (t) => {
+  const here = await startGateway(t, { limits: { ...LIMITS, idle: 60_000 } });
+  const refused = await Promise.all(
+    Array.from({ length: 3 * LIMITS.connections }, async () => {
+      const peer = await RawPeer.connect(here.port);
+      peer.send(associateRequest(0, [], 'EVIL'));
+      assert.equal(((await peer.next()) as { pdu: string }).pdu, 'associate-reject');
+      return peer;
+    }),
+  );
+  for (let n = 0; n < 20; n++) await serves(here);
+  assert.equal(here.listener.refused, 0);
+  await here.close();
+  for (const peer of refused) await peer.rest().catch(() => {});
 });
 
 test('a peer that proposes roles without end gets those of its contexts', async (t) => {
@@ -456,7 +488,8 @@ test('any bytes: a listener outlives them, and serves the next peer', async (t) 
       while (left-- > 0) await one();
     }),
   );
-  const { associations, refused, stored } = here.gateway.counts;
+  const { associations, refused, alreadyThere } = here.gateway.counts;
+  const stored = here.gateway.counts.stored + alreadyThere;
   const told = `seed ${seed}: ${associations} associations, ${refused} refused, ${stored} stored, ${here.gateway.found.queries} queries`;
   assert.ok(associations > STREAMS / 2 && stored > STREAMS / 30 && refused > 0, told);
   assert.ok(here.gateway.found.queries > STREAMS / 30, told);

@@ -6,7 +6,7 @@ import { type CommandSet, NO_DATA_SET, responseTo, WITH_DATA_SET } from '../../c
 import { type Identifier, IdentifierError } from '../../core/dimse/identifier.ts';
 import { decodeIdentifier } from '../../core/dimse/identifier-decoding.ts';
 import { PduError } from '../../core/dimse/pdu.ts';
-import { FindError } from '../../core/ports/scp.ts';
+import { CANCELLED, FindError } from '../../core/ports/scp.ts';
 import type { AgreedContext } from './agreement.ts';
 import type { Association } from './association.ts';
 import { collector, type DataTaker } from './data-taker.ts';
@@ -35,12 +35,21 @@ export interface FinalAnswer {
 export class IdentifierRequests {
   private readonly association: Association;
   private readonly serve: (asked: Asked) => Promise<FinalAnswer>;
+  private readonly notServed: (command: CommandSet, status: number) => void;
   private running: { readonly messageId: number; readonly ending: AbortController } | undefined;
 
-  /** @param serve rejects with FindError or IdentifierError where that is what the peer is told */
-  constructor(association: Association, serve: (asked: Asked) => Promise<FinalAnswer>) {
+  /**
+   * @param serve rejects with FindError or IdentifierError where that is what the peer is told @param notServed is told of a
+   * request whose identifier cannot be read
+   */
+  constructor(
+    association: Association,
+    serve: (asked: Asked) => Promise<FinalAnswer>,
+    notServed: (command: CommandSet, status: number) => void,
+  ) {
     this.association = association;
     this.serve = serve;
+    this.notServed = notServed;
   }
 
   /** Takes a request. */
@@ -55,7 +64,7 @@ export class IdentifierRequests {
 
   /** Ends the one that a C-CANCEL-RQ is for, if it is still running. */
   cancel(messageId: number | undefined): void {
-    if (this.running?.messageId === messageId) this.running?.ending.abort();
+    if (this.running?.messageId === messageId) this.running?.ending.abort(CANCELLED);
   }
 
   /** Nobody waits for answers any more. */
@@ -66,13 +75,17 @@ export class IdentifierRequests {
   /** Never rejects: where the association has ended nobody waits for the answer. */
   private async answer(command: CommandSet, context: AgreedContext, bytes: Buffer, signal: AbortSignal): Promise<void> {
     let final: FinalAnswer;
+    let isRead = false;
     try {
       const syntax = syntaxOf(context.transferSyntax)!;
       const identifier = decodeIdentifier(bytes, syntax);
+      isRead = true;
       final = await this.association.serve(() => this.serve({ command, context, syntax, identifier, signal }));
     } catch (error) {
+      const told = failure(error);
+      if (!isRead) this.notServed(command, told.Status!);
       if (!this.association.isOpen) return;
-      final = { command: failure(error) };
+      final = { command: told };
     } finally {
       this.running = undefined;
     }

@@ -320,6 +320,13 @@ test('TLS: echoscu and our own SCU with a certificate that is trusted, with none
   const failed = /ALERT|it may want a certificate of ditag that it trusts/;
   await assert.rejects(echo({ ...peer, tls: { ca: tls.ca } }, patience), failed);
   await assert.rejects(echo({ ...peer, tls: { ca: tls.ca, ...stranger } }, patience), failed);
+  const failures = () => here.lines.filter(({ message }) => message === 'TLS failed');
+  await until(
+    () => failures().length,
+    (count) => count === 2,
+    'told',
+  );
+  assert.match(String(failures()[1]!.reason), /SIGNATURE|SELF_SIGNED|ISSUER/);
   const mixed = { ca: tls.ca, cert: client.cert, key: stranger.key };
   await assert.rejects(echo({ ...peer, tls: mixed }, patience), { code: 'tls-failed', message: /MISMATCH/ });
   await assert.rejects(echo({ ...peer, tls: { ca: 'no PEM' } }, patience), { code: 'tls-failed' });

@@ -66,6 +66,8 @@ export class DimseListener {
   private closing: Promise<void> | undefined;
   /** Connections that were closed because there were too many. */
   refused = 0;
+  /** Those of them that were told. */
+  private told = 0;
 
   private constructor(scp: Scp, { tls: material, limits }: ListenerOptions) {
     this.scp = scp;
@@ -86,7 +88,10 @@ export class DimseListener {
     if (material !== undefined) this.server.on('secureConnection', (socket: net.Socket) => this.take(socket));
     // A peer whose TLS fails has no association to end.
     this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: net.Socket) => {
-      this.scp.tlsFailed?.(socket.remoteAddress ?? '', error.code ?? error.message);
+      // Of one whose certificate is not trusted the connection is gone already, and nobody knows any more from where it came.
+      const { authorizationError } = socket as { authorizationError?: string | Error | null };
+      const reason = authorizationError == null ? (error.code ?? error.message) : String(authorizationError);
+      this.scp.tlsFailed?.(socket.remoteAddress ?? '', reason);
       socket.destroy();
     });
   }
@@ -126,7 +131,8 @@ export class DimseListener {
     this.isClosing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const timer = setTimeout(() => {
-      for (const association of this.open.keys()) association.abort();
+      for (const association of this.open.keys())
+        association.abort(ditagError('association-given-up', { peer: association.name, reason: 'the service ends' }));
     }, GRACE);
     await closed;
     clearTimeout(timer);
@@ -134,8 +140,8 @@ export class DimseListener {
   }
 
   /**
-   * Is there room for this connection? Whoever connects and says nothing does not keep those out that do: where all places
-   * are taken, the oldest of them makes room.
+   * Is there room for this connection? Whoever connects and says nothing, or stays when all is said, does not keep those out
+   * that do: where all places are taken, the oldest of them makes room.
    */
   private admit(socket: net.Socket): boolean {
     const key = keyOf(socket);
@@ -153,15 +159,18 @@ export class DimseListener {
   }
 
   private makeRoom(): boolean {
-    for (const [key, { socket, association }] of this.connections) {
-      if (association !== undefined && !association.awaitsRequest) continue;
-      this.connections.delete(key);
-      if (association !== undefined) this.open.delete(association);
-      this.refused++;
-      socket.destroy();
-      return true;
-    }
-    return false;
+    const all = [...this.connections];
+    const [key, { socket, association }] =
+      all.find(([, { association }]) => association?.isOver === true) ??
+      all.find(([, { association }]) => association === undefined || association.awaitsRequest) ??
+      NOBODY;
+    if (socket === undefined) return false;
+    this.connections.delete(key);
+    if (association !== undefined) this.open.delete(association);
+    // What is over was answered; what had said nothing was not.
+    if (association?.isOver !== true) this.refused++;
+    socket.destroy();
+    return true;
   }
 
   private take(socket: net.Socket): void {
@@ -180,6 +189,8 @@ export class DimseListener {
 
   private look(): void {
     const now = performance.now();
+    if (this.refused > this.told) this.scp.crowded?.(this.refused - this.told);
+    this.told = this.refused;
     const { idle, pdu, total } = this.limits;
     for (const [association, began] of this.open) {
       const { heardAt, pduSince, name } = association;
@@ -191,10 +202,12 @@ export class DimseListener {
             : now - began > total
               ? `it lasted longer than ${total / 1000} s`
               : undefined;
-      if (reason !== undefined) association.abort(ditagError('association-aborted', { peer: name, reason }));
+      if (reason !== undefined) association.abort(ditagError('association-given-up', { peer: name, reason }));
     }
   }
 }
+
+const NOBODY: readonly [string, Partial<Connection>] = ['', {}];
 
 function keyOf({ remoteAddress = '', remotePort = 0 }: net.Socket): string {
   return `${remoteAddress} ${remotePort}`;

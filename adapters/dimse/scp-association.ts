@@ -1,5 +1,5 @@
 // One association as its acceptor serves it: what is agreed on, and each request of the peer to the port Scp.
-import { COMMAND, type CommandSet, responseTo } from '../../core/dimse/command-set.ts';
+import { COMMAND, type CommandSet, operationName, responseTo } from '../../core/dimse/command-set.ts';
 import { answerContexts, isStorageClass } from '../../core/dimse/negotiation.ts';
 import { type AssociateAccept, type AssociateReject, type AssociateRequest, PduError } from '../../core/dimse/pdu.ts';
 import { VERIFICATION } from '../../core/dimse/uids.ts';
@@ -89,10 +89,13 @@ export class ScpAssociation implements Acceptor {
   begin(association: Association): RequestTaker {
     this.association = association;
     const peer = this.peer!;
-    this.requests = new IdentifierRequests(association, (asked) =>
-      isFindClass(asked.context.abstractSyntax)
-        ? answerFinds(asked, association, peer)
-        : answerRetrieve(asked, association, { peer, taken: this.taken }),
+    this.requests = new IdentifierRequests(
+      association,
+      (asked) =>
+        isFindClass(asked.context.abstractSyntax)
+          ? answerFinds(asked, association, peer)
+          : answerRetrieve(asked, association, { peer, taken: this.taken }),
+      ({ CommandField }, status) => peer.notServed?.(operationName(CommandField), status),
     );
     return (contextId, command) => this.take(contextId, command);
   }
@@ -110,6 +113,7 @@ export class ScpAssociation implements Acceptor {
       throw new PduError('it sends request after request without waiting for an answer');
     switch (command.CommandField) {
       case COMMAND.echoRequest:
+        this.peer?.echoed?.();
         this.answer(contextId, command, SUCCESS);
         return undefined;
       case COMMAND.storeRequest:
@@ -125,8 +129,7 @@ export class ScpAssociation implements Acceptor {
       case COMMAND.findRequest:
         if (command.AffectedSOPClassUID === context.abstractSyntax && isFindClass(context.abstractSyntax))
           return this.requests!.take(command, context);
-        this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
-        return undefined;
+        return this.answerUnserved(contextId, command, SOP_CLASS_NOT_SUPPORTED);
       case COMMAND.moveRequest:
       case COMMAND.getRequest:
         if (
@@ -134,12 +137,15 @@ export class ScpAssociation implements Acceptor {
           retrieveRight(context.abstractSyntax) === (command.CommandField === COMMAND.moveRequest ? 'move' : 'get')
         )
           return this.requests!.take(command, context);
-        this.answer(contextId, command, SOP_CLASS_NOT_SUPPORTED);
-        return undefined;
+        return this.answerUnserved(contextId, command, SOP_CLASS_NOT_SUPPORTED);
       default:
-        this.answer(contextId, command, UNRECOGNIZED_OPERATION);
-        return undefined;
+        return this.answerUnserved(contextId, command, UNRECOGNIZED_OPERATION);
     }
+  }
+
+  private answerUnserved(contextId: number, command: CommandSet, status: number): undefined {
+    this.peer?.notServed?.(operationName(command.CommandField), status);
+    this.answer(contextId, command, status);
   }
 
   private answerStore(contextId: number, request: CommandSet, status: number | Promise<number>): void {

@@ -179,7 +179,7 @@ export class UpperLayer {
     if (failure !== undefined) this.end(failure);
     if (this.state !== 1 && this.state !== 2 && this.state !== 13) this.on('ask-abort');
     else if (this.state === 2) this.on('timeout');
-    this.end(this.abortedFor('it was ended'));
+    this.end(ditagError('association-given-up', { peer: this.name, reason: 'it was not wanted any more' }));
   }
 
   /** One event of PS3.8 table 9-10, and the action that it brings. */
@@ -323,6 +323,11 @@ export class UpperLayer {
   /** Has a peer connected that has not asked for an association yet? */
   get awaitsRequest(): boolean {
     return this.state === 2;
+  }
+
+  /** Is nothing but the close of the connection waited for? */
+  get isOver(): boolean {
+    return this.state === 13;
   }
 
   private rejected(pdu: AssociateReject): void {

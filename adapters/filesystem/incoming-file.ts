@@ -55,7 +55,7 @@ export class Incoming implements IncomingFile {
   private readonly around: Surroundings;
   private readonly temporary: string;
   private readonly arriving: ArrivingInstance;
-  private readonly onEnd: () => void;
+  private readonly onEnd: (error: unknown) => void;
   /** The first block, which stays to the end: the file meta, and what tells which instance it is. */
   private head: Buffer | undefined;
   private headLength = 0;
@@ -77,7 +77,7 @@ export class Incoming implements IncomingFile {
   private ended: Promise<unknown> | undefined;
   private waiting: (() => void)[] = [];
 
-  constructor(around: Surroundings, temporary: string, arriving: ArrivingInstance, onEnd: () => void) {
+  constructor(around: Surroundings, temporary: string, arriving: ArrivingInstance, onEnd: (error: unknown) => void) {
     this.around = around;
     this.temporary = temporary;
     this.arriving = arriving;
@@ -104,13 +104,17 @@ export class Incoming implements IncomingFile {
 
   commit(): Promise<StoredInstance> {
     if (this.ended !== undefined) return Promise.reject(new StoreError('failed', 'The file has been given up.'));
-    const committed = this.store().finally(this.onEnd);
+    const committed = this.store();
+    committed.then(
+      () => this.onEnd(undefined),
+      (error: StoreError) => this.onEnd(error.cause),
+    );
     this.ended = committed;
     return committed;
   }
 
   async discard(): Promise<void> {
-    this.ended ??= this.remove().finally(this.onEnd);
+    this.ended ??= this.remove().finally(() => this.onEnd(undefined));
     await this.ended.catch(() => {});
   }
 

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataSetStart } from '../../core/dimse/file-meta.ts';
-import type { ArrivingInstance, IncomingFile, StoredInstance } from '../../core/ports/instance-store.ts';
+import type { ArrivingInstance, IncomingFile, StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
 import { Random } from '../../test/random.ts';
 import { DEFLATED, dicomFile, EXPLICIT, element, encode, encodingOf, IMPLICIT } from '../../test/reader/dicom-bytes.ts';
@@ -236,6 +236,26 @@ test('a folder that somebody removes is made again', async (t) => {
     fs.rmSync(path.join(archive, gone), { recursive: true });
     assert.equal((await receive(store, arriving(), dataSet())).outcome, 'stored');
   }
+});
+
+test('what the store needs goes away and comes back: instances are refused meanwhile, and told why', async (t) => {
+  const { folder, archive, incoming, store } = openStore(t, true);
+  await receive(store, arriving(), dataSet());
+  for (const gone of [[incoming], [archive], [archive, incoming]]) {
+    for (const path of gone) fs.rmSync(path, { recursive: true });
+    for (let n = 0; n < 2; n++) {
+      await assert.rejects(receive(store, arriving(), dataSet()), (error: StoreError) => {
+        assert.equal((error.cause as NodeJS.ErrnoException).code, 'ENOENT');
+        return error.reason === 'failed';
+      });
+    }
+    for (const path of gone) fs.mkdirSync(path);
+    // The first may find out only now what is to be made anew.
+    await receive(store, arriving(), dataSet()).catch(() => {});
+    const { outcome } = await receive(store, arriving({ SOPInstanceUID: '1.2.3.1' }), dataSet());
+    assert.ok(outcome === 'stored' || outcome === 'already-there');
+  }
+  assert.deepEqual(filesOf(folder).length, 1);
 });
 
 test('a data set that is not what the command says is refused', async (t) => {

@@ -31,13 +31,17 @@ export interface InstanceStoreOptions {
 
 export class FilesystemInstanceStore implements InstanceStore {
   private readonly around: Surroundings;
-  private readonly own: OwnFolder;
+  private readonly incoming: string;
+  private own: OwnFolder;
+  /** What an instance needs of the store was not there: the next one begins with a folder of its own anew. */
+  private isLost = false;
   private readonly open = new Set<Incoming>();
   private count = 0;
 
-  private constructor(around: Surroundings, own: OwnFolder) {
+  private constructor(around: Surroundings, incoming: string) {
     this.around = around;
-    this.own = own;
+    this.incoming = incoming;
+    this.own = takeOwnFolder(incoming);
   }
 
   /** Opens the store in `folder`, which is made if need be, and removes what dead processes left in `incoming`. Throws `cannot-write`. */
@@ -57,7 +61,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       const folders = new StoreFolders(archive, sync, make);
       const identities = new IdentityReader({ looksForEnd });
       const around = { sync, folders, identities, make, quick, place, isHashed };
-      return new FilesystemInstanceStore(around, takeOwnFolder(incoming));
+      return new FilesystemInstanceStore(around, incoming);
     } catch (error) {
       throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
     }
@@ -69,9 +73,28 @@ export class FilesystemInstanceStore implements InstanceStore {
   }
 
   begin(arriving: ArrivingInstance): IncomingFile {
-    const file = new Incoming(this.around, `${this.own.path}/${this.count++}`, arriving, () => this.open.delete(file));
+    if (this.isLost) this.renew();
+    const onEnd = (error: unknown) => {
+      this.open.delete(file);
+      this.isLost ||= failureCode(error) === 'ENOENT';
+    };
+    const file = new Incoming(this.around, `${this.own.path}/${this.count++}`, arriving, onEnd);
     this.open.add(file);
     return file;
+  }
+
+  /** Someone removed what it had for itself, as with a mount that went away. Where it cannot have that anew, nothing can be stored. */
+  private renew(): void {
+    try {
+      if (!fs.existsSync(this.own.path)) {
+        const own = takeOwnFolder(this.incoming);
+        this.own.remove();
+        this.own = own;
+      }
+      this.isLost = false;
+    } catch {
+      // The instance that comes is told why.
+    }
   }
 
   async close(): Promise<void> {

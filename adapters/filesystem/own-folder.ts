@@ -6,6 +6,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
 
 const SQLITE_BUSY = 5;
+/** What SQLite's results (https://www.sqlite.org/rescode.html) are for calls of the system. */
+const CALL_CODES: ReadonlyMap<number, string> = new Map([
+  [8, 'EROFS'],
+  [10, 'EIO'],
+  [13, 'ENOSPC'],
+  [14, 'EACCES'],
+]);
 
 export interface OwnFolder {
   readonly path: string;
@@ -21,7 +28,13 @@ export function takeOwnFolder(incoming: string): OwnFolder {
     const path = `${incoming}/${randomBytes(8).toString('hex')}`;
     const lockPath = `${path}.lock`;
     fs.writeFileSync(lockPath, '', { mode: PRIVATE_FILE, flag: 'wx' });
-    const lock = tryLock(lockPath);
+    let lock: DatabaseSync | undefined;
+    try {
+      lock = tryLock(lockPath);
+    } catch (error) {
+      fs.rmSync(lockPath, { force: true });
+      throw error;
+    }
     // Another that starts may have taken it for left over.
     if (lock === undefined || !fs.existsSync(lockPath)) {
       lock?.close();
@@ -37,7 +50,10 @@ export function takeOwnFolder(incoming: string): OwnFolder {
       // Without hard links nothing could be stored here.
       fs.linkSync(lockPath, `${path}/link`);
       fs.unlinkSync(`${path}/link`);
-      for (const name of fs.readdirSync(incoming)) removeIfDead(`${incoming}/${name.replace(/\.lock$/, '')}`);
+      for (const name of fs.readdirSync(incoming)) {
+        const [own] = /^[0-9a-f]{16}(?=(\.lock)?$)/.exec(name) ?? [];
+        if (own !== undefined) removeIfDead(`${incoming}/${own}`);
+      }
     } catch (error) {
       remove();
       throw error;
@@ -58,11 +74,13 @@ function removeIfDead(path: string): void {
 function tryLock(path: string): DatabaseSync | undefined {
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    // Nothing is ever written: no journal is to lie beside it.
+    lock.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
     lock.close();
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return undefined;
-    throw error;
+    const result = ((error as { errcode?: number }).errcode ?? 0) % 256;
+    if (result === SQLITE_BUSY) return undefined;
+    throw Object.assign(error as Error, { code: CALL_CODES.get(result) ?? (error as NodeJS.ErrnoException).code });
   }
 }

@@ -41,6 +41,20 @@ export const COMMAND = {
 } as const;
 const RESPONSE = 0x8000;
 
+const NAMES: ReadonlyMap<number | undefined, string> = new Map([
+  [COMMAND.storeRequest, 'C-STORE'],
+  [COMMAND.getRequest, 'C-GET'],
+  [COMMAND.findRequest, 'C-FIND'],
+  [COMMAND.moveRequest, 'C-MOVE'],
+  [COMMAND.echoRequest, 'C-ECHO'],
+  [COMMAND.cancelRequest, 'C-CANCEL'],
+]);
+
+/** What a request asks for, as PS3.7 calls it. */
+export function operationName(CommandField: number | undefined): string {
+  return NAMES.get(CommandField) ?? 'unknown';
+}
+
 /** CommandDataSetType that says that no data set follows (PS3.7 E.1), and one of those that say that one does. */
 export const NO_DATA_SET = 0x0101;
 export const WITH_DATA_SET = 0x0001;

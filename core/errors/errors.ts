@@ -373,8 +373,7 @@ export const ERRORS = {
     retry: 'later',
   },
   'tls-failed': {
-    message:
-      '{peer} and ditag do not agree on TLS ({reason}): see the tls settings under [PACS], and the certificates.',
+    message: '{peer} and ditag do not agree on TLS ({reason}): see {settings}, and the certificates.',
     exitCode: 1,
     retry: 'never',
   },
@@ -387,6 +386,11 @@ export const ERRORS = {
     message: '{peer} rejects the association: {reason}. {advice}',
     exitCode: 1,
     retry: 'never',
+  },
+  'association-given-up': {
+    message: 'ditag ended the association with {peer}: {reason}.',
+    exitCode: 1,
+    retry: 'later',
   },
   'association-aborted': { message: '{peer} ended the association: {reason}.', exitCode: 1, retry: 'later' },
   'not-dicom': { message: '{peer} does not speak DICOM as PS3.8 has it: {reason}.', exitCode: 1, retry: 'never' },

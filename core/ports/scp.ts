@@ -23,6 +23,10 @@ export interface AdmittedPeer {
   receive(arriving: ArrivingInstance): Receiving;
   /** An instance was refused with this status before it was begun. */
   refused(status: number): void;
+  /** It asked for a C-ECHO. */
+  echoed?(): void;
+  /** A request was answered with this status before anybody looked at what it asks for. @param operation as PS3.7 calls it */
+  notServed?(operation: string, status: number): void;
   /**
    * Answers a C-FIND, one by one as they are taken. Throws FindError: the final status, where that is not success.
    * @param signal ends it early
@@ -33,6 +37,9 @@ export interface AdmittedPeer {
   /** It is over. @param reason why, where it was not released */
   ended(reason: string | undefined): void;
 }
+
+/** Why the signal of a C-FIND, C-MOVE or C-GET has aborted, where the peer has cancelled it; else its association is over. */
+export const CANCELLED = 'cancelled';
 
 /** The models of PS3.4 C.6.1 and C.6.2. */
 export type InformationModel = 'patient-root' | 'study-root';
@@ -99,5 +106,7 @@ export interface Receiving {
 export interface Scp {
   /** A peer that has connected did not get through TLS. @param reason OpenSSL's code */
   tlsFailed?(address: string, reason: string): void;
+  /** So many connections were closed without an answer within the last second, since there were too many. */
+  crowded?(connections: number): void;
   admit(caller: Caller): AdmittedPeer | Refusal;
 }

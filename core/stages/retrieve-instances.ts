@@ -26,6 +26,8 @@ export interface RetrieveOptions {
   readonly onProgress: (counts: SubOperations) => void;
   /** Aborts when it is cancelled: what is under way ends. */
   readonly signal: AbortSignal;
+  /** As of SendOptions. */
+  readonly abandon: number | undefined;
 }
 
 interface Tally {
@@ -41,7 +43,7 @@ const PAUSES = [500, 1_500];
 export async function retrieveInstances(
   { identifier, model }: { readonly identifier: Identifier; readonly model: InformationModel },
   ports: RetrievePorts,
-  { threads, onProgress, signal }: RetrieveOptions,
+  { threads, onProgress, signal, abandon }: RetrieveOptions,
 ): Promise<RetrieveOutcome> {
   const { series, only } = await named(identifier, model, ports.index);
   const wanted = await instancesOf(series, only, ports.index);
@@ -52,6 +54,7 @@ export async function retrieveInstances(
   await sendInstances(series, ports, {
     threads,
     signal,
+    abandon,
     pauses: PAUSES,
     skip: (SOPInstanceUID) => !wanted.has(SOPInstanceUID),
     onResult: ({ file, outcome, reason }) => {

@@ -73,6 +73,8 @@ class PlayedPeer implements StorePeer {
       if (isOpen) this.standing--;
       isOpen = false;
     };
+    const gone = Promise.withResolvers<never>();
+    gone.promise.catch(() => {});
     const accept = this.play.accept ?? (({ transferSyntaxes }) => transferSyntaxes[0]);
     return {
       get isOpen() {
@@ -94,7 +96,8 @@ class PlayedPeer implements StorePeer {
         }
         const times = this.times.get(SOPInstanceUID) ?? 0;
         this.times.set(SOPInstanceUID, times + 1);
-        const answer = (await this.play.store?.(SOPInstanceUID, times, this.stored)) ?? 0;
+        const played = this.play.store?.(SOPInstanceUID, times, this.stored);
+        const answer = (await Promise.race([played, gone.promise])) ?? 0;
         if (typeof answer !== 'number') {
           end();
           throw answer;
@@ -104,7 +107,10 @@ class PlayedPeer implements StorePeer {
         return answer;
       },
       release: async () => end(),
-      abort: end,
+      abort: () => {
+        end();
+        gone.reject(aborted());
+      },
     };
   }
 }
@@ -645,6 +651,20 @@ test('after an abort what is under way is ended, nothing else is begun, and no o
     assert.ok(peer.stored >= 10 && peer.stored < 11 + threads, `${peer.stored} were stored`);
     assert.equal(peer.standing, 0);
   }
+});
+
+test('where that is wanted a peer that does not answer after an abort is not waited for', async () => {
+  const stopping = new AbortController();
+  const peer = new PlayedPeer({
+    store: () => {
+      stopping.abort();
+      return new Promise(() => {});
+    },
+  });
+  const { signal } = stopping;
+  const results = await send(new Archive(...many(10)), peer, { threads: 1, signal, abandon: 50 });
+  assert.ok(results.size <= 1, 'nothing else is begun');
+  assert.equal(peer.standing, 0);
 });
 
 test('after an abort nothing is begun either of what those gave back for whom the peer had no room', async () => {

@@ -30,6 +30,8 @@ export interface SendOptions {
   readonly onSeries?: () => void;
   /** Ends it when what is under way is done. */
   readonly signal: AbortSignal;
+  /** So many milliseconds after the signal the instance under way is given up; undefined: its answer is waited for. */
+  readonly abandon?: number | undefined;
   /** Pauses before something is tried again (milliseconds); as many attempts more. */
   readonly pauses?: readonly number[];
 }
@@ -187,14 +189,16 @@ class Sender {
   private readonly contexts: StoreContexts;
   private readonly pauses: readonly number[];
   private readonly signal: AbortSignal;
+  private readonly abandon: number | undefined;
   private association: StoreAssociation | undefined;
   private proposal: readonly StoreContext[] = [];
 
-  constructor(peer: StorePeer, contexts: StoreContexts, { pauses = PAUSES, signal }: SendOptions) {
+  constructor(peer: StorePeer, contexts: StoreContexts, { pauses = PAUSES, signal, abandon }: SendOptions) {
     this.peer = peer;
     this.contexts = contexts;
     this.pauses = pauses;
     this.signal = signal;
+    this.abandon = abandon;
   }
 
   /** Sends one instance. Throws NoAssociation. @param hasOthers whether others send to the same peer */
@@ -203,7 +207,7 @@ class Sender {
     for (let attempt = 0; ; attempt++) {
       const association = await this.associate(instance, hasOthers);
       try {
-        const outcome = await storeOver(association, instance);
+        const outcome = await this.unlessAbandoned(association, () => storeOver(association, instance));
         const isLast = attempt >= this.pauses.length || this.signal.aborted;
         if (outcome.status === undefined || !isTemporary(outcome.status) || isLast) return outcome;
       } catch (error) {
@@ -218,6 +222,24 @@ class Sender {
         if (isLast) return { outcome: 'failed', status: undefined, reason };
       }
       await pause(this.pauses[attempt]!, this.signal);
+    }
+  }
+
+  /** What `store` gives; where its peer does not answer after the signal, its association is ended. */
+  private async unlessAbandoned<T>(association: StoreAssociation, store: () => Promise<T>): Promise<T> {
+    const { signal, abandon } = this;
+    if (abandon === undefined) return store();
+    let timer: NodeJS.Timeout | undefined;
+    const begin = () => {
+      timer = setTimeout(() => association.abort(), abandon);
+    };
+    if (signal.aborted) begin();
+    else signal.addEventListener('abort', begin, { once: true });
+    try {
+      return await store();
+    } finally {
+      signal.removeEventListener('abort', begin);
+      clearTimeout(timer);
     }
   }
 

@@ -74,7 +74,7 @@ test('who is not in the configuration, calls from elsewhere or calls another is 
   assert.deepEqual([...admitted(admit('CT2', '10.0.0.1')).rights], ['store']);
   admitted(admit('CT2', '::1'));
   admitted(admit('CT1'));
-  assert.deepEqual(scp.counts, { associations: 3, refused: 5, stored: 0, failed: 0, bytes: 0 });
+  assert.deepEqual(scp.counts, { associations: 3, refused: 5, stored: 0, alreadyThere: 0, failed: 0, bytes: 0 });
   assert.deepEqual(lines[4], {
     level: 'warn',
     message: 'association refused',
@@ -110,7 +110,9 @@ test('each outcome has its status, its count in the audit line, and the index he
   for (const outcome of ['stored', 'already-there', 'differs'] as const) {
     const { status, received, lines, scp } = await statusOf(() => Promise.resolve({ ...STORED, outcome }));
     assert.deepEqual([status, received.length], [0, 1]);
-    assert.deepEqual([scp.counts.stored, scp.counts.bytes, scp.counts.failed], [1, 1000, 0]);
+    const { stored, alreadyThere, bytes, failed } = scp.counts;
+    const isNew = outcome !== 'already-there';
+    assert.deepEqual([stored, alreadyThere, bytes, failed], isNew ? [1, 0, 1000, 0] : [0, 1, 0, 0]);
     assert.deepEqual(lines.at(-1)?.details['received'], { [outcome]: 1 });
   }
   const failures: readonly [Error, status: number, text: string][] = [
@@ -119,6 +121,10 @@ test('each outcome has its status, its count in the audit line, and the index he
     [new StoreError('failed', 'x'), 0x0110, 'Processing failure (0110H)'],
     [new Error('x'), 0x0110, 'Processing failure (0110H)'],
   ];
+  const cause = Object.assign(new Error('EIO: /patient'), { code: 'EIO' });
+  const { lines } = await statusOf(() => Promise.reject(new StoreError('failed', 'x', { cause })));
+  const [told] = lines.filter(({ message }) => message === 'an instance was not stored');
+  assert.deepEqual([told?.details['kind'], told?.details['code']], ['failed', 'EIO']);
   for (const [error, expected, text] of failures) {
     const { status, received, lines, scp } = await statusOf(() => Promise.reject(error));
     assert.deepEqual([status, received.length], [expected, 0]);

@@ -2,6 +2,7 @@
 // the index, and answers what these peers ask and want to be sent. The same in a cluster and on one machine.
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
+import { failureCode } from '../../core/ports/archive-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import {
   type InstanceStore,
@@ -108,7 +109,8 @@ export class Gateway implements Scp {
   private all = 0;
   /** What was done since the start. */
   readonly found = { queries: 0, answers: 0 };
-  readonly counts = { associations: 0, refused: 0, stored: 0, failed: 0, bytes: 0 };
+  readonly counts = { associations: 0, refused: 0, stored: 0, alreadyThere: 0, failed: 0, bytes: 0 };
+  private readonly running = new Set<Promise<unknown>>();
 
   constructor(ports: GatewayPorts, options: GatewayOptions) {
     this.ports = ports;
@@ -118,6 +120,23 @@ export class Gateway implements Scp {
   tlsFailed(address: string, reason: string): void {
     this.counts.refused++;
     this.ports.log.warn({ address, reason }, 'TLS failed');
+  }
+
+  crowded(connections: number): void {
+    this.counts.refused += connections;
+    this.ports.log.warn({ connections }, 'connections were closed: there were too many');
+  }
+
+  /** Resolves when nothing is under way any more, also for peers that have gone. */
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  /** Remembers what is under way. */
+  track<T>(work: Promise<T>): Promise<T> {
+    const tracked = work.finally(() => this.running.delete(tracked));
+    this.running.add(tracked);
+    return tracked;
   }
 
   admit(caller: Caller): AdmittedPeer | Refusal {
@@ -163,10 +182,12 @@ class Admitted implements AdmittedPeer {
   private readonly options: GatewayOptions;
   private readonly counts: Gateway['counts'];
   private readonly found: Gateway['found'];
+  private readonly gateway: Gateway;
   private readonly leave: () => void;
   private readonly began = performance.now();
   private readonly outcomes = new Map<string, number>();
   private bytes = 0;
+  private echoes = 0;
   /** Instances that are whole and not yet kept or refused. */
   private underWay = 0;
   private end: Readonly<Record<string, unknown>> | undefined;
@@ -176,6 +197,7 @@ class Admitted implements AdmittedPeer {
     this.rights = rights;
     this.ports = ports;
     this.options = options;
+    this.gateway = gateway;
     this.counts = gateway.counts;
     this.found = gateway.found;
     this.leave = leave;
@@ -197,10 +219,11 @@ class Admitted implements AdmittedPeer {
     const { caller, ports } = this;
     const { openIndex, files } = ports;
     const settings = { openIndex, files, destination: this.destination };
-    return retrieveFromIndex(retrieval, caller.callingAETitle, settings, (outcome) => {
+    const retrieved = retrieveFromIndex(retrieval, caller.callingAETitle, settings, (outcome) => {
       if (outcome['kind'] === undefined) ports.log.info({ ...caller, ...outcome }, 'instances retrieved');
       else ports.log.warn({ ...caller, ...outcome }, 'instances not retrieved');
     });
+    return this.gateway.track(retrieved);
   }
 
   private readonly destination: RetrieveSettings['destination'] = (calledAETitle, originator) => {
@@ -212,6 +235,14 @@ class Admitted implements AdmittedPeer {
   refused(status: number): void {
     this.counts.failed++;
     this.count(statusText(status));
+  }
+
+  echoed(): void {
+    this.echoes++;
+  }
+
+  notServed(operation: string, status: number): void {
+    this.ports.log.warn({ ...this.caller, operation, outcome: statusText(status) }, 'request not served');
   }
 
   receive(arriving: Parameters<InstanceStore['begin']>[0]): Receiving {
@@ -229,8 +260,11 @@ class Admitted implements AdmittedPeer {
           const stored = await file.commit();
           this.count(stored.outcome);
           this.bytes += stored.bytes;
-          this.counts.stored++;
-          this.counts.bytes += stored.bytes;
+          if (stored.outcome === 'already-there') this.counts.alreadyThere++;
+          else {
+            this.counts.stored++;
+            this.counts.bytes += stored.bytes;
+          }
           this.ports.received(stored);
           return SUCCESS;
         } catch (error) {
@@ -238,7 +272,10 @@ class Admitted implements AdmittedPeer {
           const kind = error instanceof StoreError ? error.reason : 'unexpected';
           this.counts.failed++;
           this.count(statusText(status));
-          this.ports.log.warn({ callingAETitle: this.caller.callingAETitle, kind }, 'an instance was not stored');
+          const { callingAETitle } = this.caller;
+          const code = callCode(error);
+          const details = { callingAETitle, kind, ...(code === undefined ? {} : { code }) };
+          this.ports.log.warn(details, 'an instance was not stored');
           return status;
         } finally {
           this.underWay--;
@@ -259,10 +296,17 @@ class Admitted implements AdmittedPeer {
   private tellIfOver(): void {
     if (this.end === undefined || this.underWay > 0) return;
     const received = Object.fromEntries(this.outcomes);
-    this.ports.log.info({ ...this.caller, received, bytes: this.bytes, ...this.end }, 'association ended');
+    const echoes = this.echoes === 0 ? {} : { echoes: this.echoes };
+    this.ports.log.info({ ...this.caller, received, bytes: this.bytes, ...echoes, ...this.end }, 'association ended');
   }
 
   private count(outcome: string): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
+}
+
+/** Which call of the system failed, and why: its code alone, since a message may name what came. */
+function callCode(error: unknown): string | undefined {
+  const code = failureCode(error instanceof StoreError ? error.cause : error);
+  return /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

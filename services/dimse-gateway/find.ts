@@ -5,7 +5,7 @@ import { statusText } from '../../core/dimse/reasons.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../../core/ports/instance-index.ts';
-import { type FindAnswer, FindError, type InformationModel } from '../../core/ports/scp.ts';
+import { CANCELLED, type FindAnswer, FindError, type InformationModel } from '../../core/ports/scp.ts';
 import { answerFind } from '../../core/stages/answer-find.ts';
 import { readFindRequest } from '../../core/stages/find-request.ts';
 import { readInstanceNumber } from '../../core/stages/read-instance-number.ts';
@@ -49,7 +49,7 @@ export async function* findInIndex(
 ): AsyncIterable<FindAnswer> {
   const began = performance.now();
   let answers = 0;
-  let outcome = 'ended by the peer';
+  let outcome = 'ended before it was complete';
   let kind: string | undefined;
   let index: InstanceIndex | undefined;
   try {
@@ -63,6 +63,7 @@ export async function* findInIndex(
         yield answer;
       }
     if (!signal.aborted) outcome = 'complete';
+    else if (signal.reason === CANCELLED) outcome = 'cancelled';
   } catch (error) {
     // In a cluster that shows only when the answer ends.
     if (error instanceof DitagError && error.code === 'no-index') {

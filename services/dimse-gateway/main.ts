@@ -57,6 +57,7 @@ const VARIABLES = Type.Object({
   ...HttpVariables.properties,
 });
 
+const TLS_SETTINGS = 'DITAG_GATEWAY_PACS_CA, _CERT and _KEY';
 /** Lookups of which it is remembered how many answers came. */
 const MOST_COUNTED = 32;
 
@@ -68,7 +69,7 @@ await runService('dimse-gateway', async ({ logger }) => {
   const cluster = await openServiceCluster(natsSettings(set), 'dimse-gateway', Number(set.DITAG_REPLICAS ?? 1), logger);
   const files = FilesystemInstanceFiles.mounted(roots);
   const pacsOf = ({ isTls, ...pacs }: PacsAddress) =>
-    new DimsePacs({ ...pacs, ...(isTls ? { tls } : {}) }, { move: pacs.callingAETitle });
+    new DimsePacs({ ...pacs, ...(isTls ? { tls, tlsSettings: TLS_SETTINGS } : {}) }, { move: pacs.callingAETitle });
   const counts = new Map<string, AnswerCounts>();
   const countsOf = (send: string) => {
     const known = counts.get(send) ?? new AnswerCounts();
@@ -85,7 +86,8 @@ await runService('dimse-gateway', async ({ logger }) => {
       results: new NatsStoreResults(cluster),
       commands: new NatsGatewaySource(cluster.connection),
       files,
-      peerOf: ({ isTls, ...pacs }) => new DimseStorePeer({ ...pacs, ...(isTls ? { tls } : {}) }),
+      peerOf: ({ isTls, ...pacs }) =>
+        new DimseStorePeer({ ...pacs, ...(isTls ? { tls, tlsSettings: TLS_SETTINGS } : {}) }),
       find: (item, signal) => findForItem(item, { pacsOf, projectOf, countsOf, log: logger }, signal),
       retrieve: downloads?.retrieve,
       freeSpace: downloads?.freeSpace,
@@ -111,7 +113,10 @@ await runService('dimse-gateway', async ({ logger }) => {
         ditag_gateway_sent_bytes_total: { help: 'Bytes of their data sets', value: bytes },
         ditag_gateway_associations_total: { help: 'Associations of peers', value: received?.associations ?? 0 },
         ditag_gateway_refused_total: { help: 'Associations that were refused', value: received?.refused ?? 0 },
-        ditag_gateway_received_total: { help: 'Instances that were received', value: received?.stored ?? 0 },
+        ditag_gateway_received_total: {
+          help: 'Instances that were received',
+          value: received === undefined ? 0 : received.stored + received.alreadyThere,
+        },
       };
     },
   });
@@ -155,7 +160,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     },
     pacsOf: ({ isTls, ...pacs }, method, patience) =>
       new DimsePacs(
-        { ...pacs, ...(isTls ? { tls } : {}) },
+        { ...pacs, ...(isTls ? { tls, tlsSettings: TLS_SETTINGS } : {}) },
         method === 'move' ? { move: ownAETitle } : { get: arrivals.peer },
         patienceFor(patience),
       ),
@@ -224,7 +229,11 @@ async function receive(
       openIndex,
       files,
       openPeer: ({ isTls, ...to }, originator) =>
-        new DimseStorePeer({ ...to, ...(isTls ? { tls: pacsTls } : {}) }, undefined, originator),
+        new DimseStorePeer(
+          { ...to, ...(isTls ? { tls: pacsTls, tlsSettings: TLS_SETTINGS } : {}) },
+          undefined,
+          originator,
+        ),
       log,
     },
     { aeTitle, peers, associations: callers },
@@ -238,6 +247,7 @@ async function receive(
     counts: gateway.counts,
     close: async () => {
       await listener.close();
+      await gateway.settled();
       await store.close();
       await indexing.close();
     },

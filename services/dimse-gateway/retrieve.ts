@@ -6,7 +6,7 @@ import { retrieveStatus, retrieveStatusText } from '../../core/dimse/retrieve-st
 import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import { FindError, type Retrieval, type RetrieveOutcome } from '../../core/ports/scp.ts';
+import { CANCELLED, FindError, type Retrieval, type RetrieveOutcome } from '../../core/ports/scp.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
 import { RetrieveError, retrieveInstances } from '../../core/stages/retrieve-instances.ts';
 
@@ -19,6 +19,8 @@ const MOST_REASONS = 10;
 const LEVEL = /^(PATIENT|STUDY|SERIES|IMAGE)$/;
 /** Associations to the destination of a C-MOVE at a time. */
 const THREADS = 4;
+/** After the end of what it is for, the destination of a C-MOVE may answer for so long (milliseconds). */
+const ABANDON = 5_000;
 
 /** On whose behalf a C-MOVE sends (PS3.7 9.1.1.1). */
 export interface Originator {
@@ -59,10 +61,14 @@ export async function retrieveFromIndex(
     if (index === undefined) throw new FindError(UNABLE_TO_PROCESS, 'Nothing is indexed yet');
     const threads = isMove ? THREADS : 1;
     const asks = { identifier, model };
-    const outcome = await retrieveInstances(asks, { index, files, peer }, { threads, onProgress, signal });
+    // Whoever asks over C-GET is asked over the same association, which a cancel does not end.
+    const abandon = isMove ? ABANDON : undefined;
+    const outcome = await retrieveInstances(asks, { index, files, peer }, { threads, onProgress, signal, abandon });
     const { completed, failed, warning, reasons } = outcome;
     const why = reasons.size === 0 ? {} : { reasons: Object.fromEntries([...reasons].slice(0, MOST_REASONS)) };
-    told({ completed, failed, warning, outcome: retrieveStatusText(retrieveStatus(outcome)), ...why });
+    const isLeft = signal.aborted && signal.reason !== CANCELLED;
+    const how = isLeft ? 'ended before it was complete' : retrieveStatusText(retrieveStatus(outcome));
+    told({ completed, failed, warning, outcome: how, ...why });
     return outcome;
   } catch (error) {
     const explained = explain(error);

@@ -167,7 +167,11 @@ class PacsAssociation implements Acceptor {
     const { pacs } = this;
     pacs.associations.all++;
     pacs.peakAssociations = Math.max(pacs.peakAssociations, ++pacs.associations.standing);
-    const requests = new IdentifierRequests(association, (asked) => this.serve(asked, association));
+    const requests = new IdentifierRequests(
+      association,
+      (asked) => this.serve(asked, association),
+      () => {},
+    );
     this.requests = requests;
     return (contextId, command) => {
       const { CommandField } = command;

@@ -14,6 +14,7 @@ import type { Configuration } from '../../configuration/configuration.ts';
 import { gatewaySettings } from '../../configuration/gateway-settings.ts';
 import type { GatewayOptions } from '../workspace.ts';
 
+const TLS_SETTINGS = 'tls_cert, tls_key and tls_ca under [GATEWAY]';
 const GONE =
   'received files are gone, more than 10 %: they stay in the index until it is told, by `ditag index --append --accept-deletions --archive` and this archive';
 
@@ -47,15 +48,20 @@ export async function runGateway(
     (error) => log.warn({ reason: (error as Error).message }, 'what was received could not be indexed yet'),
   );
   const { aeTitle, associations, host, port } = settings;
+  const opening = new IndexOpening(openIndex);
   const gateway = new Gateway(
     {
       store,
       received: () => indexing.received(),
-      openIndex: () => openIndex().catch(unlessThereIsNone),
+      openIndex: () => opening.open(),
       // On one machine an archive is called by its path.
       files: new FilesystemInstanceFiles((archive) => archive),
       openPeer: ({ isTls, ...to }, originator) =>
-        new DimseStorePeer({ ...to, ...(isTls ? { tls: material ?? {} } : {}) }, undefined, originator),
+        new DimseStorePeer(
+          { ...to, ...(isTls ? { tls: material ?? {}, tlsSettings: TLS_SETTINGS } : {}) },
+          undefined,
+          originator,
+        ),
       log,
     },
     { aeTitle, peers, associations, answers: settings.answers },
@@ -73,14 +79,31 @@ export async function runGateway(
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await listener.close();
+  await gateway.settled();
   await store.close();
   await indexing.close();
   log.info({ ...gateway.counts, ...gateway.found }, 'ended');
 }
 
-/** Before the first instance is indexed. */
-function unlessThereIsNone(error: unknown): undefined {
-  if (!(error instanceof DitagError) || error.code !== 'no-index') throw error;
+/** Gives nothing before the first instance is indexed. An index that was there and is gone is a failure, not an empty one. */
+class IndexOpening {
+  private readonly openIndex: () => Promise<InstanceIndex>;
+  private wasThere = false;
+
+  constructor(openIndex: () => Promise<InstanceIndex>) {
+    this.openIndex = openIndex;
+  }
+
+  async open(): Promise<InstanceIndex | undefined> {
+    try {
+      const index = await this.openIndex();
+      this.wasThere = true;
+      return index;
+    } catch (error) {
+      if (this.wasThere || !(error instanceof DitagError) || error.code !== 'no-index') throw error;
+      return undefined;
+    }
+  }
 }
 
 function noAddress(config: string, peer: { aeTitle: string; host: string }, code: string, cause: unknown): Error {
