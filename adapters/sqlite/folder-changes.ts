@@ -31,6 +31,9 @@ DELETE FROM missed;
 export interface FolderChangesReport {
   readonly changedChunks: number;
   /** Files of folders that are gone as a whole. */
+  /** Files that are new in chunks that changed, and known ones that are in them no more. */
+  readonly appeared: number;
+  readonly vanished: number;
   readonly goneFiles: number;
   /** Instances whose files are gone, and that are held, where that is asked for. */
   readonly heldInstances?: number;
@@ -63,6 +66,8 @@ export class FolderChanges {
     'row' | 'instances' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
     StatementSync
   >;
+  private appeared = 0;
+  private vanished = 0;
   private goneFiles = 0;
   private heldInstances = 0;
   /** Records that are being replaced by those of smaller chunks, by row id. */
@@ -112,10 +117,13 @@ export class FolderChanges {
       changedChunks++;
     }
     for (const [id, split] of this.split) this.removeSplitRecord(id, split);
-    const keptFolders = staging.emptiedFolders().filter((folder) => !this.hasMoved(folder));
+    const emptied = staging.emptiedFolders();
+    // What two of them have in common stands in neither now.
+    const away = new Set(emptied.flatMap((folder) => this.subtree(folder)));
+    const keptFolders = emptied.filter((folder) => !this.hasMoved(folder, away));
     if (deletions === 'refuse') this.refuseMassDeletion(known.n);
-    const { goneFiles, heldInstances } = this;
-    return { changedChunks, keptFolders, goneFiles, ...(isHeld ? { heldInstances } : {}) };
+    const { appeared, vanished, goneFiles, heldInstances } = this;
+    return { changedChunks, keptFolders, appeared, vanished, goneFiles, ...(isHeld ? { heldInstances } : {}) };
   }
 
   private record(id: number): Uint8Array | null {
@@ -163,8 +171,23 @@ export class FolderChanges {
     const own = this.tree.ensure(staged.folder);
     const before = this.recordsBehind(own, staged);
     const chunk = isHeld ? this.withLostFiles(staged, before) : staged;
+    this.countFiles(chunk, before);
     if (before.length > 0) this.removeRecordsBehind(own, chunk, before);
     if (chunk.files > 0) this.putChunk(own, chunk);
+  }
+
+  private countFiles(chunk: StagedChunk, before: readonly KnownRecord[]): void {
+    if (before.length === 0) {
+      this.appeared += chunk.files;
+      return;
+    }
+    const here = { bits: chunk.bits, index: chunk.chunk };
+    const names = (record: Uint8Array) => decodeFolderRecord(record).files.map(({ name }) => name);
+    const known = new Set(before.flatMap(({ record }) => names(record)).filter((name) => isInChunk(name, here)));
+    const now = names(chunk.record);
+    const both = now.filter((name) => known.has(name)).length;
+    this.appeared += now.length - both;
+    this.vanished += known.size - both;
   }
 
   /** The chunk with the known files whose instances are in it no more, but for those in whose place there is another one. */
@@ -264,15 +287,17 @@ export class FolderChanges {
     return rows;
   }
 
-  /** A folder that lists empty is a missing mount, unless all its instances stand somewhere else now: then it goes. */
-  private hasMoved(path: string): boolean {
-    const ids = new Set(this.subtree(path));
-    for (const id of ids) {
+  /**
+   * A folder that lists empty is a missing mount, unless all its instances stand somewhere else now: then it goes.
+   * @param away rows of all folders that list empty
+   */
+  private hasMoved(path: string, away: ReadonlySet<number>): boolean {
+    for (const id of this.subtree(path)) {
       const record = this.record(id);
       if (record === null) continue;
       const { kinds, series, files } = decodeFolderRecord(record);
       for (const uid of series) {
-        const elsewhere = this.parts.instances(uid, ids);
+        const elsewhere = this.parts.instances(uid, away);
         const here = files.filter((file) => series[kinds[file.kind]!.series] === uid);
         if (here.some((file) => !elsewhere.has(file.SOPInstanceUID))) return false;
       }

@@ -18,7 +18,7 @@ import type { Deletions } from './folder-changes.ts';
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
 import { Publication } from './publish.ts';
-import { explained } from './sqlite-errors.ts';
+import { explained, isOutOfRoom } from './sqlite-errors.ts';
 import { Staging } from './staging.ts';
 import { countStudies } from './statistics.ts';
 
@@ -136,8 +136,11 @@ export class SqliteIndexWriter implements IndexWriter {
       // A query that is still reading is not waited for: its end brings the log into the file.
       if (this.published) this.database.exec('PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE)');
     } catch (error) {
-      this.resources.dispose();
-      throw explained(error, this.path);
+      // What is published stays in the log, and is read from there, until there is room; one that replaces another may not.
+      if (this.start.databasePath !== this.path || !isOutOfRoom(error)) {
+        this.resources.dispose();
+        throw explained(error, this.path);
+      }
     }
     this.files.dispose();
     if (this.published && this.start.databasePath !== this.path) replaceDatabase(this.start.databasePath, this.path);

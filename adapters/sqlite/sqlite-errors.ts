@@ -23,8 +23,9 @@ export function explained(error: unknown, database: string): unknown {
     case CORRUPT:
     case NOTADB:
       return ditagError('damaged-database', { database, reason }, error);
-    case BUSY:
     case FULL:
+      return ditagError('index-disk-full', { path: database }, error);
+    case BUSY:
     case IOERR:
     case READONLY:
     case CANTOPEN:
@@ -32,6 +33,12 @@ export function explained(error: unknown, database: string): unknown {
     default:
       return error;
   }
+}
+
+/** Is there no room, or does the disk not take more now? */
+export function isOutOfRoom(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  return code === 'ERR_SQLITE_ERROR' && [FULL, IOERR, BUSY].includes((errcode ?? 0) & 0xff);
 }
 
 /** Does someone else hold a lock? */

@@ -10,12 +10,13 @@ import type { Chunk } from '../../core/ports/scan-ledger.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
 
 /** PRAGMA user_version of a staging file: to be raised with every change of its tables. */
-const STAGING_FORMAT = 1;
+const STAGING_FORMAT = 2;
 
 const STAGING_SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS chunk (
-  id INTEGER PRIMARY KEY,
+  -- Never given again: headers name it.
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   scan INTEGER NOT NULL,
   hash INTEGER NOT NULL,
   folder TEXT NOT NULL,
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS header (
   uid TEXT NOT NULL,
   folder TEXT NOT NULL,
   name TEXT NOT NULL,
+  -- With whose record it came: when that is replaced, its file may have been another one.
+  chunk INTEGER NOT NULL,
   issues INTEGER NOT NULL,
   pack INTEGER NOT NULL,
   position INTEGER NOT NULL
@@ -132,14 +135,14 @@ export class Staging {
     this.dropChunk = sql('DELETE FROM chunk WHERE hash = ? AND folder = ? AND (bits < ? OR (bits = ? AND chunk = ?))');
     this.touchChunk = sql('UPDATE chunk SET scan = ? WHERE hash = ? AND folder = ? AND bits = ? AND chunk = ?');
     this.addHeader = sql(
-      'INSERT INTO header (hash, uid, folder, name, issues, pack, position) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO header (hash, uid, folder, name, chunk, issues, pack, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.addPack = sql('INSERT INTO header_pack (id, headers) VALUES (?, ?)');
     this.findPack = sql('SELECT headers FROM header_pack WHERE id = ?');
     this.addVanished = sql('INSERT INTO vanished (folder) VALUES (?)');
     this.addEmptied = sql('INSERT INTO emptied (folder) VALUES (?)');
     this.findHeader = sql(
-      'SELECT issues, pack, position FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? ORDER BY id DESC LIMIT 1',
+      'SELECT issues, pack, position FROM header WHERE hash = ? AND uid = ? AND folder = ? AND name = ? AND EXISTS (SELECT 1 FROM chunk WHERE chunk.id = header.chunk)',
     );
   }
 
@@ -193,9 +196,9 @@ export class Staging {
     this.dropChunk.run(hash, folder, bits, bits, index);
     const skipped = Object.keys(tally.skipped).length === 0 ? null : JSON.stringify(tally.skipped);
     const values = [tally.files, tally.instances, skipped, JSON.stringify(parts), record];
-    this.addChunk.run(this.scan, hash, folder, bits, index, ...values);
+    const { lastInsertRowid: id } = this.addChunk.run(this.scan, hash, folder, bits, index, ...values);
     for (const { SeriesInstanceUID, name, issues, header } of headers) {
-      const place = [issues, this.packId, this.pack.length];
+      const place = [id, issues, this.packId, this.pack.length];
       this.addHeader.run(nameHash(SeriesInstanceUID), SeriesInstanceUID, folder, name, ...place);
       this.pack.push(header);
       this.packLength += header.length;
@@ -221,7 +224,7 @@ export class Staging {
     return (this.database.prepare('SELECT folder FROM emptied').all() as { folder: string }[]).map((row) => row.folder);
   }
 
-  /** The full header of a file, where this or an interrupted scan has read it. */
+  /** The full header of a file as its record has it, where this or an interrupted scan has read it with that. */
   header(uid: string, folder: string, name: string): StagedHeader | undefined {
     const row = this.findHeader.get(nameHash(uid), uid, folder, name) as
       | { issues: number; pack: number; position: number }

@@ -20,8 +20,9 @@ export interface IndexArchiveOptions {
   readonly quiet?: boolean;
 }
 
-/** Folders that were kept are named up to this many. */
+/** Folders and files of which something was kept are named up to this many. */
 const NAMED_FOLDERS = 10;
+const NAMED_FILES = 10;
 /** Milliseconds between two lines of a rebuild's progress. */
 const TELL_EVERY = 2_000;
 
@@ -124,10 +125,11 @@ async function listSkipped(
   }
 }
 
-function summary({ report, opened, unchanged, appeared, vanished, seconds }: IndexOutcome): string {
+function summary({ report, opened, unchanged, seconds }: IndexOutcome): string {
+  const gone = report.vanished + (report.goneFiles ?? 0);
   const rate = seconds === 0 ? 0 : Math.round(report.files / seconds);
   const lines = [
-    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged; ${grouped(appeared)} new, ${grouped(vanished + (report.goneFiles ?? 0))} gone from their place)`,
+    `Files: ${grouped(report.files)} (${grouped(opened)} read, ${grouped(unchanged)} unchanged; ${grouped(report.appeared)} new, ${grouped(gone)} gone from their place)`,
     `Instances: ${grouped(report.instances)}, series: ${grouped(report.series)}, studies: ${grouped(report.studies)}`,
   ];
   for (const [reason, n] of Object.entries(report.skipped)) {
@@ -140,9 +142,14 @@ function summary({ report, opened, unchanged, appeared, vanished, seconds }: Ind
 }
 
 /** Says that known files could not be read; '' where there are none. */
-function keptFiles({ unread }: IndexOutcome): string {
+function keptFiles({ unread, unreadFiles }: IndexOutcome): string {
   if (unread === 0) return '';
-  return `${grouped(unread)} known file(s) could not be read: what is known of them was kept, and the next run reads them again.\n`;
+  const lines = unreadFiles.slice(0, NAMED_FILES).map((file) => `  ${shownPath(file)}`);
+  if (unread > lines.length) lines.push(`  … and ${grouped(unread - lines.length)} more`);
+  return (
+    `${grouped(unread)} known file(s) could not be read: what is known of them was kept, and the next run reads them again` +
+    ` (links that lead nowhere go with --accept-deletions):\n${lines.join('\n')}\n`
+  );
 }
 
 /** Says that messages of the scan could not be read; '' where there are none. */

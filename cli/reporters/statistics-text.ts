@@ -8,7 +8,7 @@ export function statisticsText(statistics: IndexStatistics): string {
   const { archives, firstDate, lastDate } = statistics;
   const lines: string[] = [];
   for (const archive of archives) {
-    lines.push(`Archive: ${archive.name}`);
+    lines.push(`Archive: ${archive.name.replace(/[\x00-\x1f\x7f]/g, ' ')}`);
     lines.push(
       `  indexed ${archive.indexedAt}, files: ${grouped(archive.files)}, instances: ${grouped(archive.instances)}`,
     );

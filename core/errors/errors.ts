@@ -85,6 +85,12 @@ export const ERRORS = {
     exitCode: 1,
     retry: 'later',
   },
+  'index-disk-full': {
+    message:
+      'The disk has no room for {path}: nothing of it has changed. Make room, then run the same command again: it goes on where it was.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'empty-series-list': {
     message: '{source} lists no series, so there is nothing to download.',
     exitCode: 2,

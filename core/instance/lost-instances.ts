@@ -17,7 +17,8 @@ const MOST = 1_000_000;
 export class LostInstances {
   private readonly changed = new Set<string>();
   private readonly lost = new Map<string, Set<string>>();
-  private readonly kept = new Map<string, Set<string>>();
+  /** Whatever the series: an instance that another one has now is not lost. */
+  private readonly kept = new Set<string>();
   private seen = 0;
 
   async add(changes: AsyncIterable<ChunkChange>): Promise<void> {
@@ -25,7 +26,8 @@ export class LostInstances {
       if (this.isCut) return;
       this.changed.add(place(folder, chunk));
       this.seen += collect(before, this.lost);
-      if (after !== undefined) collect(after, this.kept);
+      if (after !== undefined)
+        for (const { SOPInstanceUID } of decodeFolderRecord(after).files) this.kept.add(SOPInstanceUID);
     }
   }
 
@@ -38,7 +40,7 @@ export class LostInstances {
   get count(): number {
     if (this.isCut) return MOST;
     let count = 0;
-    for (const [uid, instances] of this.lost) count += this.without(uid, instances).size;
+    for (const instances of this.lost.values()) count += this.without(instances).size;
     return count;
   }
 
@@ -46,7 +48,7 @@ export class LostInstances {
   *series(most: number): Iterable<Map<string, Set<string>>> {
     let batch = new Map<string, Set<string>>();
     for (const [uid, instances] of this.lost) {
-      batch.set(uid, this.without(uid, instances));
+      batch.set(uid, this.without(instances));
       if (batch.size < most) continue;
       yield batch;
       batch = new Map();
@@ -59,8 +61,8 @@ export class LostInstances {
     return this.changed.has(place(folder, chunk));
   }
 
-  private without(uid: string, instances: ReadonlySet<string>): Set<string> {
-    return instances.difference(this.kept.get(uid) ?? new Set()) as Set<string>;
+  private without(instances: ReadonlySet<string>): Set<string> {
+    return instances.difference(this.kept) as Set<string>;
   }
 }
 

@@ -39,18 +39,16 @@ export interface ScanTally {
 }
 
 /** What a scan has done, as its end tells it. */
-export type ScanChanges = Omit<ScanTally, 'files' | 'instances' | 'changedChunks' | 'kept'>;
+export type ScanChanges = Omit<ScanTally, 'files' | 'instances' | 'vanished' | 'appeared' | 'changedChunks' | 'kept'>;
 
 export function scanChanges(tally: ScanTally): ScanChanges {
-  const { opened, unchanged, unread, unreadWork, refusedRecords, vanished, appeared, unreadFiles } = tally;
+  const { opened, unchanged, unread, unreadWork, refusedRecords, unreadFiles } = tally;
   return {
     opened,
     unchanged,
     unread,
     unreadWork,
     refusedRecords,
-    vanished,
-    appeared,
     unreadFiles: [...unreadFiles].sort(),
   };
 }

@@ -52,6 +52,9 @@ export interface PublishReport {
   readonly changedChunks: number;
   /** Known folders that listed empty and whose instances stand nowhere else: what is known of them was kept. */
   readonly keptFolders: readonly string[];
+  /** Files that the index did not have, and files that it had, of folders that are still there. */
+  readonly appeared: number;
+  readonly vanished: number;
   /** Files of folders that are gone as a whole: a scan does not come to them. */
   readonly goneFiles?: number;
   /** Instances whose files are gone and that were kept, because those are too many to be believed; see `holdDeletions`. */

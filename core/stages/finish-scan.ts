@@ -65,7 +65,8 @@ class Finish {
     const totals = await ports.index.totals(scan.archive.name);
     const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
     const { goneFiles } = this;
-    return { ...totals, changedChunks: tally.changedChunks, keptFolders, goneFiles, removedArchives };
+    const { changedChunks, appeared, vanished } = tally;
+    return { ...totals, changedChunks, appeared, vanished, keptFolders, goneFiles, removedArchives };
   }
 
   /** What the index does not take is not in it, also where it was put aside in an earlier scan. */

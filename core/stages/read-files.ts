@@ -190,7 +190,6 @@ class ChunkReading {
 
   private *open(name: string, path: string): FileTask<void> {
     const reader = takeReader();
-    this.opened++;
     this.changed = true;
     try {
       const status = yield* readOne(path, reader, (at) => this.wantsHeader(at.SeriesInstanceUID, name));
@@ -198,6 +197,7 @@ class ChunkReading {
         this.skip(name, 'not-a-file', 0, 0);
         return;
       }
+      this.opened++;
       const mtime = this.isRacy(status.mtime) ? READ_AGAIN : status.mtime;
       if (reader.outcome !== 'instance') {
         this.skip(name, reader.outcome, status.size, mtime);

@@ -72,7 +72,7 @@ describe('messages of a cluster', () => {
       await services.startScanner({}, workAgain);
       await services.startIndexer((feed) => recordsAgain(feed, records));
       const outcome = await compared.begin();
-      assert.deepEqual([outcome.opened, outcome.appeared, outcome.vanished], [FILES, FILES, 0]);
+      assert.deepEqual([outcome.opened, outcome.report.appeared, outcome.report.vanished], [FILES, FILES, 0]);
       await compared.isRight(outcome);
       assert.ok(records.size >= 40 && Math.min(...records.values()) >= TIMES);
     } finally {

@@ -200,7 +200,7 @@ describe('one machine and a cluster', () => {
       fs.renameSync(path.join(archive, folder), path.join(archive, 'moved', folder));
     }
     const [local, remote] = [await index(here, archive), await index(compared.there, 'mixed')];
-    assert.equal(remote.vanished, local.vanished);
+    assert.equal(remote.report.vanished, local.report.vanished);
     await compared.areSame();
   });
 

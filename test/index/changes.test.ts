@@ -316,6 +316,49 @@ test('an interrupted run changes no answer; the next one goes on from it', async
   await sameAsFresh(database, archive);
 });
 
+test('a header that an earlier run has read is not taken for a file that has changed since', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, plainSeries('a', '1.3', 20));
+  await indexHere(database, archive);
+  for (let i = 2; i <= 20; i++) fs.rmSync(path.join(archive, `a/${String(i).padStart(4, '0')}.dcm`));
+  const isRefused = () => assert.rejects(indexHere(database, archive), { code: 'too-many-deletions' });
+  writeFile(archive, 's/b.dcm', person('first'), LONG_AGO + 1);
+  await isRefused();
+  // Changed, and no longer the one that speaks: its header is not read this time.
+  writeFile(archive, 's/b.dcm', person('second'), LONG_AGO + 2);
+  writeFile(archive, 's/a.dcm', person('other', '2'), LONG_AGO + 2);
+  await isRefused();
+  fs.rmSync(path.join(archive, 's/a.dcm'));
+  await indexHere(database, archive, { acceptDeletions: true });
+  assert.match((await patients(database)).join(), /second/);
+  await sameAsFresh(database, archive);
+});
+
+test('what is new and what is gone is counted against the index, whatever runs have staged in between', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 20), ...plainSeries('b', '1.3', 20) });
+  const first = await indexHere(database, archive);
+  assert.deepEqual([first.report!.appeared, first.report!.vanished], [40, 0]);
+  for (let i = 1; i <= 10; i++) fs.rmSync(path.join(archive, `a/${String(i).padStart(4, '0')}.dcm`));
+  writeFile(archive, 'b/new.dcm', person('new'), LONG_AGO);
+  await assert.rejects(indexHere(database, archive), { code: 'too-many-deletions' });
+  const accepted = await indexHere(database, archive, { acceptDeletions: true });
+  assert.equal(accepted.opened, 0);
+  assert.deepEqual([accepted.report!.appeared, accepted.report!.vanished], [1, 10]);
+});
+
+test('of two folders that list empty neither is believed for what it has in common with the other', async (t) => {
+  const { database, archive } = place(t);
+  makeArchive(archive, { ...plainSeries('a', '1.2', 3), ...plainSeries('b', '1.2', 3), ...plainSeries('c', '1.4', 3) });
+  await indexHere(database, archive);
+  const before = await answersOf(database);
+  for (const folder of ['a', 'b'])
+    for (const name of fs.readdirSync(path.join(archive, folder))) fs.rmSync(path.join(archive, folder, name));
+  const { report } = await indexHere(database, archive);
+  assert.deepEqual([...report!.keptFolders].sort(), ['a', 'b']);
+  assert.deepEqual(await answersOf(database), before);
+});
+
 test('an interrupted run of another archive is of no consequence', async (t) => {
   const { database, archive } = place(t);
   const other = `${archive}-other`;
