@@ -48,12 +48,15 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   using results = options.results === undefined ? undefined : new ResultsFile(options.results, options);
   const progress = await context.progress(quiet);
   const counts = new SendCounts();
-  let begun = 0;
+  // Series of which it is known how many instances are to go, and how many those are in all.
+  let known = 0;
+  let toGo = 0;
   const at = () => {
     const text = `${grouped(counts.sent)} instances sent, ${grouped(counts.notSent)} not, ${counts.volume}`;
     return {
       step: 'sending',
-      done: series.length === 0 ? 1 : begun / series.length,
+      // Of the series that are not known yet as many are expected as of the others.
+      done: toGo === 0 ? 0 : Math.min(0.999, (counts.sent + counts.notSent) / ((toGo * series.length) / known)),
       text,
       unit: 'instances',
       amount: counts.sent,
@@ -75,7 +78,10 @@ export async function send(options: SendOptions, context: CommandContext): Promi
       peer: pacs.peer(settings),
       threads,
       skip: (SOPInstanceUID, SeriesInstanceUID) => earlier?.sent.get(SeriesInstanceUID)?.has(SOPInstanceUID) === true,
-      onSeries: () => begun++,
+      onSeries: (instances) => {
+        known++;
+        toGo += instances;
+      },
       onResult: (result) => {
         counts.add(result);
         results?.add(result);

@@ -68,7 +68,7 @@ export interface SendOptions {
   /** Called with the outcome of every instance, as it is known. */
   readonly onResult: (result: SendResult) => void;
   /** Called when all of a series is on its way. */
-  readonly onSeries: () => void;
+  readonly onSeries: (instances: number) => void;
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
 // One file on its way to a peer: opened, known for the instance that the index says it is, and its data set in pieces.
 import { Buffer } from 'node:buffer';
+import { Issue } from '../dicom/issues.ts';
 import type { TransferSyntax } from '../dicom/transfer-syntaxes.ts';
 import { failureCode } from '../ports/archive-files.ts';
 import type { InstanceFile, InstanceFiles } from '../ports/instance-files.ts';
@@ -31,6 +32,8 @@ export interface OutgoingInstance {
   readonly transferSyntax: TransferSyntax;
   /** Of the data set. */
   readonly bytes: number;
+  /** The file ends before its data set does, as far as headers of elements tell. */
+  readonly isCut: boolean;
   /** The data set, without file meta. Throws Unsendable. */
   dataSet(): Iterable<Buffer> | AsyncIterable<Buffer>;
   /** Its data set, if it was sent, has been answered or will not be: its bytes are used for another one. */
@@ -43,7 +46,7 @@ export async function openOutgoing(file: SeriesFile, files: InstanceFiles): Prom
   try {
     const first = Buffer.allocUnsafeSlow(Math.min(opened.size, PIECE));
     const held = await readAll(opened, first, 0);
-    const { position, transferSyntax } = await identify(file, opened, first.subarray(0, held));
+    const { position, transferSyntax, isCut } = await identify(file, opened, first.subarray(0, held));
     const isWhole = opened.size <= held;
     if (isWhole) await closed(opened);
     const start = first.subarray(position, held);
@@ -55,6 +58,7 @@ export async function openOutgoing(file: SeriesFile, files: InstanceFiles): Prom
       file,
       transferSyntax,
       bytes,
+      isCut,
       dataSet: () => (isWhole ? [start, padding] : pieces(opened, start, Math.max(held, position), ring, padding)),
       close: async () => {
         if (isWhole) return;
@@ -87,6 +91,7 @@ async function identify(file: SeriesFile, opened: InstanceFile, first: Buffer) {
         request = reader.advance(await readAll(opened, buffer.subarray(bufferOffset, bufferOffset + length), position));
     }
     if (
+      opened.size !== file.size ||
       reader.outcome !== 'instance' ||
       reader.SOPInstanceUID !== file.SOPInstanceUID ||
       reader.SOPClassUID !== file.SOPClassUID
@@ -99,7 +104,8 @@ async function identify(file: SeriesFile, opened: InstanceFile, first: Buffer) {
         'failed',
         'its data set is in no transfer syntax, or not in the compressed one that it declares',
       );
-    return { position: reader.dataSetPosition, transferSyntax };
+    const isCut = (reader.issues & Issue.Truncated) !== 0;
+    return { position: reader.dataSetPosition, transferSyntax, isCut };
   } finally {
     giveBackReader(reader);
   }

@@ -226,8 +226,14 @@ test('every instance of every series is stored once, byte by byte, over as many 
     const archive = new Archive(...made);
     const peer = new PlayedPeer();
     let series = 0;
+    let expected = 0;
+    const onSeries = (instances: number) => {
+      series++;
+      expected += instances;
+    };
     const list = Array.from({ length: 250 }, (_, i) => `1.${i}`);
-    const results = await send(archive, peer, { threads, list, onSeries: () => series++ });
+    const results = await send(archive, peer, { threads, list, onSeries });
+    assert.equal(expected, 500);
     everyOne(results, 500, 'stored');
     assert.deepEqual([series, peer.stored, peer.most, peer.opened, peer.standing], [250, 500, threads, threads, 0]);
     arrivedAsTheyWere(archive, peer);
@@ -498,9 +504,30 @@ test('a further file of an instance is its copy; where the first is gone the nex
   assert.deepEqual(outcomes(all), { a: 'stored', b: 'copy', c: 'copy', d: 'stored' });
   assert.equal(peer.times.get('1.2.1'), 1);
   const second = await send(new Archive({ ...copies[0]!, bytes: 'gone' }, ...copies.slice(1)), peer);
-  assert.deepEqual(outcomes(second), { a: 'missing', b: 'stored', c: 'copy' });
+  assert.deepEqual(outcomes(second), { a: 'copy', b: 'stored', c: 'copy' });
+  assert.match(second.get('a')!.reason, /which goes for it \(the file is gone\)$/);
   const none = await send(new Archive(...copies.map((copy) => ({ ...copy, bytes: 'gone' as const }))), peer);
   assert.deepEqual(outcomes(none), { a: 'missing', b: 'missing', c: 'missing' });
+});
+
+test('a file that is cut off goes only where there is no whole one, and that is told', async () => {
+  const parts = [element(0x7fe00010, 'OW', Buffer.alloc(2_000, 1))];
+  const [whole] = new Archive({ uid: '1.2.1', parts }).bytes.values();
+  const cut = { uid: '1.2.1', bytes: whole!.subarray(0, -500) };
+  const peer = new PlayedPeer();
+  const both = new Archive({ ...cut, path: 'a' }, { uid: '1.2.1', path: 'b', parts }, { ...cut, path: 'c' });
+  assert.deepEqual(outcomes(await send(both, peer)), { a: 'copy', b: 'stored', c: 'copy' });
+  const alone = await send(new Archive({ ...cut, path: 'a' }, { ...cut, path: 'c' }), peer);
+  assert.deepEqual(outcomes(alone), { a: 'stored', c: 'copy' });
+  assert.equal(alone.get('a')!.reason, 'the file ends before its data set does');
+});
+
+test('a file that has another size than it had is not what was indexed', async () => {
+  const archive = new Archive({ uid: '1.2.1', path: 'a', parts: [element(0x7fe00010, 'OW', Buffer.alloc(2_000, 1))] });
+  archive.bytes.set('a', archive.bytes.get('a')!.subarray(0, -500));
+  const sent = await send(archive, new PlayedPeer());
+  assert.deepEqual(sent.get('a')!.reason, 'the file has changed since it was indexed');
+  assert.equal(sent.get('a')!.outcome, 'failed');
 });
 
 test('a file that is not any more what was indexed is not sent', async () => {

@@ -9,7 +9,8 @@ import type { SendOutcome, SendResult } from '../instance/send-outcome.ts';
 import type { InstanceFiles } from '../ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { StoreAssociation, StoreContext, StorePeer } from '../ports/store-peer.ts';
-import { type OutgoingInstance, openOutgoing, Unsendable } from './outgoing-instance.ts';
+import { openCopy } from './open-copy.ts';
+import { type OutgoingInstance, Unsendable } from './outgoing-instance.ts';
 import { pause } from './pause.ts';
 import { chooseSyntax, isProposed, StoreContexts } from './store-contexts.ts';
 
@@ -26,8 +27,8 @@ export interface SendOptions {
   readonly skip?: (SOPInstanceUID: string, SeriesInstanceUID: string) => boolean;
   /** Called with every outcome, as it is known. */
   readonly onResult: (result: SendResult) => void;
-  /** Called when all instances of a series have been given to an association. */
-  readonly onSeries?: () => void;
+  /** Called when it is known how many instances of a series are to go, before the first of them does. */
+  readonly onSeries?: (instances: number) => void;
   /** Ends it when what is under way is done. */
   readonly signal: AbortSignal;
   /** So many milliseconds after the signal the instance under way is given up; undefined: its answer is waited for. */
@@ -133,9 +134,11 @@ class Sending {
       this.tell(instance, { outcome: 'failed', status: undefined, reason: this.lost.message });
   }
 
-  private tell({ file, bytes }: OutgoingInstance, outcome: Outcome): void {
+  private tell({ file, bytes, isCut }: OutgoingInstance, outcome: Outcome): void {
     const isSent = outcome.outcome === 'stored' || outcome.outcome === 'warning';
-    this.options.onResult({ SeriesInstanceUID: file.SeriesInstanceUID, file, ...outcome, bytes: isSent ? bytes : 0 });
+    const reason = isSent && isCut ? [outcome.reason, CUT].filter((one) => one !== '').join('; ') : outcome.reason;
+    const { SeriesInstanceUID } = file;
+    this.options.onResult({ SeriesInstanceUID, file, ...outcome, reason, bytes: isSent ? bytes : 0 });
   }
 
   /** The next file that can be opened; the others have their outcome. */
@@ -148,25 +151,20 @@ class Sending {
         if (signal.aborted) return undefined;
         const { value: copies, done } = await this.instances.next();
         if (done === true) return undefined;
-        for (const [n, file] of copies.entries()) {
-          const base = { SeriesInstanceUID: file.SeriesInstanceUID, file, status: undefined, bytes: 0 };
-          try {
-            const opened = await openOutgoing(file, this.ports.files);
-            this.contexts.need(file.SOPClassUID, opened.transferSyntax);
-            const reason = 'the same instance stands in another file, which goes for it';
-            for (const copy of copies.slice(n + 1)) onResult({ ...base, file: copy, outcome: 'copy', reason });
-            return opened;
-          } catch (error) {
-            if (!(error instanceof Unsendable)) throw error;
-            onResult({ ...base, outcome: error.outcome, reason: error.message });
-          }
-        }
+        const { opened, others } = await openCopy(copies, this.ports.files);
+        for (const other of others)
+          onResult({ SeriesInstanceUID: other.file.SeriesInstanceUID, status: undefined, bytes: 0, ...other });
+        if (opened === undefined) continue;
+        this.contexts.need(opened.file.SOPClassUID, opened.transferSyntax);
+        return opened;
       }
     });
     this.taking = next.catch(() => {});
     return next;
   }
 }
+
+const CUT = 'the file ends before its data set does';
 
 type Outcome = Pick<SendResult, 'outcome' | 'status' | 'reason'>;
 
@@ -311,8 +309,9 @@ export async function* instancesToSend(
         const reason = 'the series is not in the index';
         onResult({ SeriesInstanceUID, file: undefined, outcome: 'not-indexed', status: undefined, reason, bytes: 0 });
       }
-      for (const [SOPInstanceUID, files] of copies) if (skip?.(SOPInstanceUID, SeriesInstanceUID) !== true) yield files;
-      onSeries?.();
+      const wanted = [...copies].filter(([SOPInstanceUID]) => skip?.(SOPInstanceUID, SeriesInstanceUID) !== true);
+      onSeries?.(wanted.length);
+      for (const [, files] of wanted) yield files;
     }
   }
 }

@@ -25,7 +25,7 @@ export interface GatewaySendOptions {
   /** These as of `sendInstances`. */
   readonly skip?: (SOPInstanceUID: string, SeriesInstanceUID: string) => boolean;
   readonly onResult: (result: SendResult) => void;
-  readonly onSeries?: () => void;
+  readonly onSeries?: (instances: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -45,8 +45,6 @@ interface OpenItem {
   readonly files: readonly SeriesFile[];
   /** Files whose result was told. */
   readonly told: Set<number>;
-  /** Series that end in it. */
-  series: number;
 }
 
 /** Resolves when each instance has its outcome, or `signal` has aborted and what was under way is done. Throws `no-gateway`, `gateways-gone`. */
@@ -66,8 +64,6 @@ class GatewaySend {
   /** Name of the PACS's queue. */
   private queue = '';
   private items = 0;
-  /** Series that end in what is not in the queue yet. */
-  private series = 0;
   private next = 0;
   private lookedAt = 0;
   private heardAt = performance.now();
@@ -100,13 +96,7 @@ class GatewaySend {
 
   private async add(series: readonly string[], archives: ReadonlySet<string>): Promise<void> {
     const { options } = this;
-    const onSeries = () => {
-      const last = this.open.get(this.items - 1);
-      if (!this.cutter.isEmpty) this.series++;
-      else if (last !== undefined) last.series++;
-      else options.onSeries?.();
-    };
-    for await (const copies of instancesToSend(series, this.ports, { ...options, onSeries })) {
+    for await (const copies of instancesToSend(series, this.ports, options)) {
       const { archive } = copies[0]!;
       if (!archives.has(archive)) {
         for (const file of copies) this.fail(file, `no gateway of the cluster sees the archive ${archive}`);
@@ -122,8 +112,7 @@ class GatewaySend {
     if (files === undefined || signal.aborted) return;
     while (this.open.size >= MOST_OPEN && !signal.aborted) await this.wait();
     const item = this.items++;
-    this.open.set(item, { files, told: new Set(), series: this.series });
-    this.series = 0;
+    this.open.set(item, { files, told: new Set() });
     await patiently(() => this.ports.queue.add({ send, item, pacs, files }));
     if (performance.now() - this.lookedAt > LOOK_EVERY) await this.look();
   }
@@ -168,11 +157,10 @@ class GatewaySend {
     if (isLast || open.told.size === open.files.length) this.end(item, open);
   }
 
-  private end(item: number, { files, told, series }: OpenItem): void {
+  private end(item: number, { files, told }: OpenItem): void {
     this.open.delete(item);
     for (const [number, file] of files.entries())
       if (!told.has(number)) this.fail(file, 'no gateway said what became of it');
-    for (let i = 0; i < series; i++) this.options.onSeries?.();
   }
 
   private fail(file: SeriesFile, reason: string): void {

@@ -18,10 +18,6 @@ export class ItemCutter {
   private bytes = 0;
   private text = 0;
 
-  get isEmpty(): boolean {
-    return this.files.length === 0;
-  }
-
   /** Adds an instance with all its files. Returns what has to go out before. */
   add(copies: readonly SeriesFile[]): readonly SeriesFile[] | undefined {
     const [first] = copies as readonly [SeriesFile];

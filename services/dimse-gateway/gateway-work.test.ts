@@ -15,6 +15,8 @@ const MR = '1.2.840.10008.5.1.4.1.1.4';
 const PACS = { host: 'pacs', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
 const DETAILS = { peer: 'pacs:104', reason: 'played', called: 'A', calling: 'B' };
 
+const bytesOf = (SOPInstanceUID: string) => dicomFile({ SOPInstanceUID, SeriesInstanceUID: '1.2', SOPClassUID: MR });
+
 function itemOf(number: number, instances: number, more: Partial<StoreItem> = {}): StoreItem {
   const files = Array.from({ length: instances }, (_, i): SeriesFile => {
     const SOPInstanceUID = `1.2.${number}.${i}`;
@@ -24,7 +26,7 @@ function itemOf(number: number, instances: number, more: Partial<StoreItem> = {}
       SOPClassUID: MR,
       archive: 'a',
       path: SOPInstanceUID,
-      size: 1,
+      size: bytesOf(SOPInstanceUID).length,
       mtime: -1,
     };
   });
@@ -76,7 +78,7 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
       commands: { serve: (one) => void (answers = one), stop: async () => {} },
       files: {
         open: async (_, path) => {
-          const bytes = dicomFile({ SOPInstanceUID: path, SeriesInstanceUID: '1.2', SOPClassUID: MR });
+          const bytes = bytesOf(path);
           const read = async (buffer: Uint8Array, length: number, position: number) =>
             bytes.copy(buffer, 0, position, position + length);
           return { size: bytes.length, read, close: async () => {} };

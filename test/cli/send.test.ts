@@ -383,12 +383,12 @@ describe('ditag send', () => {
     const under = ['sh', '-c', '"$0" "$1" query | "$0" "$@"'];
     const results = path.join(own, 'results.csv');
     const { code, stderr } = await runDitag([...to(port), '--results', results], { home: own, under });
-    // Two of them are cut off within an element, which DCMTK does not take.
-    assert.equal(code, 1);
-    assert.match(stderr, /failed: [12]\n/);
+    // Some are cut off, or cannot be sent as they are: of each of these there is another file.
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /failed/);
     const lines = fs.readFileSync(results, 'utf8').trimEnd().split('\n');
     const count = (outcome: string) => lines.filter((line) => line.split(',')[3] === outcome).length;
-    assert.equal(count('stored') + count('copy') + count('failed'), lines.length - 1);
+    assert.equal(count('stored') + count('copy'), lines.length - 1);
     const stored = new Set(lines.filter((line) => line.split(',')[3] === 'stored').map((line) => line.split(',')[1]));
     assert.equal(stored.size, fs.readdirSync(folder).length);
   });
