@@ -86,7 +86,7 @@ async function ended(error: unknown, interrupted: boolean): Promise<ExitCode> {
     return 130;
   }
   if (interrupted) {
-    process.stderr.write('Interrupted. Run the same command again; `index` goes on where it was.\n');
+    process.stderr.write('Interrupted. Run the same command again: `index` and downloads go on where they were.\n');
     return 130;
   }
   // Loaded where everything else has failed.

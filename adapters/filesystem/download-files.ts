@@ -72,8 +72,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     const [file, text] = [path.join(this.folder, OWNER), `${owner}\n`];
     try {
       if (!fs.existsSync(file)) {
-        const others = fs.readdirSync(this.folder).filter((name) => name !== INCOMING && !OWNER_PART.test(name));
-        if (others.length > 0) throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
+        this.assertFree();
         this.writeOwner(file, text);
       }
       if (fs.readFileSync(file, 'utf8') !== text)
@@ -81,6 +80,17 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     } catch (error) {
       if (error instanceof DitagError) throw error;
       throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+    }
+  }
+
+  /** Throws `foreign-download` where anything is in it, `cannot-write`. */
+  assertFree(): void {
+    try {
+      const others = fs.readdirSync(this.folder).filter((name) => name !== INCOMING && !OWNER_PART.test(name));
+      if (others.length > 0) throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
+    } catch (error) {
+      if (error instanceof DitagError) throw error;
+      throw ditagError('cannot-write', { path: this.folder, reason: failureCode(error) }, error);
     }
   }
 
@@ -154,6 +164,23 @@ export class FilesystemDownloadFiles implements DownloadFiles {
       return isOther || found.SeriesInstanceUID === '' ? undefined : found;
     } finally {
       await handle.close();
+    }
+  }
+
+  async *notAskedFor(): AsyncIterable<string> {
+    const waiting = [NOT_ASKED_FOR];
+    for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+      const entries = await fs.promises
+        .readdir(path.join(this.folder, folder), { withFileTypes: true })
+        .catch((error: unknown) => {
+          if (failureCode(error) === 'ENOENT') return [];
+          throw ditagError('cannot-read', { path: path.join(this.folder, folder!), reason: failureCode(error) }, error);
+        });
+      for (const entry of entries) {
+        const name = `${folder}/${entry.name}`;
+        if (entry.isDirectory()) waiting.push(name);
+        else if (entry.isFile()) yield name;
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import { Incoming, type Surroundings } from './incoming-file.ts';
 import { IdentityReader } from './incoming-file-identity.ts';
 import { inPool, PRIVATE_FOLDER } from './instance-store-calls.ts';
 import { type Place, placeByUids } from './instance-store-names.ts';
+import { makeFolders } from './make-folders.ts';
 import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { QuickCalls } from './quick-calls.ts';
 import { StoreFolders, syncFolderNow } from './store-folders.ts';
@@ -50,7 +51,7 @@ export class FilesystemInstanceStore implements InstanceStore {
     const archive = resolve(folder, options.archive ?? 'instances');
     const incoming = resolve(folder, options.incoming ?? 'incoming');
     try {
-      for (const path of [archive, incoming]) fs.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
+      for (const path of [archive, incoming]) makeFolders(path, PRIVATE_FOLDER);
       // An archive whose own name is lost takes all with it.
       if (sync) syncFolderNow(resolve(folder));
       assertCanBeLinked(incoming, archive);

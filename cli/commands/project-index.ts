@@ -48,16 +48,15 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
     await pacs.reach(settings);
     const { destination: host, port, aetitle } = settings;
     await project.change({ pacs: { host, port, aetitle }, target_list: listFile });
-    const added = await addTargets(project, list);
+    const { added, newlyRefused } = await addTargets(project, list);
     if (options.quiet !== true) stderr.write(listSummary(list, added));
     if (list.odd > 0)
       stderr.write(
         `${grouped(list.odd)} of them have a comma, a semicolon, a quotation mark or a comment in them: a line is taken as one accession number, as it stands.\n`,
       );
-    const isNamed = new Set(list.targets.filter((target) => target.line >= from).map(({ accession }) => accession));
     const isAll = from === 1;
     const open = await project.store.targetsToAsk(options.refresh === true);
-    const targets = isAll ? open : open.filter(({ accession }) => isNamed.has(accession));
+    const targets = isAll ? open : open.filter(({ accession }) => (list.lastLines.get(accession) ?? 0) >= from);
     const settled = await find(
       project,
       targets,
@@ -66,7 +65,7 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
     );
     if (settled === 0) lock.finished();
     else await lock.confirm();
-    return settled === 0 && list.refused.length > 0 ? 1 : settled;
+    return settled === 0 && newlyRefused > 0 ? 1 : settled;
   } finally {
     await project.close();
   }
@@ -136,12 +135,12 @@ const OTHERS = [
 ] as const;
 
 /** Also those that are refused: the report tells of them. Gives how many are new. */
-async function addTargets({ store }: Project, { targets, refused }: TargetList): Promise<number> {
+async function addTargets({ store }: Project, { targets, refused }: TargetList) {
   const added = await store.addTargets(targets);
-  await store.addTargets(refused.map(({ text: accession, line }) => ({ accession, line })));
+  const newlyRefused = await store.addTargets(refused.map(({ text: accession, line }) => ({ accession, line })));
   for (const { text: accession, reason } of refused)
     await store.keep({ accession, outcome: 'refused', reason, studies: [] });
-  return added;
+  return { added, newlyRefused };
 }
 
 function listSummary({ lines, targets, refused, blank, comments, duplicates }: TargetList, added: number): string {

@@ -7,6 +7,7 @@ import { DimsePacs, patienceFor } from '../../adapters/dimse/dimse-pacs.ts';
 import { DimseListener, serverTls } from '../../adapters/dimse/listener.ts';
 import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
+import { makeFolders } from '../../adapters/filesystem/make-folders.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
@@ -15,7 +16,7 @@ import { isWhollyKnown } from '../../core/projects/expected.ts';
 import { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { isWhole } from '../../core/stages/download-counts.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
-import { DownloadPlan } from '../../core/stages/download-plan.ts';
+import { DownloadPlan, type PlannedSeries } from '../../core/stages/download-plan.ts';
 import { downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
 import { wholeSubjects } from '../../core/stages/whole-subjects.ts';
 import { expandHome } from '../configuration/configuration.ts';
@@ -40,13 +41,22 @@ export async function downloadHere(
   const { folder, isContinued } = await downloadFolder({ name, store }, within, begun);
   makeFolder(folder);
   options.onFolder(folder, isContinued);
-  const download = await store.download(folder);
   const files = new FilesystemDownloadFiles(folder);
+  // One that is refused was never begun.
+  if (!(await store.downloads()).some((one) => one.folder === folder)) files.assertFree();
+  const download = await store.download(folder);
   files.claim(`${name} ${download.startedAt}`);
   const plan = await DownloadPlan.open({ store, download, files });
   const { series: all } = await store.totals();
   let prepared = 0;
-  const open = await plan.prepare(isWanted, () => options.onPrepared(++prepared, wanted?.size ?? all), signal);
+  let open: PlannedSeries[];
+  try {
+    open = await plan.prepare(isWanted, () => options.onPrepared(++prepared, wanted?.size ?? all), signal);
+  } catch (error) {
+    // What is known of it is told, however early it ends.
+    await files.writeManifest(manifestLines({ store, download, files }, isWanted));
+    throw error;
+  }
   const short = shortageText(plan.counts, (await files.freeSpace()) - SPACE_LEFT);
   if (short !== undefined) options.onWarning(short);
   const { local, remote } = await localAddress(peer);
@@ -126,7 +136,7 @@ function removeIfEmpty(folder: string): void {
 
 function makeFolder(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, 0o700);
     // A folder whose own name is lost takes all with it.
     syncFolderNow(path.dirname(folder));
   } catch (error) {

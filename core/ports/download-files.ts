@@ -9,6 +9,8 @@ export interface DownloadFiles {
   list(folder: string): Promise<ReadonlyMap<string, number>>;
   /** Of which series the file says that it is, if it is this instance; undefined where it is none, is cut, or is another one. */
   seriesOf(path: string, SOPInstanceUID: string): Promise<SeriesIdentity | undefined>;
+  /** Paths of the files that lie where what was not asked for is kept. */
+  notAskedFor(): AsyncIterable<string>;
   /** Whether there is a file of its own, and not in a zip. */
   isThere(path: string): Promise<boolean>;
   /** Reads a file whole. */

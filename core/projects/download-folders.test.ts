@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { downloadFolders, type NamedSeries, NOT_ASKED_FOR } from './download-folders.ts';
+import { downloadFolders, foldersBeside, type NamedSeries, NOT_ASKED_FOR } from './download-folders.ts';
 
 const digits = (id: string, n = 8) => createHash('sha256').update(id).digest('hex').slice(0, n);
 let uids = 0;
@@ -118,9 +118,9 @@ test('two series of one patient with one description both get a suffix, those of
     series({ SeriesInstanceUID: '1.3', PatientID: 'P2', PatientName: 'Roe^Max' }),
   ];
   assert.deepEqual(Object.fromEntries(downloadFolders(all)), {
-    '1.1': { subject: 'Jane_Doe', series: `T1_${digits('1.1')}` },
-    '1.2': { subject: 'Jane_Doe', series: `t1_${digits('1.2')}` },
-    '1.3': { subject: 'Max_Roe', series: 'T1' },
+    '1.1': { patient: 'P1', subject: 'Jane_Doe', series: `T1_${digits('1.1')}` },
+    '1.2': { patient: 'P1', subject: 'Jane_Doe', series: `t1_${digits('1.2')}` },
+    '1.3': { patient: 'P2', subject: 'Max_Roe', series: 'T1' },
   });
 });
 
@@ -155,9 +155,24 @@ test('what else stands in a download is no name of a patient', () => {
 test('a series that is given twice is in one folder, whatever is given first', () => {
   const twice = [series({ SeriesInstanceUID: '1.1', SeriesDescription: '', PatientID: 'P2', PatientName: 'Roe' })];
   twice.push(series({ SeriesInstanceUID: '1.1' }));
-  const wanted = { '1.1': { subject: 'Jane_Doe', series: 'T1' } };
+  const wanted = { '1.1': { patient: 'P1', subject: 'Jane_Doe', series: 'T1' } };
   assert.deepEqual(Object.fromEntries(downloadFolders(twice)), wanted);
   assert.deepEqual(Object.fromEntries(downloadFolders(twice.toReversed())), wanted);
+});
+
+test('a folder in which another patient has begun is not shared, also where names were corrected since', () => {
+  // P1 was Jane Doe when the first series came, and is Mary Roe now; P2 is Jane Doe now.
+  const all = downloadFolders([
+    series({ SeriesInstanceUID: '1.1', PatientName: 'Roe^Mary' }),
+    series({ SeriesInstanceUID: '1.2', PatientName: 'Roe^Mary', SeriesDescription: 'T2' }),
+    series({ SeriesInstanceUID: '1.3', PatientID: 'P2' }),
+  ]);
+  const beside = foldersBeside(all, new Map([['1.1', 'Jane_Doe/T1']]));
+  assert.equal(beside.get('1.3')!.subject, `Jane_Doe_${digits('P2')}`);
+  assert.equal(beside.get('1.2')!.subject, 'Mary_Roe');
+  // Of the same patient it stays.
+  const own = foldersBeside(all, new Map([['1.3', 'Jane_Doe/T1']]));
+  assert.equal(own.get('1.3')!.subject, 'Jane_Doe');
 });
 
 /** Few values, so that they collide; and any. */

@@ -17,6 +17,8 @@ export interface NamedSeries {
 }
 
 export interface SeriesFolder {
+  /** Whose series it is: one key for each patient. */
+  readonly patient: string;
   /** The folder in the download. */
   readonly subject: string;
   /** The folder in that of the subject. */
@@ -62,27 +64,44 @@ export function downloadFolders(series: Iterable<NamedSeries>): Map<string, Seri
   for (const [subject, uids] of Map.groupBy(subjectOf.keys(), (uid) => subjectOf.get(uid)!)) {
     const named = new Map(uids.map((uid) => [uid, seriesNames.get(uid)!]));
     const names = distinctNames(named, (uid) => `Series_${uid}`, never);
-    for (const uid of uids) found.set(uid, { subject: subjects.get(subject)!, series: names.get(uid)! });
+    for (const uid of uids)
+      found.set(uid, { patient: subject, subject: subjects.get(subject)!, series: names.get(uid)! });
   }
   return found;
 }
 
 /**
- * The folders, none of which is one in which another series has begun: names may have been corrected since, and series may
- * have gone. @param begun paths of folders, by SeriesInstanceUID
+ * The folders, none of which is one in which another series, or another patient, has begun: names may have been corrected
+ * since, and series may have gone. @param begun paths of folders, by SeriesInstanceUID
  */
 export function foldersBeside(folders: SeriesFolders, begun: ReadonlyMap<string, string>): SeriesFolders {
   const taken = new Map<string, string>();
-  for (const [uid, folder] of begun) taken.set(folded(folder), uid);
+  const patients = new Map<string, Set<string>>();
+  for (const [uid, folder] of begun) {
+    taken.set(folded(folder), uid);
+    const patient = folders.get(uid)?.patient;
+    const [subject = ''] = folder.split('/', 1);
+    const own = patients.get(folded(subject));
+    if (patient === undefined) continue;
+    if (own === undefined) patients.set(folded(subject), new Set([patient]));
+    else own.add(patient);
+  }
   const beside = new Map<string, SeriesFolder>();
-  for (const [uid, { subject, series }] of folders) {
-    const isFree = (name: string) => (taken.get(folded(`${subject}/${name}`)) ?? uid) === uid;
-    let level = 0;
-    const named = () => nameWithSuffix({ key: uid, name: series, level });
-    while (!isFree(named()) && level < DIGITS.length - 1) level++;
-    beside.set(uid, { subject, series: named() });
+  for (const [uid, { patient, subject: name, series }] of folders) {
+    const isOwn = (subject: string) => [...(patients.get(folded(subject)) ?? [])].every((other) => other === patient);
+    const subject = firstFree({ key: patient, name }, isOwn);
+    const isFree = (inside: string) => (taken.get(folded(`${subject}/${inside}`)) ?? uid) === uid;
+    beside.set(uid, { patient, subject, series: firstFree({ key: uid, name: series }, isFree) });
   }
   return beside;
+}
+
+/** The name, with as much of a suffix as it takes. */
+function firstFree({ key, name }: Pick<Candidate, 'key' | 'name'>, isFree: (name: string) => boolean): string {
+  let level = 0;
+  const named = () => nameWithSuffix({ key, name, level });
+  while (!isFree(named()) && level < DIGITS.length - 1) level++;
+  return named();
 }
 
 /** Patients are told apart by PatientID, without it by study; a NUL marks the latter. */

@@ -20,6 +20,12 @@ test('blank lines, comments, blanks and repetitions are counted; line numbers ar
             { accession: 'a1', line: 8 },
           ],
           refused: [],
+          lastLines: new Map([
+            ['A1', 5],
+            ['A2', 4],
+            ['A 3', 7],
+            ['a1', 8],
+          ]),
           ...{ blank: 2, comments: 2, duplicates: 1, odd: 0, lines: 9 },
         },
         JSON.stringify({ end, last }),
@@ -29,7 +35,16 @@ test('blank lines, comments, blanks and repetitions are counted; line numbers ar
 });
 
 test('a list of nothing', () => {
-  const none = { targets: [], refused: [], blank: 0, comments: 0, duplicates: 0, odd: 0, lines: 0 };
+  const none = {
+    targets: [],
+    refused: [],
+    lastLines: new Map(),
+    blank: 0,
+    comments: 0,
+    duplicates: 0,
+    odd: 0,
+    lines: 0,
+  };
   assert.deepEqual(readTargetList(''), none);
   assert.deepEqual(readTargetList('\n'), { ...none, blank: 1, lines: 1 });
   assert.deepEqual(readTargetList('\ufeff'), { ...none, blank: 1, lines: 1 });
@@ -41,7 +56,7 @@ test('what looks like a table or like several is taken as it stands, and counted
 });
 
 test('what cannot be asked for is refused by itself', () => {
-  const { targets, refused, lines } = readTargetList('A1\nA*\n A? \nA\\B\nA\tB\nA\0\nA2\nA*\n');
+  const { targets, refused, duplicates, lines } = readTargetList('A1\nA*\n A? \nA\\B\nA\tB\nA\0\nA2\nA*\n');
   assert.deepEqual(
     targets.map(({ accession, line }) => [accession, line]),
     [
@@ -55,9 +70,10 @@ test('what cannot be asked for is refused by itself', () => {
     { line: 4, text: 'A\\B', reason: 'it has a backslash, which separates values' },
     { line: 5, text: 'A\tB', reason: 'it has a control character' },
     { line: 6, text: 'A\0', reason: 'it has a control character' },
-    { line: 8, text: 'A*', reason: 'it has a wildcard character, * or ?' },
   ]);
-  assert.equal(lines, 8);
+  assert.deepEqual([lines, duplicates], [8, 1]);
+  const alike = readTargetList(`${'Z'.repeat(70)}1\n${'Z'.repeat(70)}2\n`).refused.map(({ text }) => text);
+  assert.deepEqual(alike, [`${'Z'.repeat(64)}…`, `${'Z'.repeat(64)}… (line 2)`]);
   assert.equal(reasonOf('M\ufffdller1'), 'it has bytes that are not UTF-8');
   assert.equal(reasonOf('A\ud800'), 'it has bytes that are not UTF-8');
 });

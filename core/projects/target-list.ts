@@ -24,8 +24,10 @@ export interface TargetList {
   readonly refused: readonly RefusedLine[];
   readonly blank: number;
   readonly comments: number;
-  /** Lines that repeat an accession number. */
+  /** Lines that repeat an accession number, or what was refused. */
   readonly duplicates: number;
+  /** The last line of each accession number. */
+  readonly lastLines: ReadonlyMap<string, number>;
   /** Accession numbers that look like parts of a table or like several: with a comma, semicolon, quotation mark, or a comment behind. */
   readonly odd: number;
   readonly lines: number;
@@ -37,7 +39,9 @@ export function readTargetList(text: string): TargetList {
   // What follows the last line end is a line only where something stands there.
   if (lines.at(-1) === '') lines.pop();
   const targets = new Map<string, Target>();
-  const refused: RefusedLine[] = [];
+  const refused = new Map<string, RefusedLine>();
+  const lastLines = new Map<string, number>();
+  const texts = new Set<string>();
   let blank = 0;
   let comments = 0;
   let duplicates = 0;
@@ -47,12 +51,20 @@ export function readTargetList(text: string): TargetList {
     const reason = reasonAgainst(accession);
     if (accession === '') blank++;
     else if (accession.startsWith('#')) comments++;
-    else if (reason !== undefined) refused.push({ line, text: startOf(accession), reason });
-    else if (targets.has(accession)) duplicates++;
-    else targets.set(accession, { accession, line });
+    else if (targets.has(accession) || refused.has(accession)) duplicates++;
+    else if (reason === undefined) targets.set(accession, { accession, line });
+    else {
+      const start = startOf(accession);
+      // Two that differ only in what is not shown are two.
+      const text = texts.has(start) ? `${start} (line ${line})` : start;
+      texts.add(text);
+      refused.set(accession, { line, text, reason });
+    }
+    if (targets.has(accession)) lastLines.set(accession, line);
   }
   const odd = [...targets.keys()].filter((accession) => ODD.test(accession)).length;
-  return { targets: [...targets.values()], odd, refused, blank, comments, duplicates, lines: lines.length };
+  const counts = { odd, blank, comments, duplicates, lines: lines.length };
+  return { targets: [...targets.values()], refused: [...refused.values()], lastLines, ...counts };
 }
 
 /**

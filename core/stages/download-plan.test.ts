@@ -48,6 +48,7 @@ async function planned({ listed, announced }: { readonly listed: number; readonl
     files: {
       list: async () => new Map([['1.1.1.dcm', 10]]),
       seriesOf: async () => ({ StudyInstanceUID: '1', SeriesInstanceUID: SERIES }),
+      async *notAskedFor() {},
       isThere: async () => true,
       digest: async () => ({ size: 10, sha256: '00' }),
       setAside: async () => undefined,

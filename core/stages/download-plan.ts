@@ -108,8 +108,7 @@ export class DownloadPlan {
     signal: AbortSignal,
   ): Promise<PlannedSeries[]> {
     const open: PlannedSeries[] = [];
-    for await (const { path } of this.ports.download.notAskedFor())
-      if (!path.startsWith(`${NOT_ASKED_FOR}/`)) this.aside.add(path);
+    await this.readAside();
     for await (const series of this.ports.store.series()) {
       signal.throwIfAborted();
       if (!isWanted(series.SeriesInstanceUID)) continue;
@@ -121,6 +120,21 @@ export class DownloadPlan {
       onSeries();
     }
     return open;
+  }
+
+  /** Also what a process that died had put aside and not noted: the manifest is to name everything that is there. */
+  private async readAside(): Promise<void> {
+    const { download, files } = this.ports;
+    const noted = new Set<string>();
+    for await (const { path } of download.notAskedFor())
+      if (path.startsWith(`${NOT_ASKED_FOR}/`)) noted.add(path);
+      else this.aside.add(path);
+    for await (const path of files.notAskedFor()) {
+      if (noted.has(path)) continue;
+      const [SeriesInstanceUID = '', name = ''] = path.split('/').slice(-2);
+      const [SOPInstanceUID = ''] = /^[0-9.]*[0-9]/.exec(name) ?? [];
+      await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path, ...(await files.digest(path)) });
+    }
   }
 
   private async plan(series: ExpectedSeries & { readonly accession: string }): Promise<PlannedSeries> {
@@ -142,10 +156,11 @@ export class DownloadPlan {
       this.counts.bytes += size;
     };
     const known = new Set<string>();
+    const isMoved = await this.isOfOtherStudy(SeriesInstanceUID, noted, onDisk, folder);
     for (const { SOPInstanceUID, path, size } of noted) {
       known.add(path);
       const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : '';
-      if (onDisk.get(name) !== size) {
+      if (onDisk.get(name) !== size || isMoved) {
         // Before it is forgotten: a file that nobody has noted may count.
         if (onDisk.has(name)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
         await download.remove(SeriesInstanceUID, SOPInstanceUID);
@@ -175,6 +190,18 @@ export class DownloadPlan {
     }
     planned.received = countExpected(here, listed, planned.unlisted);
     return planned;
+  }
+
+  /** The PACS has given the series to another study since: what is on disk says so, as the first file that can be asked shows. */
+  private async isOfOtherStudy(
+    SeriesInstanceUID: string,
+    noted: readonly { readonly SOPInstanceUID: string; readonly path: string }[],
+    onDisk: ReadonlyMap<string, number>,
+    folder: string,
+  ): Promise<boolean> {
+    const first = noted.find(({ path }) => path.startsWith(`${folder}/`) && onDisk.has(path.slice(folder.length + 1)));
+    const found = first && (await this.ports.files.seriesOf(first.path, first.SOPInstanceUID));
+    return found !== undefined && !this.isOfItsStudy({ ...found, SeriesInstanceUID });
   }
 
   /** Else the right one, when it comes, would not get its name. */

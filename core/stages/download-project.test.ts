@@ -74,6 +74,7 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
   const files = {
     list: async () => new Map<string, number>(),
     seriesOf: async () => undefined,
+    async *notAskedFor() {},
     isThere: async () => true,
     digest: async () => ({ size: 0, sha256: '' }),
     setAside: async () => undefined,

@@ -209,6 +209,23 @@ test('a StudyInstanceUID of two patients: none of its series is expected', async
   const { outcome, reason, studies } = await find();
   assert.deepEqual([outcome, studies, asked], ['incomplete', [], ['STUDY', 'STUDY']]);
   assert.match(reason, /^the PACS has the StudyInstanceUID 1\.1 for several patients, .*: none is expected$/);
+  // Who has no PatientID is another one by name.
+  const named = (rows: IdentifierText[]) =>
+    played({ STUDY: () => rows, SERIES: one(SERIES), IMAGE: () => instances([1]) }).find();
+  const jane = { ...STUDY, PatientID: 'P1', PatientName: 'Doe^Jane' };
+  const nobody = { ...STUDY, PatientID: '', AccessionNumber: 'A2' };
+  assert.equal((await named([jane, { ...nobody, PatientName: 'Other^One' }])).outcome, 'incomplete');
+  assert.equal(
+    (
+      await named([
+        { ...jane, PatientID: '' },
+        { ...nobody, PatientName: 'Other^One' },
+      ])
+    ).outcome,
+    'incomplete',
+  );
+  assert.equal((await named([jane, { ...nobody, PatientName: 'DOE^JANE^=王' }])).outcome, 'found');
+  assert.equal((await named([jane, nobody])).outcome, 'found');
   // One patient with two accession numbers for a study, and a PACS that does not answer by UID, are believed.
   const same = both.map((row) => ({ ...row, PatientID: 'P1' }));
   for (const answered of [() => same, (keys: Keys) => (keys('AccessionNumber') === '' ? REFUSED : [both[0]!])]) {

@@ -132,14 +132,18 @@ class Finding {
    * believed. @param known answers to the query for the accession number
    */
   private async isOfOnePatient(StudyInstanceUID: string, known: readonly Identifier[]): Promise<boolean> {
-    const keys = { StudyInstanceUID, PatientID: '' };
+    const keys = { StudyInstanceUID, PatientID: '', PatientName: '' };
     const { answers, status } = await this.ask(identifierOf({ QueryRetrieveLevel: 'STUDY', ...keys }));
     if (isTemporary(status)) throw new QueryRefused(status);
-    const patients = new Set<string>();
-    for (const answer of [...known, ...answers])
-      if (one(answer, 'StudyInstanceUID') === StudyInstanceUID) patients.add(one(answer, 'PatientID'));
-    patients.delete('');
-    return patients.size <= 1;
+    const own = [...known, ...answers].filter((answer) => one(answer, 'StudyInstanceUID') === StudyInstanceUID);
+    // Who has no PatientID is told apart by name.
+    const [named, nameless] = [true, false].map((hasId) =>
+      own.filter((answer) => (one(answer, 'PatientID') !== '') === hasId),
+    ) as [Identifier[], Identifier[]];
+    const ids = new Set(named.map((answer) => one(answer, 'PatientID')));
+    const names = new Set(named.map(nameOf).filter((name) => name !== ''));
+    const others = new Set(nameless.map(nameOf).filter((name) => name !== '' && !names.has(name)));
+    return ids.size <= 1 && others.size <= (names.size === 0 ? 1 : 0);
   }
 
   private async study(StudyInstanceUID: string, answer: Identifier): Promise<FoundStudy> {
@@ -267,6 +271,15 @@ function empty(keywords: readonly string[]): Record<string, string> {
 /** The first value without the padding that some leave in it. */
 function one(answer: Identifier, keyword: string): string {
   return (values(answer, keyword)[0] ?? '').replace(/^[ \0]+|[ \0]+$/g, '');
+}
+
+/** To compare: without what writers differ in, and without the ideographic and phonetic groups, which not all have. */
+function nameOf(answer: Identifier): string {
+  const [alphabetic = ''] = one(answer, 'PatientName').split('=');
+  return alphabetic
+    .replace(/[\s^]+/g, ' ')
+    .trim()
+    .toUpperCase();
 }
 
 function attributesOf(answer: Identifier, keywords: readonly string[]): Attributes {

@@ -1,6 +1,6 @@
 // Asks a PACS query after query over an association that is kept open, opens another one where it is lost, and waits
 // where the PACS says that it can not at the moment.
-import type { Identifier } from '../dimse/identifier.ts';
+import { type Identifier, text } from '../dimse/identifier.ts';
 import { isTemporary } from '../dimse/reasons.ts';
 import { DitagError, ERRORS } from '../errors/errors.ts';
 import type { Pacs, PacsQueries } from '../ports/pacs.ts';
@@ -12,15 +12,21 @@ const TRIES = 4;
 const FIRST_PAUSE = 500;
 /** One that gives more answers than this to one query does not understand it. */
 const MOST_ANSWERS = 200_000;
+/** So long all answers may be ones that were given before (milliseconds). */
+const NOTHING_NEW = 60_000;
+const UIDS = ['StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID'];
 
 export class PacsAsker {
   private readonly pacs: Pacs;
   private readonly signal: AbortSignal;
+  private readonly patience: number;
   private queries: PacsQueries | undefined;
 
-  constructor(pacs: Pacs, signal: AbortSignal) {
+  /** @param patience milliseconds; only tests have another one */
+  constructor(pacs: Pacs, signal: AbortSignal, patience = NOTHING_NEW) {
     this.pacs = pacs;
     this.signal = signal;
+    this.patience = patience;
     signal.addEventListener('abort', this.abort);
   }
 
@@ -45,8 +51,15 @@ export class PacsAsker {
     if (this.queries?.isOpen !== true) this.queries = await this.pacs.queries();
     const { queries } = this;
     const answers: Identifier[] = [];
+    const seen = new Set<string>();
+    let newAt = performance.now();
     const status = await queries.find(keys, (answer) => {
-      if (answers.push(answer) > MOST_ANSWERS) queries.abort();
+      const key = UIDS.map((keyword) => text(answer, keyword)).join(' ');
+      if (!seen.has(key)) newAt = performance.now();
+      seen.add(key);
+      // One that says the same again and again never ends.
+      const isNew = performance.now() - newAt < this.patience;
+      if (answers.push(answer) > MOST_ANSWERS || !isNew) queries.abort();
     });
     return { answers, status };
   }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, type TestContext, test } from 'node:test';
 import { projectReport } from '../../cli/commands/project-report.ts';
+import { projectVerify } from '../../cli/commands/project-verify.ts';
 import { readConfiguration } from '../../cli/configuration/configuration.ts';
 import { LocalWorkspace } from '../../cli/workspaces/local/local-workspace.ts';
 import { commandIn } from '../cli/query-here.ts';
@@ -129,6 +130,35 @@ describe('a project that has changed since its download', { timeout: 60_000, con
     const last = await project.download();
     assert.match(last.stderr, /^Continued in .*_earlier$/m);
     assert.deepEqual([last.code, now.sent().toSorted()], [0, uids('1.9.1', 3)], last.stderr);
+    await assertVerified(project);
+  });
+
+  test('a series that the PACS has given to another study is brought anew', async (t) => {
+    const project = await downloaded(t, [study([oneSeries(3)])]);
+    const [before] = await project.manifest();
+    const moved = study([oneSeries(3)], { StudyInstanceUID: '1.77' });
+    await changed(project, [moved]);
+    const now = project.fromNow();
+    const { code, stderr } = await project.download();
+    assert.deepEqual([code, now.sent().toSorted()], [0, uids('1.4.1', 3)], stderr);
+    const entries = await project.manifest();
+    const received = entries.filter(({ outcome }) => outcome === 'received');
+    assert.deepEqual([...new Set(received.map(({ StudyInstanceUID }) => StudyInstanceUID))], ['1.77']);
+    assert.notEqual(before!.StudyInstanceUID, '1.77');
+    assert.equal(entries.filter(({ outcome }) => outcome === 'not-asked-for').length, 3);
+    await assertVerified(project);
+  });
+
+  test('what a process that died had put aside and not noted is in the manifest', async (t) => {
+    const project = await startProject(t, { studies: STUDIES, faults: { foreignStudy: ['1.2.1.1.3'] } });
+    await project.index();
+    assert.equal((await project.download()).code, 1);
+    project.pacs.faults = {};
+    const database = new DatabaseSync(stateFile(project));
+    database.exec('DELETE FROM not_asked_for');
+    database.close();
+    assert.equal((await project.download()).code, 0);
+    assert.equal((await outcomes(project)).filter((line) => line.endsWith('not-asked-for')).length, 1);
     await assertVerified(project);
   });
 
@@ -256,6 +286,12 @@ describe('the folder of another download', { timeout: 60_000, concurrency: 8 }, 
     assert.match(refused.stderr, /is there, and not as a download of this project: \.owner in it/);
     assert.deepEqual(other.pacs.sent, []);
     await assertVerified(first);
+    // It was never begun: there is nothing of that project that could be verified.
+    const configuration = readConfiguration(path.join(other.home, '.ditag', 'config.ini'), { environment: {} });
+    const verified = await commandIn(new LocalWorkspace(configuration), (context) =>
+      projectVerify({ projectName: NAME }, context),
+    );
+    assert.deepEqual([verified.code, verified.stdout], [2, ''], verified.stderr);
     // Nor is one of which nobody knows whose it is.
     fs.rmSync(path.join(await first.folder(), '.owner'));
     assert.equal((await other.download({ output })).code, 2);

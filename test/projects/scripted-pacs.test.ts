@@ -288,7 +288,7 @@ describe('faults of the scripted PACS', { timeout: 60_000 }, () => {
     const { pacs, asker } = await start(t, { pendingForever: 1 });
     let pending = 0;
     const asked = asker.ask('get', STUDY, () => void (++pending === 4 && asker.association.abort()));
-    await assert.rejects(asked, { code: 'association-aborted' });
+    await assert.rejects(asked, { code: 'association-given-up' });
     assert.deepEqual(pacs.sent, []);
     const again = await associate(pacs);
     assert.equal(await again.status('get', STUDY), 0);

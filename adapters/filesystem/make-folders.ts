@@ -1,0 +1,27 @@
+// Makes a folder with those that it is in. Not by node:fs's own `recursive`, which tries again without end where the parent
+// is there and nothing can be made in it (/proc), and tells of a disk that is read-only that there is no such folder.
+import fs from 'node:fs';
+import path from 'node:path';
+import { failureCode } from '../../core/ports/archive-files.ts';
+
+/** Throws the error of node:fs. @param folder absolute path @param mode of those that are made */
+export function makeFolders(folder: string, mode: number): void {
+  if (makeOne(folder, mode)) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolders(parent, mode);
+  // Its parent is there now: whatever is wrong still is wrong with it.
+  fs.mkdirSync(folder, mode);
+}
+
+/** False: there is nothing that it could be made in. */
+function makeOne(folder: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(folder, mode);
+    return true;
+  } catch (error) {
+    if (failureCode(error) === 'ENOENT') return false;
+    // What is there may be a folder, also on a file system that says first that it is read-only.
+    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return true;
+    throw error;
+  }
+}
