@@ -87,6 +87,7 @@ async function measure(options: BenchOptions, shape: SyntheticShape): Promise<Me
     const before = bench.costs();
     let told = 0;
     const { entries, seconds } = await new ClusterWorkspace({ url: bench.nats }, undefined, '').rebuild({
+      onWaiting: () => {},
       signal: new AbortController().signal,
       onProgress: (done) => {
         if (done < told + 0.1) return;

@@ -38,7 +38,17 @@ export async function main(argv: string[]): Promise<ExitCode> {
     return await ended(error, interruption.happened);
   } finally {
     interruption.ignore();
+    leaveSoon();
   }
+}
+
+/** So long what a command has left behind may keep the process (milliseconds). */
+const LEFT_BEHIND = 1_000;
+
+/** Where a server accepts a connection and is silent, its client leaves that open: it does not keep a command that has ended. */
+function leaveSoon(): void {
+  const isSaid = () => process.stdout.writableLength === 0 && process.stderr.writableLength === 0;
+  setInterval(() => isSaid() && process.exit(), LEFT_BEHIND).unref();
 }
 
 /** The cluster's where one is named, else this machine's. */

@@ -15,13 +15,17 @@ export function readSeriesInput(input: string | undefined, stdin: NodeJS.ReadStr
   return readingInput('standard input', () => readSeriesList(stdin as Chunks));
 }
 
-/** Says of what `read` throws which source it is about. */
-export async function readingInput<T>(source: string, read: () => Promise<T>): Promise<T> {
+/** Says of what `read` throws which source it is about. @param bad what it is not */
+export async function readingInput<T>(
+  source: string,
+  read: () => Promise<T>,
+  bad: 'bad-series-list' | 'bad-results' = 'bad-series-list',
+): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (error instanceof BadList) {
-      throw ditagError('bad-series-list', { source, reason: error.message, column: error.column }, error);
+      throw ditagError(bad, { source, reason: error.message, column: error.column }, error);
     }
     throw ditagError('cannot-read', { path: source, reason: (error as Error).message }, error);
   }

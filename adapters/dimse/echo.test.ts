@@ -115,6 +115,18 @@ test('what goes wrong is said in one sentence', async (t) => {
       'association-rejected',
       /temporary congestion/,
     ],
+    [
+      'a refusal that no AE title has to do with',
+      inTurn(encodePdu({ pdu: 'associate-reject', result: 1, source: 2, reason: 2 })),
+      'association-rejected',
+      /the protocol version is not supported\. Ask those who run it\.$/,
+    ],
+    [
+      'an AE title that is not known',
+      inTurn(encodePdu({ pdu: 'associate-reject', result: 1, source: 1, reason: 7 })),
+      'association-rejected',
+      /the AE titles have to be as the PACS has them\.$/,
+    ],
     ['a status', inTurn(ACCEPT, answer(0x0122)), 'no-echo', /SOP class not supported \(0122H\)/],
     [
       'a release instead of an answer',

@@ -25,6 +25,9 @@ export const MAXIMUM_LENGTH = 128 * 1024;
 /** The ARTIM timer of PS3.8 9.1.5: how long the peer may take to ask for the association, or to close it (milliseconds). */
 const ARTIM = 5_000;
 /** The result "rejected-transient" of PS3.8 table 9-21. */
+/** Source and reasons of PS3.8 table 9-21 that may be about AE titles: no reason given, calling and called not recognized. */
+const BY_USER = 1;
+const ABOUT_TITLES: ReadonlySet<number> = new Set([1, 3, 7]);
 const TRANSIENT = 2;
 /** Source and reasons of an A-ABORT (PS3.8 table 9-26). */
 const BY_PROVIDER = 2;
@@ -334,7 +337,8 @@ export class UpperLayer {
     const { calledAETitle, callingAETitle } = this.request!;
     const isTransient = pdu.result === TRANSIENT;
     const titles = `It was called as ${calledAETitle} by ${callingAETitle}; the AE titles have to be as the PACS has them.`;
-    const advice = isTransient ? 'It may take one in a while.' : titles;
+    const isAboutTitles = pdu.source === BY_USER && ABOUT_TITLES.has(pdu.reason);
+    const advice = isTransient ? 'It may take one in a while.' : isAboutTitles ? titles : 'Ask those who run it.';
     const error = ditagError('association-rejected', { peer: this.name, reason: rejectionText(pdu), advice });
     this.end(isTransient ? new DitagError(error.code, error.message, { retry: 'later' }) : error);
   }

@@ -2,6 +2,9 @@
 import { ditagError } from '../../core/errors/errors.ts';
 import { readText } from './read-text.ts';
 
+/** Without one in it, OpenSSL takes a file of certificates to trust for an empty list. */
+const CERTIFICATE = '-----BEGIN ';
+
 /** Files in PEM. */
 export interface TlsFiles {
   /** Certificates that are trusted. */
@@ -17,6 +20,9 @@ export function readTls<Files extends TlsFiles>(files: Files): { readonly [Name 
     const file = files[name];
     return file === undefined ? [] : [{ name, file, text: readText(file) }];
   });
+  for (const { name, file, text } of named)
+    if (name !== 'key' && !text.includes(CERTIFICATE))
+      throw ditagError('bad-certificate', { files: file, reason: 'there is no certificate in it' });
   const material = Object.fromEntries(named.map(({ name, text }) => [name, text]));
   try {
     // Loaded when it is needed: most commands never have TLS.

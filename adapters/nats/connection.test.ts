@@ -137,6 +137,8 @@ describe('credentials', () => {
         return true;
       });
     }
+    for (const url of ['http://127.0.0.1:4222', 'https://127.0.0.1', ''])
+      await assert.rejects(openCluster({ url }, 'test'), { message: /it is not an address like nats:\/\/host:4222/ });
     await assert.rejects(openCluster({ url: `nats://a:${PASSWORD}@b:1` }, 'test'), { code: 'secret-in-url' });
   });
 

@@ -160,12 +160,13 @@ function withoutSecret(address: string): string {
   // Whatever stands before an @ is a user or a password, also where it makes the address unreadable.
   const at = whole.lastIndexOf('@');
   if (at >= 0) {
-    const url = `${whole.slice(0, whole.indexOf('://'))}://…${whole.slice(at)}`;
-    throw ditagError('secret-in-url', { url, setting: 'nats_credentials' });
+    const shown = `${whole.slice(0, whole.indexOf('://'))}://…${whole.slice(at)}`;
+    throw ditagError('secret-in-url', { url: shown, setting: 'nats_credentials' });
   }
-  if (!URL.canParse(whole)) {
+  const url = URL.parse(whole);
+  if (url === null || url.hostname === '' || !/^(nats|tls):$/.test(url.protocol)) {
     throw ditagError('cluster-unreachable', {
-      url: address,
+      url: address === '' ? '""' : address,
       reason: 'it is not an address like nats://host:4222',
       hint: '',
     });

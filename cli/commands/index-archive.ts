@@ -95,7 +95,12 @@ async function rebuild(
     told = performance.now();
     stderr.write(`rebuilding: ${Math.floor(done * 100)}%\n`);
   };
-  const { entries, seconds } = await workspace.rebuild({ onProgress, signal });
+  const onWaiting = () => {
+    if (performance.now() - told < TELL_EVERY) return;
+    told = performance.now();
+    stderr.write('rebuilding: no indexer has begun with it yet; start one\n');
+  };
+  const { entries, seconds } = await workspace.rebuild({ onProgress, onWaiting, signal });
   if (quiet !== true)
     stderr.write(`Built the index anew from ${grouped(entries)} entries in ${seconds.toFixed(1)} s.\n`);
   return 0;

@@ -137,20 +137,16 @@ interface Earlier {
 async function readEarlier(file: string): Promise<Earlier> {
   const series = new Set<string>();
   const sent = new Map<string, Map<string, string>>();
-  await readingInput(file, () =>
-    readColumns(
-      fs.createReadStream(file),
-      ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'],
-      ([SeriesInstanceUID, SOPInstanceUID, outcome]) => {
-        if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
-        // A copy says nothing of the file that was to be sent.
-        else if (outcome !== 'copy') {
-          const own = sent.get(SeriesInstanceUID!) ?? new Map<string, string>();
-          sent.set(SeriesInstanceUID!, own.set(SOPInstanceUID!, outcome!));
-        }
-      },
-    ),
-  );
+  const add = ([SeriesInstanceUID, SOPInstanceUID, outcome]: readonly string[]) => {
+    if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
+    // A copy says nothing of the file that was to be sent.
+    else if (outcome !== 'copy') {
+      const own = sent.get(SeriesInstanceUID!) ?? new Map<string, string>();
+      sent.set(SeriesInstanceUID!, own.set(SOPInstanceUID!, outcome!));
+    }
+  };
+  const columns = ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'];
+  await readingInput(file, () => readColumns(fs.createReadStream(file), columns, add), 'bad-results');
   return { series: [...series], sent };
 }
 

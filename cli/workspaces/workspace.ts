@@ -105,6 +105,8 @@ export interface ServeOptions {
 export interface RebuildOptions {
   /** Called with the part that is done, 0 to 1. */
   readonly onProgress: (done: number) => void;
+  /** Called again and again while no indexer has begun with it. */
+  readonly onWaiting: () => void;
   readonly signal: AbortSignal;
 }
 

@@ -248,12 +248,13 @@ export const ERRORS = {
     retry: 'later',
   },
   'rebuild-running': {
-    message: 'The index is being built anew already (generation {generation}): wait for that to end.',
+    message:
+      'The index is being built anew already (generation {generation}): wait for that to end. Where nothing comes of it, start an indexer.',
     exitCode: 2,
     retry: 'later',
   },
   'no-cluster': {
-    message: 'No cluster is named: give --nats URL, or set nats in [CLUSTER] of {config}.',
+    message: 'No cluster is named: give --nats URL, or set nats in [CLUSTER] of {config}; and leave out --local.',
     exitCode: 2,
     retry: 'never',
   },
@@ -263,7 +264,8 @@ export const ERRORS = {
     retry: 'never',
   },
   'detached-rebuild': {
-    message: 'The index goes on being built without this command; queries are answered by the old one until then.',
+    message:
+      'The index goes on being built without this command, by the indexers that run; queries are answered by the old one until then.',
     exitCode: 1,
     retry: 'never',
   },
@@ -309,6 +311,12 @@ export const ERRORS = {
   'bad-series-list': {
     message:
       '{source} is not a list of series as `ditag query` prints it ({reason}): give a CSV with a column {column}.',
+    exitCode: 2,
+    retry: 'never',
+  },
+  'bad-results': {
+    message:
+      '{source} is not a file of results as `ditag send --results` writes it ({reason}): give one, with a column {column}.',
     exitCode: 2,
     retry: 'never',
   },

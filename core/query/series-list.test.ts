@@ -56,6 +56,9 @@ test('what is no list of series is refused', async () => {
   await assert.rejects(read('PatientID,StudyDate\n7,20260131\n'), none);
   await assert.rejects(read('PatientName,PatientID,a,b,c,Modality\n'), none);
   await assert.rejects(read('1.2.3\n'), none);
+  const separated = (by: string) => ({ message: `its columns are separated by ${by}, not by commas` });
+  await assert.rejects(read('PatientID;SeriesInstanceUID\n7;1.2.3\n'), separated('semicolons'));
+  await assert.rejects(read('PatientID\tSeriesInstanceUID\n7\t1.2.3\n'), separated('tabs'));
   await assert.rejects(read(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0xff, 0xfe, 10, 0, 0])), BadList);
   await assert.rejects(read(Buffer.alloc(200_000, 0xee)), BadList);
   await assert.rejects(read(Buffer.alloc(200_000)), BadList);

@@ -17,8 +17,7 @@ export async function readSeriesList(chunks: Chunks): Promise<string[]> {
         column = values.findIndex((value) => value.trim() === SERIES);
         if (column >= 0) continue;
         column = CSV_COLUMNS.indexOf(SERIES);
-        if (!UID.test(values[column]?.trim() ?? ''))
-          throw new BadList(`its first line has no column ${SERIES}`, SERIES);
+        if (!UID.test(values[column]?.trim() ?? '')) throw noColumn(values, SERIES);
       }
       const uid = values[column]?.trim() ?? '';
       if (uid === '') throw new BadList(`line ${line} has no ${SERIES}`, SERIES);
@@ -26,6 +25,17 @@ export async function readSeriesList(chunks: Chunks): Promise<string[]> {
     }
   if (column < 0) throw new BadList('it is empty', SERIES);
   return [...series];
+}
+
+/** Spreadsheets put another separator between columns where a comma is part of numbers. */
+function noColumn(values: readonly string[], column: string): BadList {
+  const [first = ''] = values.filter((value) => value.includes(column));
+  const separator = [';', '\t'].find((one) => first.includes(one));
+  if (separator === undefined) return new BadList(`its first line has no column ${column}`, column);
+  return new BadList(
+    `its columns are separated by ${separator === ';' ? 'semicolons' : 'tabs'}, not by commas`,
+    column,
+  );
 }
 
 /** Calls `each` with the values of these columns, line by line. Throws BadList. */
@@ -43,7 +53,7 @@ export async function readColumns(
       }
       places = columns.map((column) => {
         const place = values.indexOf(column);
-        if (place < 0) throw new BadList(`its first line has no column ${column}`, column);
+        if (place < 0) throw noColumn(values, column);
         return place;
       });
     }

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import files from '@fastify/static';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import type { Previews } from '../../core/ports/previews.ts';
@@ -15,7 +15,7 @@ import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
 import { countRequests } from './numbers.ts';
 import type { Operations } from './operations.ts';
-import { answerProblem, NothingThere } from './problems.ts';
+import { answerProblem, NothingThere, Unreadable } from './problems.ts';
 import type { Proxies } from './reach.ts';
 import { addArchives } from './routes/archives.ts';
 import { addCounts } from './routes/counts.ts';
@@ -68,6 +68,8 @@ export async function buildApi({
     trustProxy: (address) => proxies?.holds(address) ?? false,
     bodyLimit: LONGEST_BODY,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // An address that cannot be read comes to no handler.
+    frameworkErrors: (_: FastifyError, __: unknown, reply: FastifyReply) => void answerProblem(new Unreadable(), reply),
     ...TIMEOUTS,
     connectionTimeout: LONGEST_STILLNESS,
     // What is asked is taken as it stands: no text becomes a number, nothing unknown is left out in silence.

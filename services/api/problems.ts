@@ -47,6 +47,13 @@ export class NothingThere extends HttpProblem {
   }
 }
 
+/** An address that is not encoded as addresses are; what it says is not repeated. */
+export class Unreadable extends HttpProblem {
+  constructor() {
+    super(400, 'The address cannot be read: write what is no letter or digit as %XX, in UTF-8.');
+  }
+}
+
 export function answerProblem(error: FastifyError | DitagError | Error, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error, reply.request.body);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="ditag"');

@@ -65,6 +65,7 @@ const WORKING_EVERY = 3_000;
 /** Work that fails so often here, for reasons that do not pass, is put aside. */
 const MOST_FAILURES = 5;
 const UNMOUNTED_AGAIN = 5_000;
+const MOST_ASKED = 100;
 /** It is looked whether the index is behind after so long (milliseconds), or so many pieces of work. */
 const LOOK_EVERY = 250;
 const LOOK_AFTER = 8;
@@ -86,6 +87,8 @@ export class Scanner {
   private readonly mounted = new Map<number, Mounted>();
   private readonly states = new Map<string, { readonly scan: KnownScan | undefined; readonly readAt: number }>();
   private readonly running = new Set<Promise<void>>();
+  /** What was answered to requests for scans, by the scan's id. */
+  private readonly asked = new Map<string, Promise<StartedScan>>();
   /** How often work has failed here, by its place in the queue. */
   private readonly failures = new Map<number, number>();
   /** When it was looked at last whether the index is behind. */
@@ -116,8 +119,21 @@ export class Scanner {
     await Promise.all(this.running);
   }
 
-  /** Answers the request for a scan; asked for again, since whoever was asked first may have gone, it is the same scan. */
-  private async start(number: number, request: StartScan): Promise<StartedScan> {
+  /**
+   * Answers the request for a scan. Asked for again, since whoever was asked first may have gone, it is the same scan; one
+   * that was refused is not begun by a request that has waited meanwhile: who asked for it has been told.
+   */
+  private start(number: number, request: StartScan): Promise<StartedScan> {
+    const known = this.asked.get(request.scan);
+    if (known !== undefined) return known;
+    const answer = this.begin(number, request);
+    this.asked.set(request.scan, answer);
+    answer.catch(() => {});
+    if (this.asked.size > MOST_ASKED) this.asked.delete(this.asked.keys().next().value!);
+    return answer;
+  }
+
+  private async begin(number: number, request: StartScan): Promise<StartedScan> {
     const { registry, queue, logger } = this.ports;
     const { identity, files, folder } = this.mounted.get(number)!;
     const known = await this.known(identity);

@@ -118,13 +118,14 @@ test('over TLS: with the right certificates, with none of ditag, and with one th
   fs.writeFileSync(file('plain.ini'), '');
   const plain = await runDitag(['--config-file', file('plain.ini'), 'echo', ...args], { home });
   assert.deepEqual([plain.code, plain.stderr.includes('it may want TLS')], [1, true], plain.stderr);
-  fs.writeFileSync(file('no.pem'), 'no certificate');
+  fs.writeFileSync(file('no.pem'), '-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n');
   const useless = await echo('tls_ca = ca.pem', 'tls_cert = no.pem', 'tls_key = client.key');
-  assert.match(
-    useless.stderr,
-    /^TLS cannot use \S+\/no\.pem, \S+\/client\.key, \S+\/ca\.pem: [^\n]+ Give files in PEM: [^\n]+\n$/,
-  );
+  const told = /^TLS cannot use \S+\/no\.pem, \S+\/client\.key, \S+\/ca\.pem: [^\n]+ Give files in PEM: [^\n]+\n$/;
+  assert.match(useless.stderr, told);
   assert.equal(useless.code, 2);
+  fs.writeFileSync(file('empty.pem'), 'nobody');
+  const nobody = await echo('tls_ca = empty.pem');
+  assert.deepEqual([nobody.code, nobody.stderr.includes('empty.pem: there is no certificate in it')], [2, true]);
   const missing = await echo('tls_ca = nothing.pem', '# with');
   assert.deepEqual([missing.code, missing.stderr.startsWith('Cannot read ')], [2, true]);
 });

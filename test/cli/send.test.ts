@@ -353,7 +353,7 @@ describe('ditag send', () => {
       [['--input', file('gap.csv')], /\(line 3 has no SeriesInstanceUID\)/],
       [['--input', file('nothing.csv')], /^Cannot read .*nothing\.csv/],
       [['--input', home], /^Cannot read /],
-      [['--retry', file('no-results.csv')], /no column SOPInstanceUID/],
+      [['--retry', file('no-results.csv')], /is not a file of results .*no column SOPInstanceUID/],
       [['--input', list, '--threads', '0'], /^--threads "0" is not valid/],
       [['--input', list, '--port', '0'], /^--port "0" is not valid/],
       [['--input', list, '--results', path.join(home, 'no', 'folder.csv')], /^Cannot write /],

@@ -169,7 +169,7 @@ test('beyond this machine it wants TLS, or to be told that a proxy has it', asyn
   const useless = path.join(home, 'useless.pem');
   fs.writeFileSync(useless, 'no certificate');
   const notPem = await runDitag(['serve', '--port', '0', '--tls-cert', useless, '--tls-key', useless], { home });
-  assert.match(notPem.stderr, /^TLS cannot use \S+useless\.pem, \S+useless\.pem: [^\n]+\n$/);
+  assert.match(notPem.stderr, /^TLS cannot use \S+useless\.pem: there is no certificate in it\. [^\n]+\n$/);
   assert.equal(notPem.code, 2);
 });
 

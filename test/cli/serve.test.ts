@@ -169,6 +169,11 @@ test('what is wrong with a request is told as a problem, with the field or the s
   }
   const huge = await ask('/query', { pattern: 'x'.repeat(2 * 1024 * 1024) });
   assert.equal(huge.status, 413);
+  // An address that no handler ever sees.
+  const unreadable = await fetch(`${url}/series/%ff%00`);
+  assert.equal(unreadable.status, 400);
+  assert.match(unreadable.headers.get('content-type') ?? '', /^application\/problem\+json/);
+  assert.doesNotMatch(await unreadable.text(), /%ff/);
 });
 
 test('the examples of its page are answered', async () => {

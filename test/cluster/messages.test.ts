@@ -162,7 +162,11 @@ describe('messages of a cluster', () => {
     for (const name of logs)
       assert.doesNotMatch(fs.readFileSync(path.join(compared.stateFolder, name), 'utf8'), hasValues);
     assert.doesNotMatch(told, hasValues);
-    const there = await compared.there.rebuild({ onProgress: () => {}, signal: new AbortController().signal });
+    const there = await compared.there.rebuild({
+      onWaiting: () => {},
+      onProgress: () => {},
+      signal: new AbortController().signal,
+    });
     assert.ok(there.entries > 40, `${there.entries} entries`);
     for (const { id } of await jobs!.failed()) await jobs!.retry(id);
     await compared.isRight(outcome);

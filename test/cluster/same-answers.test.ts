@@ -180,7 +180,9 @@ describe('one machine and a cluster', () => {
     try {
       const { signal } = new AbortController();
       let isOver = false;
-      const rebuilt = compared.there.rebuild({ onProgress: () => {}, signal }).finally(() => (isOver = true));
+      const rebuilt = compared.there
+        .rebuild({ onWaiting: () => {}, onProgress: () => {}, signal })
+        .finally(() => (isOver = true));
       rebuilt.catch(() => {});
       let answered = 0;
       for (; !isOver; answered++) assert.deepEqual(await compared.answers(compared.there), before);

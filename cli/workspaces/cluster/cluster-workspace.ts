@@ -45,6 +45,8 @@ import { watchScan } from './watch-scan.ts';
 
 /** How often a rebuild is looked at (milliseconds). */
 const LOOK_EVERY = 250;
+/** After so long somebody should have begun with it (milliseconds). */
+const UNBEGUN = 10_000;
 
 export class ClusterWorkspace implements Workspace {
   private readonly settings: NatsSettings;
@@ -175,7 +177,7 @@ export class ClusterWorkspace implements Workspace {
     }
   }
 
-  async rebuild({ onProgress, signal }: RebuildOptions): Promise<RebuildOutcome> {
+  async rebuild({ onProgress, onWaiting, signal }: RebuildOptions): Promise<RebuildOutcome> {
     const began = performance.now();
     const cluster = await this.open();
     try {
@@ -192,10 +194,9 @@ export class ClusterWorkspace implements Workspace {
         if (signal.aborted) throw ditagError('detached-rebuild', {});
         // The indexers may not have begun yet.
         const waiting = await feed.waiting().catch(() => undefined);
-        if (waiting !== undefined) {
-          // More may be written meanwhile.
-          onProgress(all === 0 ? 1 : Math.max(0, all - waiting) / all);
-        }
+        // More may be written meanwhile.
+        if (waiting !== undefined) onProgress(all === 0 ? 1 : Math.max(0, all - waiting) / all);
+        else if (performance.now() - began > UNBEGUN) onWaiting();
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
       }
       return { entries: await log.size(), seconds: (performance.now() - began) / 1000 };
