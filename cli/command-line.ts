@@ -92,7 +92,7 @@ export function commands(run: Run): Command {
       .description('index an archive: afterwards the index holds this archive only, unless --append is given')
       .option('--archive <dir>', 'folder of the archive (default: the one indexed last)')
       .option('--append', 'keep the other archives of the index')
-      .option('--threads <n>', 'scan workers (default: one a processor)')
+      .option('--threads <n>', 'scan workers (default: one a processor, at most 8)')
       .option('--skipped <file>', 'list the files that were not taken, with the reason, as CSV')
       .option('--rebuild', "build the cluster's index anew from what is known, without reading a file")
       .option('--accept-deletions', 'believe that files are gone, however many they are')

@@ -1,5 +1,5 @@
 // Makes generated files of the tree anew and compares: all but the oracles, which are what other programs said once
-// (test/**/*.generated.json and the tables of test/pattern; each says how it was made). What needs Python, pip or a registry is left out with a
+// (test/**/*.generated.json, and core/query/pattern/tables.generated.ts, what one version of Python says of each character; each says how it was made). What needs Python, pip or a registry is left out with a
 // word where these are missing; with DITAG_REQUIRE_PARTS=1 that is a failure.
 import { exists, run } from './run-command.ts';
 

@@ -214,7 +214,7 @@ Those that are known by name; others below \`1.2.840.10008.5.1.4.1.1.\` and priv
 ${table(
   ['SOP class', 'UID'],
   storage.map(({ uid, name: own, retired }) => [
-    `${own}${retired && !own.includes('Retired') ? ' (retired)' : ''}`,
+    `${own === '' ? '(without a name in PS3.6)' : own}${retired && !own.includes('Retired') ? ' (retired)' : ''}`,
     `\`${uid}\``,
   ]),
 )}

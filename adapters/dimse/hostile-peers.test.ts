@@ -432,7 +432,7 @@ test('empty fragments and empty PDUs do not fill the memory', async (t) => {
 
 /** Fuzzed streams at a time, and of all. */
 const AT_A_TIME = 30;
-const STREAMS = Number(process.env['DITAG_FUZZ_STREAMS'] ?? 3_000);
+const STREAMS = process.env['DITAG_LONG'] === undefined ? 3_000 : 60_000;
 
 test('any bytes: a listener outlives them, and serves the next peer', async (t) => {
   const seed = Number(process.env['DITAG_SEED'] ?? Date.now() % 1e9);

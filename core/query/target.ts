@@ -1,3 +1,5 @@
+// What a query asks about (`--targets`, `--columns`, `--where`): an attribute by keyword, number or creator, and paths into
+// sequences; and its text in a full header.
 import { creatorName, matchText } from '../dicom/kept-text.ts';
 import { ditagError } from '../errors/errors.ts';
 import { attributeIndex, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';

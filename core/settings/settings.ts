@@ -101,6 +101,18 @@ export const ApiVariables = Type.Object({
   ),
 });
 
+/** The PACS to which what is started over HTTP sends, and of which it asks; also of every command. */
+export const PacsVariables = Type.Object({
+  DITAG_PACS_DESTINATION: Type.Optional(
+    Type.String({ description: 'host of the PACS for what is started over HTTP (api) or by a command' }),
+  ),
+  DITAG_PACS_PORT: Type.Optional(Type.String({ pattern: '^\\d{1,5}$', description: 'its port' })),
+  DITAG_PACS_AETITLE: Type.Optional(Type.String({ pattern: AE_TITLE_PATTERN, description: 'its AE title' })),
+  DITAG_PACS_MYAET: Type.Optional(
+    Type.String({ pattern: AE_TITLE_PATTERN, description: 'AE title by which it is called (DITAG)' }),
+  ),
+});
+
 /** What a scanner or a gateway can see. */
 export const ArchiveVariables = Type.Object({
   DITAG_ARCHIVES: Type.String({ pattern: '^[^=]+=.+', description: 'NAME=DIR, several with commas' }),

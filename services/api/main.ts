@@ -31,6 +31,7 @@ import {
   type NatsSettings,
   NatsVariables,
   natsSettings,
+  PacsVariables,
   readSettings,
 } from '../../core/settings/settings.ts';
 import { buildApi } from './app.ts';
@@ -43,6 +44,7 @@ const VARIABLES = Type.Object({
   ...ElasticsearchVariables.properties,
   ...HttpVariables.properties,
   ...ApiVariables.properties,
+  ...PacsVariables.properties,
 });
 
 // Rows go by, of which none is kept: V8 would give those that are on their way three times 32 MB.

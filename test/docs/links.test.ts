@@ -8,8 +8,8 @@ import { codeSpans, PROJECT, pages, proseOf, readPage } from './markdown.ts';
 /** What a code span that names a file of the project starts with. */
 const FOLDERS = ['adapters', 'bench', 'cli', 'core', 'deploy', 'docs', 'scripts', 'services', 'test', '.ci'];
 
-/** Runs of benchmarks are there when someone has kept one. */
-const KEPT_RUNS = 'docs/performance/';
+/** What is made on a machine, and in no checkout: runs of benchmarks, secrets. */
+const MADE = ['docs/performance/', 'deploy/secrets/'];
 
 /** Anchors of a page's headings, as Markdown viewers make them. */
 function anchorsOf(markdown: string): Set<string> {
@@ -38,7 +38,12 @@ for (const page of pages()) {
   test(`files named in ${page}`, () => {
     for (const span of codeSpans(proseOf(readPage(page)))) {
       const [, name] = /^(?:node )?([\w.-]+(?:\/[\w.*-]+)+\/?)$/.exec(span) ?? [];
-      if (name === undefined || name.startsWith(KEPT_RUNS) || !FOLDERS.includes(name.split('/')[0]!)) continue;
+      if (
+        name === undefined ||
+        MADE.some((folder) => name.startsWith(folder)) ||
+        !FOLDERS.includes(name.split('/')[0]!)
+      )
+        continue;
       // Capital letters stand for any name: bench/NAME.ts.
       const pattern = name.replaceAll(/\b[A-Z]{3,}\b/g, '*');
       const exists = fs.existsSync(path.join(PROJECT, name)) || fs.globSync(pattern, { cwd: PROJECT }).length > 0;

@@ -12,6 +12,7 @@ export function pages(): string[] {
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'bench/README.md',
+    'deploy/README.md',
     ...docs.map((name) => `docs/${name}`),
   ];
   return all.filter((name) => fs.existsSync(path.join(PROJECT, name)));
