@@ -58,7 +58,9 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
         progress.update(() => {
           const waits = waitsFor === undefined ? '' : `; ${WAITS_FOR[waitsFor]}`;
           const text = `${grouped(files)} files, ${grouped(instances)} instances${waits}`;
-          return { step, done, text, unit: 'files', amount: files };
+          // All files are published, none is looked at any more.
+          const amount = step === 'publishing' ? Math.round(done * files) : files;
+          return { step, done, text, unit: 'files', amount };
         });
       },
       signal,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { AE_TITLE_RULE, isAETitle } from '../../core/dimse/ae-title.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PeerRight } from '../../core/ports/scp.ts';
-import { PEER_ASSOCIATIONS, peerTwice, type ServedPeer } from '../../core/settings/gateway-peers.ts';
+import { PEER_ASSOCIATIONS, peerTwice, type ServedPeer } from '../../core/settings/served-peers.ts';
 import { type Configuration, expandHome, readIni } from './configuration.ts';
 
 export interface GatewaySettings {

@@ -194,6 +194,16 @@ export function resolveVr(tag: number, pixelRepresentation: number | undefined):
   return entryOfTag(tag)?.vrs.includes('SS') ? 'SS' : vr;
 }
 
+/** The tags of many keywords in one pass, of which nothing is kept: to remember all keywords takes 20 MB. */
+export function tagsOfKeywords(keywords: ReadonlySet<string>): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const line of attributeLines().split('\n')) {
+    const [tag, , , keyword = ''] = line.split(' ', 4);
+    if (keywords.has(keyword)) found.set(keyword, Number.parseInt(tag!, 16));
+  }
+  return found;
+}
+
 /** The tag of a keyword written letter for letter as in PS3.6; undefined for anything else. */
 export function tagOfKeyword(keyword: string): number | undefined {
   if (!tags && searchesLeft > 0) {

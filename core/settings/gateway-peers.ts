@@ -1,27 +1,9 @@
-// The peers that a gateway serves, and how a gateway of a cluster has them: as JSON, a list of
-// `{ aeTitle, host, may, associations, port, tls }`.
+// The peers that a gateway of a cluster serves, as JSON: a list of `{ aeTitle, host, may, associations, port, tls }`.
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { AE_TITLE_PATTERN } from '../dimse/ae-title.ts';
 import { ditagError } from '../errors/errors.ts';
-import type { PeerRight } from '../ports/scp.ts';
-
-/** A peer as it is configured. */
-export interface ServedPeer {
-  readonly aeTitle: string;
-  /** Name or address; undefined: it may call from anywhere. */
-  readonly host: string | undefined;
-  /** Where it takes what a C-MOVE sends it; undefined: nowhere. */
-  readonly port: number | undefined;
-  /** Whether it takes it over TLS, with the gateway's own certificate. */
-  readonly isTls: boolean;
-  readonly rights: readonly PeerRight[];
-  /** At a time. */
-  readonly associations: number;
-}
-
-/** Associations of a peer at a time, where the configuration does not say. */
-export const PEER_ASSOCIATIONS = 8;
+import { PEER_ASSOCIATIONS, peerTwice, type ServedPeer } from './served-peers.ts';
 
 const Peers = Type.Array(
   Type.Object(
@@ -86,9 +68,4 @@ function servedPeer({
     rights: may,
     associations,
   };
-}
-
-/** The AE title that two of them have, if there is one. */
-export function peerTwice(peers: readonly ServedPeer[]): string | undefined {
-  return peers.find(({ aeTitle }, i) => peers.findIndex((one) => one.aeTitle === aeTitle) !== i)?.aeTitle;
 }

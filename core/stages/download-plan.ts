@@ -7,14 +7,12 @@ import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
 import { CUT_OFF, foldersBeside, NOT_ASKED_FOR, type SeriesFolders } from '../projects/download-folders.ts';
 import { type ExpectedInstance, type ExpectedSeries, expectedCount, unlistedCount } from '../projects/expected.ts';
 import { countExpected, listedOf } from './download-counts.ts';
+import { DownloadOnDisk } from './download-on-disk.ts';
 import { NotCounted } from './not-counted.ts';
 import { projectSeries } from './whole-subjects.ts';
 
 /** Series of which the expected instances are kept in memory, besides those that are being retrieved. */
 const MOST_REMEMBERED = 64;
-const EXTENSION = '.dcm';
-/** What came with a SOPInstanceUID and other bytes than what has its name: with some digits of its SHA-256. */
-const OTHER_BYTES = /^([0-9.]+)\.other-([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})$/;
 
 export interface PlannedSeries {
   /** The first of the list that led to it. */
@@ -64,8 +62,7 @@ export class DownloadPlan {
   private readonly begun: ReadonlyMap<string, string>;
   private readonly all = new Map<string, PlannedSeries>();
   private readonly active = new Map<string, ActiveSeries>();
-  /** Paths of what was put aside in a folder of the project. */
-  private readonly aside = new Set<string>();
+  private readonly onDisk: DownloadOnDisk;
   private readonly remembered = new Map<string, Promise<ReadonlySet<string>>>();
   /** What could not be noted of what came. */
   failure: unknown;
@@ -82,6 +79,7 @@ export class DownloadPlan {
     this.folders = foldersBeside(folders, begun);
     this.studies = studies;
     this.begun = begun;
+    this.onDisk = new DownloadOnDisk(ports, (identity) => this.isOfItsStudy(identity));
   }
 
   /** Reads which series there are, and gives each its folder. */
@@ -108,7 +106,7 @@ export class DownloadPlan {
     signal: AbortSignal,
   ): Promise<PlannedSeries[]> {
     const open: PlannedSeries[] = [];
-    await this.readAside();
+    await this.onDisk.readAside();
     for await (const series of this.ports.store.series()) {
       signal.throwIfAborted();
       if (!isWanted(series.SeriesInstanceUID)) continue;
@@ -120,21 +118,6 @@ export class DownloadPlan {
       onSeries();
     }
     return open;
-  }
-
-  /** Also what a process that died had put aside and not noted: the manifest is to name everything that is there. */
-  private async readAside(): Promise<void> {
-    const { download, files } = this.ports;
-    const noted = new Set<string>();
-    for await (const { path } of download.notAskedFor())
-      if (path.startsWith(`${NOT_ASKED_FOR}/`)) noted.add(path);
-      else this.aside.add(path);
-    for await (const path of files.notAskedFor()) {
-      if (noted.has(path)) continue;
-      const [SeriesInstanceUID = '', name = ''] = path.split('/').slice(-2);
-      const [SOPInstanceUID = ''] = /^[0-9.]*[0-9]/.exec(name) ?? [];
-      await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path, ...(await files.digest(path)) });
-    }
   }
 
   private async plan(series: ExpectedSeries & { readonly accession: string }): Promise<PlannedSeries> {
@@ -149,75 +132,10 @@ export class DownloadPlan {
     };
     if (noted.length === 0 && onDisk.size === 0) return planned;
     const listed = await this.listedOf(planned);
-    const isExpected = (uid: string) => listed.has(uid) || planned.unlisted > 0;
-    const here: { readonly SOPInstanceUID: string }[] = [];
-    const count = (SOPInstanceUID: string, size: number) => {
-      here.push({ SOPInstanceUID });
-      this.counts.bytes += size;
-    };
-    const known = new Set<string>();
-    const isMoved = await this.isOfOtherStudy(SeriesInstanceUID, noted, onDisk, folder);
-    for (const { SOPInstanceUID, path, size } of noted) {
-      known.add(path);
-      const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : '';
-      if (onDisk.get(name) !== size || isMoved) {
-        // Before it is forgotten: a file that nobody has noted may count.
-        if (onDisk.has(name)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
-        await download.remove(SeriesInstanceUID, SOPInstanceUID);
-      } else if (isExpected(SOPInstanceUID)) count(SOPInstanceUID, size);
-    }
-    for (const name of onDisk.keys()) {
-      const path = joinPath(folder, name);
-      const SOPInstanceUID = name.endsWith(EXTENSION) ? name.slice(0, -EXTENSION.length) : '';
-      if (known.has(path) || this.aside.has(path)) continue;
-      const other = OTHER_BYTES.exec(SOPInstanceUID);
-      // A process died before it had noted what came a second time.
-      if (other !== null && onDisk.has(`${other[1]}${EXTENSION}`)) {
-        await this.putAside(SeriesInstanceUID, other[1]!, path);
-        continue;
-      }
-      // Without a list, a name is a UID or it is something else.
-      if (!/^[0-9.]+$/.test(SOPInstanceUID) || !isExpected(SOPInstanceUID)) continue;
-      // Files get their names when they are whole; a folder may have been that of another series, and all may be damaged.
-      const found = await files.seriesOf(path, SOPInstanceUID);
-      if (found?.SeriesInstanceUID !== SeriesInstanceUID || !this.isOfItsStudy(found)) {
-        if (listed.has(SOPInstanceUID)) await this.setAside(SeriesInstanceUID, SOPInstanceUID, path);
-        continue;
-      }
-      const { size, sha256 } = await files.digest(path);
-      await download.add(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
-      count(SOPInstanceUID, size);
-    }
-    planned.received = countExpected(here, listed, planned.unlisted);
+    const found = await this.onDisk.compare(planned, { noted, onDisk, listed });
+    this.counts.bytes += found.bytes;
+    planned.received = countExpected(found.instances, listed, planned.unlisted);
     return planned;
-  }
-
-  /** The PACS has given the series to another study since: what is on disk says so, as the first file that can be asked shows. */
-  private async isOfOtherStudy(
-    SeriesInstanceUID: string,
-    noted: readonly { readonly SOPInstanceUID: string; readonly path: string }[],
-    onDisk: ReadonlyMap<string, number>,
-    folder: string,
-  ): Promise<boolean> {
-    const first = noted.find(({ path }) => path.startsWith(`${folder}/`) && onDisk.has(path.slice(folder.length + 1)));
-    const found = first && (await this.ports.files.seriesOf(first.path, first.SOPInstanceUID));
-    return found !== undefined && !this.isOfItsStudy({ ...found, SeriesInstanceUID });
-  }
-
-  /** Else the right one, when it comes, would not get its name. */
-  private async setAside(SeriesInstanceUID: string, SOPInstanceUID: string, path: string): Promise<void> {
-    const { download, files } = this.ports;
-    const aside = await files.setAside(path);
-    if (aside === undefined) return;
-    const { size, sha256 } = await files.digest(aside);
-    await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path: aside, size, sha256 });
-  }
-
-  private async putAside(SeriesInstanceUID: string, SOPInstanceUID: string, path: string): Promise<void> {
-    const { download, files } = this.ports;
-    const { size, sha256 } = await files.digest(path);
-    await download.addNotAskedFor(SeriesInstanceUID, { SOPInstanceUID, path, size, sha256 });
-    this.aside.add(path);
   }
 
   /** Begins to retrieve a series: from now on `missing` and `left` follow what comes. */

@@ -24,7 +24,7 @@ import type {
 } from '../../core/ports/scp.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
 import type { PacsAddress } from '../../core/ports/work-queue.ts';
-import type { ServedPeer } from '../../core/settings/gateway-peers.ts';
+import type { ServedPeer } from '../../core/settings/served-peers.ts';
 import { findInIndex } from './find.ts';
 import { type Originator, type RetrieveSettings, retrieveFromIndex } from './retrieve.ts';
 
