@@ -148,19 +148,22 @@ function decodeHead(bytes: Uint8Array) {
   const raw = (bytes[0]! & 1) === 0 ? body : zlib.zstdDecompressSync(body);
   const reader = new ByteReader(raw, 0);
   const count = reader.varint();
-  const [kindRows, series] = JSON.parse(reader.utf8(reader.varint())) as [
-    [number, string, string, number, number, number][],
-    string[],
-  ];
-  const kinds: FileKind[] = kindRows.map(([series, sop, syntax, issues, digest, skipped]) => ({
-    series,
-    SOPClassUID: sop,
-    TransferSyntaxUID: syntax,
-    issues,
-    digest,
-    skipped: skipped < 0 ? '' : SKIP_REASONS[skipped]!,
-  }));
-  return { reader, kinds, series, count };
+  return { reader, count, ...decodeKinds(reader.utf8(reader.varint())) };
+}
+
+function decodeKinds(text: string): { readonly kinds: FileKind[]; readonly series: string[] } {
+  try {
+    const [rows, series] = JSON.parse(text) as [[number, string, string, number, number, number][], string[]];
+    const kinds = rows.map(
+      ([series, SOPClassUID, TransferSyntaxUID, issues, digest, skipped]): FileKind => ({
+        ...{ series, SOPClassUID, TransferSyntaxUID, issues, digest },
+        skipped: skipped < 0 ? '' : SKIP_REASONS[skipped]!,
+      }),
+    );
+    return { kinds, series };
+  } catch (error) {
+    throw new RangeError('the folder record is damaged', { cause: error });
+  }
 }
 
 /** The last `count` varints of the record. */
