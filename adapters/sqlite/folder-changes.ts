@@ -171,23 +171,9 @@ export class FolderChanges {
     const own = this.tree.ensure(staged.folder);
     const before = this.recordsBehind(own, staged);
     const chunk = isHeld ? this.withLostFiles(staged, before) : staged;
-    this.countFiles(chunk, before);
     if (before.length > 0) this.removeRecordsBehind(own, chunk, before);
+    else this.appeared += chunk.files;
     if (chunk.files > 0) this.putChunk(own, chunk);
-  }
-
-  private countFiles(chunk: StagedChunk, before: readonly KnownRecord[]): void {
-    if (before.length === 0) {
-      this.appeared += chunk.files;
-      return;
-    }
-    const here = { bits: chunk.bits, index: chunk.chunk };
-    const names = (record: Uint8Array) => decodeFolderRecord(record).files.map(({ name }) => name);
-    const known = new Set(before.flatMap(({ record }) => names(record)).filter((name) => isInChunk(name, here)));
-    const now = names(chunk.record);
-    const both = now.filter((name) => known.has(name)).length;
-    this.appeared += now.length - both;
-    this.vanished += known.size - both;
   }
 
   /** The chunk with the known files whose instances are in it no more, but for those in whose place there is another one. */
@@ -229,16 +215,22 @@ export class FolderChanges {
   }
 
   private removeRecordsBehind(own: number, chunk: StagedChunk, before: readonly KnownRecord[]): void {
+    const now = decodeFolderRecord(chunk.record).files;
     // A file that is still there may hold another instance now, or none.
-    const held = instancesOf(chunk);
+    const held = new Set(now.map((file) => file.SOPInstanceUID));
     const here = { bits: chunk.bits, index: chunk.chunk };
+    const names = new Set<string>();
     for (const old of before) {
       const known = decodeFolderRecord(old.record);
+      for (const { name } of known.files) if (isInChunk(name, here)) names.add(name);
       this.miss(known, ({ name, SOPInstanceUID }) => !held.has(SOPInstanceUID) && isInChunk(name, here));
       // A record that was split is replaced by several: it goes when all of them are in.
       if (old.bits < chunk.bits) this.noteSplit(old, own, chunk);
       else this.removeRecord(old.id, own, known.series);
     }
+    const both = now.filter(({ name }) => names.has(name)).length;
+    this.appeared += now.length - both;
+    this.vanished += names.size - both;
   }
 
   private noteSplit(old: KnownRecord, own: number, { bits, chunk }: StagedChunk): void {
@@ -320,10 +312,6 @@ export class FolderChanges {
     }
     if (missed > limit) throw ditagError('too-many-deletions', { missed, known, archive: this.archive.name });
   }
-}
-
-function instancesOf({ record }: StagedChunk): ReadonlySet<string> {
-  return new Set(decodeFolderRecord(record).files.map((file) => file.SOPInstanceUID));
 }
 
 const NONE: ReadonlySet<number> = new Set();

@@ -37,13 +37,14 @@ export async function downloadHere(
   // A million instances go by, none of which is kept: V8 would give them three times 32 MB.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const within = path.resolve(expandHome(options.output));
-  const begun = (await store.downloads()).filter((one) => fs.existsSync(one.folder));
+  const downloads = await store.downloads();
+  const begun = downloads.filter((one) => fs.existsSync(one.folder));
   const { folder, isContinued } = await downloadFolder({ name, store }, within, begun);
   makeFolder(folder);
   options.onFolder(folder, isContinued);
   const files = new FilesystemDownloadFiles(folder);
   // One that is refused was never begun.
-  if (!(await store.downloads()).some((one) => one.folder === folder)) files.assertFree();
+  if (!downloads.some((one) => one.folder === folder)) files.assertFree();
   const download = await store.download(folder);
   files.claim(`${name} ${download.startedAt}`);
   const plan = await DownloadPlan.open({ store, download, files });

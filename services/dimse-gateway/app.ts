@@ -180,8 +180,6 @@ class Admitted implements AdmittedPeer {
   private readonly caller: Caller;
   private readonly ports: GatewayPorts;
   private readonly options: GatewayOptions;
-  private readonly counts: Gateway['counts'];
-  private readonly found: Gateway['found'];
   private readonly gateway: Gateway;
   private readonly leave: () => void;
   private readonly began = performance.now();
@@ -198,13 +196,12 @@ class Admitted implements AdmittedPeer {
     this.ports = ports;
     this.options = options;
     this.gateway = gateway;
-    this.counts = gateway.counts;
-    this.found = gateway.found;
     this.leave = leave;
   }
 
   find(model: InformationModel, identifier: Identifier, signal: AbortSignal): AsyncIterable<FindAnswer> {
-    const { ports, found, caller } = this;
+    const { ports, caller } = this;
+    const { found } = this.gateway;
     const { aeTitle, answers: most = MOST_ANSWERS } = this.options;
     const settings = { openIndex: ports.openIndex, files: ports.files, aeTitle, most };
     return findInIndex({ model, identifier, signal }, settings, (outcome) => {
@@ -233,7 +230,7 @@ class Admitted implements AdmittedPeer {
   };
 
   refused(status: number): void {
-    this.counts.failed++;
+    this.gateway.counts.failed++;
     this.count(statusText(status));
   }
 
@@ -260,17 +257,17 @@ class Admitted implements AdmittedPeer {
           const stored = await file.commit();
           this.count(stored.outcome);
           this.bytes += stored.bytes;
-          if (stored.outcome === 'already-there') this.counts.alreadyThere++;
+          if (stored.outcome === 'already-there') this.gateway.counts.alreadyThere++;
           else {
-            this.counts.stored++;
-            this.counts.bytes += stored.bytes;
+            this.gateway.counts.stored++;
+            this.gateway.counts.bytes += stored.bytes;
           }
           this.ports.received(stored);
           return SUCCESS;
         } catch (error) {
           const status = STATUS[error instanceof StoreError ? error.reason : 'failed'];
           const kind = error instanceof StoreError ? error.reason : 'unexpected';
-          this.counts.failed++;
+          this.gateway.counts.failed++;
           this.count(statusText(status));
           const { callingAETitle } = this.caller;
           const code = callCode(error);
