@@ -266,7 +266,7 @@ export function commands(run: Run): Command {
         '--role <role>',
         'read (ask), export (any number of rows), operate (start and end work), admin (the trail)',
       )
-      .option('--days <n>', 'how long it is taken (default: until it is revoked)'),
+      .option('--days <n>', 'how long it is taken, at most 3650 (default: until it is revoked)'),
     async (options, context, [name]) => (await loadToken()).createToken(name!, options, context),
     token,
   );

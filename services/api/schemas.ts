@@ -196,8 +196,7 @@ export type HealthAnswer = Static<typeof HealthAnswer>;
 
 const Uid = Type.String({ pattern: '^[0-9.]{1,64}$' });
 const ProjectName = Type.String({ minLength: 1, maxLength: 200, description: 'name of the project' });
-/** An accession number: VR SH, 16 characters at most; whatever else a PACS takes is left to it. */
-/** None that is a comment or nothing in a list. */
+/** An accession number: VR SH has 16 characters at most, but some PACSs take more. None that is a comment or nothing in a list. */
 const Accession = Type.String({ minLength: 1, maxLength: 64, pattern: '^(?!\\s*(#|$))[^\\x00-\\x1f\\x7f]+$' });
 
 const OPERATIONS = [
