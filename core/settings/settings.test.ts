@@ -1,7 +1,7 @@
 // Settings of the services that belong together.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pacsTlsFiles } from './settings.ts';
+import { pacsTlsFiles, receivingSettings } from './settings.ts';
 
 test('a certificate for PACSs and its key go together: half a pair would leave a port without TLS', () => {
   const [cert, key, ca] = ['/cert.pem', '/key.pem', '/ca.pem'];
@@ -15,4 +15,39 @@ test('a certificate for PACSs and its key go together: half a pair would leave a
       code: 'bad-settings',
       message: /DITAG_GATEWAY_PACS_CERT and DITAG_GATEWAY_PACS_KEY/,
     });
+});
+
+test('a gateway serves peers as it is told, and else as one is shipped', () => {
+  const needed = {
+    DITAG_GATEWAY_PORT: '11112',
+    DITAG_GATEWAY_FOLDER: '/store',
+    DITAG_GATEWAY_ARCHIVE: 'received',
+    DITAG_GATEWAY_PEERS_FILE: '/peers.json',
+  };
+  assert.equal(receivingSettings({}), undefined);
+  assert.deepEqual(receivingSettings(needed), {
+    host: '127.0.0.1',
+    port: 11112,
+    aeTitle: 'DITAG',
+    folder: '/store',
+    archive: 'received',
+    peersFile: '/peers.json',
+    callers: 32,
+    answers: undefined,
+    sync: true,
+    tls: undefined,
+  });
+  const told = { ...needed, DITAG_GATEWAY_CALLERS: '5', DITAG_GATEWAY_ANSWERS: '700', DITAG_GATEWAY_SYNC: 'no' };
+  const { callers, answers, sync } = receivingSettings(told)!;
+  assert.deepEqual({ callers, answers, sync }, { callers: 5, answers: 700, sync: false });
+  assert.equal(receivingSettings({ ...needed, DITAG_GATEWAY_SYNC: 'yes' })!.sync, true);
+  for (const missing of ['DITAG_GATEWAY_FOLDER', 'DITAG_GATEWAY_ARCHIVE', 'DITAG_GATEWAY_PEERS_FILE'])
+    assert.throws(() => receivingSettings({ ...needed, [missing]: undefined }), {
+      code: 'bad-settings',
+      message: new RegExp(missing),
+    });
+  assert.throws(() => receivingSettings({ ...needed, DITAG_GATEWAY_TLS_CA: '/ca.pem' }), {
+    code: 'bad-settings',
+    message: /DITAG_GATEWAY_TLS_CERT, DITAG_GATEWAY_TLS_KEY/,
+  });
 });

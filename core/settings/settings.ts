@@ -169,6 +169,16 @@ export const ReceivingVariables = Type.Object({
   DITAG_GATEWAY_CALLERS: Type.Optional(
     Type.String({ pattern: '^[1-9]\\d{0,2}$', description: 'associations of all peers that call at a time (32)' }),
   ),
+  DITAG_GATEWAY_ANSWERS: Type.Optional(
+    Type.String({ pattern: '^[1-9]\\d{0,8}$', description: 'most answers to one C-FIND (100000)' }),
+  ),
+  DITAG_GATEWAY_SYNC: Type.Optional(
+    Type.String({
+      pattern: '^(yes|no)$',
+      description:
+        '`no`: answers before instances are on the disk; a power cut then loses some that were answered (yes)',
+    }),
+  ),
   DITAG_GATEWAY_TLS_CERT: Type.Optional(Type.String({ description: 'file with the certificate shown to peers' })),
   DITAG_GATEWAY_TLS_KEY: Type.Optional(Type.String({ description: 'file with its key' })),
   DITAG_GATEWAY_TLS_CA: Type.Optional(
@@ -185,6 +195,9 @@ export interface ReceivingSettings {
   readonly archive: string;
   readonly peersFile: string;
   readonly callers: number;
+  /** Most to one C-FIND; undefined: the gateway's own number. */
+  readonly answers: number | undefined;
+  readonly sync: boolean;
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined;
 }
 
@@ -230,6 +243,8 @@ export function receivingSettings(set: Static<typeof ReceivingVariables>): Recei
     archive: set.DITAG_GATEWAY_ARCHIVE!,
     peersFile: set.DITAG_GATEWAY_PEERS_FILE!,
     callers: Number(set.DITAG_GATEWAY_CALLERS ?? 32),
+    answers: set.DITAG_GATEWAY_ANSWERS === undefined ? undefined : Number(set.DITAG_GATEWAY_ANSWERS),
+    sync: set.DITAG_GATEWAY_SYNC !== 'no',
     tls: isTls ? { cert: cert!, key: key!, ca } : undefined,
   };
 }

@@ -75,7 +75,7 @@ export interface GatewayOptions {
   /** Associations of all peers at a time. */
   readonly associations: number;
   /** Answers to one C-FIND: there are no more, and the peer is told so. */
-  readonly answers?: number;
+  readonly answers?: number | undefined;
 }
 
 export interface GatewayPorts {

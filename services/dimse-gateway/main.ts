@@ -211,12 +211,12 @@ async function receive(
   { files, pacsTls }: { files: FilesystemInstanceFiles; pacsTls: TlsMaterial },
   log: ServiceLog,
 ) {
-  const { host, port, aeTitle, archive, callers, folder, peersFile } = settings;
+  const { host, port, aeTitle, archive, callers, answers, folder, peersFile, sync } = settings;
   const known = readGatewayPeers(readText(peersFile), peersFile);
   const peers = await gatewayPeers(known, (name) => dns.lookup(name, { all: true }), noAddress);
   const tls = settings.tls && readTls(settings.tls);
   const commands = new NatsScanCommands(cluster.connection);
-  const store = FilesystemInstanceStore.open(folder, { sync: true });
+  const store = FilesystemInstanceStore.open(folder, { sync });
   const indexing = new IndexReceived(
     async () => void (await commands.start({ scan: newScan(), archive, append: true, acceptDeletions: false })),
     (error) => log.warn({ reason: (error as Error).message }, 'what was received could not be indexed yet'),
@@ -236,7 +236,7 @@ async function receive(
         ),
       log,
     },
-    { aeTitle, peers, associations: callers },
+    { aeTitle, peers, associations: callers, answers },
   );
   const limits = { connections: callers + MORE_CONNECTIONS };
   const listener = await DimseListener.open(gateway, { host, port, tls, limits });

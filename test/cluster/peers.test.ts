@@ -113,6 +113,23 @@ describe('peers of a gateway of a cluster', { timeout: 240_000 }, () => {
     assert.equal(fs.readdirSync(into).length, await count('--where', 'Modality=^MR$'));
   });
 
+  parts('a gateway gives no more answers than it is told, and says so', async (t, cluster) => {
+    const [own, into] = [await freePort(), folderOf('found')];
+    const gateway = await cluster.start('dimse-gateway', {
+      DITAG_GATEWAY_PORT: String(own),
+      DITAG_GATEWAY_AETITLE: 'GATEWAY',
+      DITAG_GATEWAY_FOLDER: folderOf('received-too'),
+      DITAG_GATEWAY_ARCHIVE: 'received',
+      DITAG_GATEWAY_PEERS_FILE: path.join(home, 'peers.json'),
+      DITAG_GATEWAY_ANSWERS: '5',
+    });
+    t.after(() => gateway.stop());
+    const of = keys('QueryRetrieveLevel=SERIES', 'SeriesInstanceUID');
+    const { log } = await dcmtk('findscu', '-S', '-X', '-od', into, ...of, '127.0.0.1', String(own));
+    assert.equal(fs.readdirSync(into).length, 5, log);
+    assert.match(log, /Final Find Response \(Refused: OutOfResources\)/);
+  });
+
   parts('C-GET and C-MOVE bring what the archive has', async (t) => {
     const got = folderOf('got');
     const study = keys('QueryRetrieveLevel=STUDY', 'StudyInstanceUID=1.2.9.1');
