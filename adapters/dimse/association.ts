@@ -143,7 +143,7 @@ export class Association {
     return this.layer.name;
   }
 
-  /** When the peer was heard last, and since when a PDU of it has been on its way (performance.now()). */
+  /** When the peer was heard last (performance.now()): now, while it is not the peer that is waited for. */
   get heardAt(): number {
     const isWaiting = this.serving > 0 && !this.isDraining;
     return this.layer.isPaused || isWaiting ? performance.now() : this.layer.heardAt;
@@ -170,6 +170,7 @@ export class Association {
     return this.layer.isOver;
   }
 
+  /** Since when a PDU of it has been on its way (performance.now()). */
   get pduSince(): number | undefined {
     return this.layer.isPaused ? undefined : this.layer.pduSince;
   }

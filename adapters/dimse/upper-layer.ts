@@ -24,10 +24,10 @@ import { connect, nameOf, type Peer } from './connection.ts';
 export const MAXIMUM_LENGTH = 128 * 1024;
 /** The ARTIM timer of PS3.8 9.1.5: how long the peer may take to ask for the association, or to close it (milliseconds). */
 const ARTIM = 5_000;
-/** The result "rejected-transient" of PS3.8 table 9-21. */
 /** Source and reasons of PS3.8 table 9-21 that may be about AE titles: no reason given, calling and called not recognized. */
 const BY_USER = 1;
 const ABOUT_TITLES: ReadonlySet<number> = new Set([1, 3, 7]);
+/** The result "rejected-transient" of PS3.8 table 9-21. */
 const TRANSIENT = 2;
 /** Source and reasons of an A-ABORT (PS3.8 table 9-26). */
 const BY_PROVIDER = 2;

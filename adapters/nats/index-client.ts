@@ -155,7 +155,6 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
 
   private async *pages(open: OpenMessage): AsyncIterable<{ page: PageMessage; bytes: Uint8Array }> {
     let answer = decodeMessage<PageMessage>(checks.page, await this.begin(OPEN, open));
-    let done = false;
     try {
       for (;;) {
         const { description: page, bytes } = answer;
@@ -167,10 +166,10 @@ export class NatsInstanceIndex implements InstanceIndex, PublishedIndex {
         if (next === undefined) break;
         answer = decodeMessage<PageMessage>(checks.page, await next);
       }
-      done = true;
     } finally {
+      // The last page is kept until then, too: it may have been lost.
       const { stream, subject } = answer.description;
-      if (!done) this.connection.publish(subject, encodeFrame({ stream, close: true }));
+      if (!this.connection.isClosed()) this.connection.publish(subject, encodeFrame({ stream, close: true }));
     }
   }
 

@@ -9,6 +9,8 @@ import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceIndex, RowBatch, SeriesFile, SkippedFile } from '../../core/ports/instance-index.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
 import { makeQuery, type QueryText } from '../../core/query/query.ts';
+import { decodeFrame, encodeFrame } from '../../core/wire/frame.ts';
+import type { PageMessage } from '../../core/wire/index-messages.ts';
 import { partOrSkip } from '../../scripts/parts/parts.ts';
 import { temporaryFolder } from '../../test/cli/run-ditag.ts';
 import { instanceIndexContract } from '../../test/contracts/instance-index.ts';
@@ -16,7 +18,7 @@ import { natsHere } from '../../test/contracts/nats-here.ts';
 import { scannedIndex } from '../sqlite/test-index.ts';
 import type { Cluster } from './connection.ts';
 import { NatsInstanceIndex } from './index-client.ts';
-import { ASK, NatsIndexServer } from './index-server.ts';
+import { ASK, NatsIndexServer, OPEN } from './index-server.ts';
 
 /** As a server has it that nobody has configured. */
 const nats = natsHere({ after }, 'max_payload: 1MB');
@@ -252,4 +254,40 @@ test('a question that is lost is asked again, and one whose answer takes long is
   await lossy.connection.flush();
   assert.equal(await counted, 7);
   assert.equal(asked, 1);
+});
+
+test('a page that is asked for twice while it is made is one page, and the last is there until it has come', async (t) => {
+  const open = await partOrSkip(t, () => Promise.all([nats.open(), nats.open()]));
+  if (open === undefined) return;
+  const [serving, asking] = open;
+  const files = Array.from({ length: 4_500 }, (_, i) => ({ archive: 'a', path: String(i), reason: 'not-dicom' }));
+  async function* skippedFiles() {
+    for (const [i, file] of files.entries()) {
+      if (i % 1000 === 0) await sleep(100);
+      yield file;
+    }
+  }
+  const failures: unknown[] = [];
+  const server = await serve(serving, { skippedFiles } as unknown as InstanceIndex, (error) => void failures.push(error));
+  t.after(() => server.stop());
+  const ask = async (subject: string, message: object) => {
+    const { data } = await asking.connection.request(subject, encodeFrame(message), { timeout: 5_000 });
+    return decodeFrame(data).description as PageMessage;
+  };
+  const found: SkippedFile[] = [];
+  let page = await ask(OPEN, { open: 'skipped' });
+  const { stream, subject } = page;
+  for (; !page.last; ) {
+    found.push(...page.files!);
+    const next = { stream, page: page.page + 1 };
+    const [first, again] = await Promise.all([ask(subject, next), ask(subject, next)]);
+    assert.deepEqual(again, first);
+    page = first;
+  }
+  assert.deepEqual(found, files);
+  assert.deepEqual(await ask(subject, { stream, page: page.page }), page);
+  assert.deepEqual(failures, []);
+  await ask(subject, { stream, close: true });
+  await ask(subject, { stream, page: page.page });
+  assert.match(String(failures[0]), /no longer open/);
 });

@@ -42,8 +42,10 @@ interface Stream {
   /** The next page. */
   ahead: Promise<IteratorResult<Page>>;
   number: number;
-  /** The page that was sent last, in case it is asked for again. */
-  sent: Uint8Array | undefined;
+  /** The page that was asked for last, in case it is asked for again: also while it is being made. */
+  sent: Promise<Uint8Array> | undefined;
+  /** The last page was made. */
+  isOver: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -134,11 +136,13 @@ export class NatsIndexServer {
 
   private async open(message: Msg): Promise<Uint8Array> {
     const { description: asked } = decodeMessage<OpenMessage>(checks.open, message.data);
+    if (this.streams.size >= MOST_STREAMS) this.dropOver();
     if (this.streams.size >= MOST_STREAMS) throw new Error('too many answers are open');
     const pages = await this.pagesOf(asked);
     const id = `${this.nextStream++}`;
     const iterator = pages[Symbol.asyncIterator]();
-    this.streams.set(id, { pages: iterator, ahead: iterator.next(), number: -1, sent: undefined, timer: undefined });
+    const begun = { number: -1, sent: undefined, isOver: false, timer: undefined };
+    this.streams.set(id, { ...begun, pages: iterator, ahead: iterator.next() });
     return this.next(id, 0);
   }
 
@@ -174,8 +178,10 @@ export class NatsIndexServer {
     stream.timer.unref();
     if (number === stream.number && stream.sent !== undefined) return stream.sent;
     if (number !== stream.number + 1) throw new Error('pages are asked for in order');
+    stream.number = number;
+    stream.sent = this.made(id, stream, number);
     try {
-      return await this.made(id, stream, number);
+      return await stream.sent;
     } catch (error) {
       this.drop(id);
       throw error;
@@ -184,20 +190,20 @@ export class NatsIndexServer {
 
   private async made(id: string, stream: Stream, number: number): Promise<Uint8Array> {
     const here = await stream.ahead;
-    const last = here.done === true;
+    stream.isOver = here.done === true;
     const { bytes, ...rest } = here.done === true ? END : here.value;
     // Made while this page is on its way; the reader does not wait to learn whether it is the last, nor for what has to
     // be done before the next one can be asked for.
-    if (!last) {
+    if (!stream.isOver) {
       stream.ahead = setImmediate().then(() => stream.pages.next());
       stream.ahead.catch(() => {});
     }
-    const sent = encodeFrame({ stream: id, subject: this.subject, page: number, last, ...rest }, bytes);
-    stream.number = number;
-    stream.sent = sent;
-    // Nothing is kept of an answer that is over: many short ones come in a row.
-    if (last) this.drop(id);
-    return sent;
+    return encodeFrame({ stream: id, subject: this.subject, page: number, last: stream.isOver, ...rest }, bytes);
+  }
+
+  /** The reader says when it has the last page; one that has gone does not. */
+  private dropOver(): void {
+    for (const [id, { isOver }] of this.streams) if (isOver) this.drop(id);
   }
 
   private drop(id: string): void {

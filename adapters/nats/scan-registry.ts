@@ -20,11 +20,17 @@ const ACTIVE = 'active-';
 /** A scan that claims an archive and is not known yet is about to be (milliseconds). */
 const NAMED_FIRST = 30_000;
 const STATES_STREAM = `KV_${SCAN_STATES}`;
+const ARCHIVES_STREAM = `KV_${ARCHIVES}`;
+const ARCHIVES_SUBJECT = `$KV.${ARCHIVES}.`;
+/** Scans whose tallies are remembered added up. */
+const MOST_TALLIED = 100;
 
 export class NatsScanRegistry implements ScanRegistry {
   private readonly cluster: Cluster;
   private readonly states: KV;
   private readonly numbers: KV;
+  /** By key, the scan that is known to have ended. */
+  private readonly ended = new Map<string, string>();
   /** Tallies only come to those that are there: what was added up is added to. */
   private readonly tallied = new Map<string, { readonly sum: TallySum; readonly next: number }>();
 
@@ -80,20 +86,40 @@ export class NatsScanRegistry implements ScanRegistry {
   }
 
   async add(state: ScanState): Promise<string | undefined> {
-    const key = `${ACTIVE}${state.archive.number}`;
+    for (;;) {
+      const holder = await this.take(state.archive, state.id);
+      // What claims an archive for itself and is not known was lost between the two: it goes on here.
+      if (holder !== undefined && (holder !== state.id || (await this.find(holder)) !== undefined)) return holder;
+      try {
+        await this.states.create(state.id, JSON.stringify(state));
+        return undefined;
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+      }
+    }
+  }
+
+  async claim(archive: ArchiveIdentity, id: string): Promise<boolean> {
+    const holder = await this.take(archive, id);
+    return holder === undefined || holder === id;
+  }
+
+  /** Claims an archive for a scan. Returns the scan that has it, undefined where it has it now. */
+  private async take({ number }: ArchiveIdentity, id: string): Promise<string | undefined> {
+    const key = `${ACTIVE}${number}`;
     for (;;) {
       try {
         const found = await this.numbers.get(key);
-        if (found === null || found.operation !== 'PUT') await this.numbers.create(key, state.id);
-        else {
-          const holder = found.string();
-          const isOwn = holder === state.id;
-          const other = await this.find(holder);
-          const isFresh = Date.now() - found.created.getTime() < NAMED_FIRST;
-          if (other === undefined ? isFresh && !isOwn : isOwn || isActive(other.state)) return holder;
-          if (!isOwn) await this.numbers.update(key, state.id, found.revision);
+        if (found === null || found.operation !== 'PUT') {
+          await this.numbers.create(key, id);
+          return undefined;
         }
-        await this.states.create(state.id, JSON.stringify(state));
+        const holder = found.string();
+        if (holder === id) return holder;
+        const other = await this.find(holder);
+        const isFresh = Date.now() - found.created.getTime() < NAMED_FIRST;
+        if (other === undefined ? isFresh : isActive(other.state)) return holder;
+        await this.numbers.update(key, id, found.revision);
         return undefined;
       } catch (error) {
         // Another one has claimed the archive meanwhile: it is looked at who.
@@ -107,9 +133,27 @@ export class NatsScanRegistry implements ScanRegistry {
     return found === null || found.operation !== 'PUT' ? undefined : knownScan(found);
   }
 
+  async active(): Promise<readonly KnownScan[]> {
+    // Read from the bucket's stream: listing keys takes a consumer each time, and a watch lags.
+    const named = new Map<string, string>();
+    for await (const message of storedMessages(this.cluster, ARCHIVES_STREAM, `${ARCHIVES_SUBJECT}>`)) {
+      const key = message.subject.slice(ARCHIVES_SUBJECT.length);
+      if (key.startsWith(ACTIVE) && message.data.length > 0) named.set(key, message.string());
+    }
+    const scans = new Map<string, KnownScan>();
+    for (const [key, id] of named) {
+      // One that has ended stays the last of its archive until the next begins.
+      if (this.ended.get(key) === id || scans.has(id)) continue;
+      const found = await this.find(id);
+      if (found === undefined) continue;
+      if (isActive(found.state)) scans.set(id, found);
+      else this.ended.set(key, id);
+    }
+    return [...scans.values()];
+  }
+
   async all(): Promise<readonly KnownScan[]> {
     const scans: KnownScan[] = [];
-    // Read from the bucket's stream: listing keys takes a consumer each time, and a watch lags.
     for await (const message of storedMessages(this.cluster, STATES_STREAM, `$KV.${SCAN_STATES}.>`)) {
       if (message.data.length === 0) continue;
       const changedAt = message.time.getTime();
@@ -141,7 +185,10 @@ export class NatsScanRegistry implements ScanRegistry {
       sum.add(decodeTally(message.data));
       next = message.seq + 1;
     }
+    // Behind the others, the first of which is forgotten.
+    this.tallied.delete(scan);
     this.tallied.set(scan, { sum, next });
+    if (this.tallied.size > MOST_TALLIED) this.tallied.delete(this.tallied.keys().next().value!);
     return sum;
   }
 

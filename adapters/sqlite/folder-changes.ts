@@ -10,15 +10,11 @@ import {
   type FileEntry,
   type FolderRecord,
 } from '../../core/instance/folder-record.ts';
+import { mostBelieved } from '../../core/instance/lost-instances.ts';
 import { partsOfRecord, type SeriesPart } from '../../core/instance/series-fold.ts';
 import type { FolderTree } from './folder-tree.ts';
 import type { SeriesParts } from './series-parts.ts';
 import type { StagedChunk, Staging } from './staging.ts';
-
-/** More missed instances than this share of the known ones are not believed without being told. */
-const BELIEVED_SHARE = 0.1;
-/** Up to this many, a share says nothing: in a handful of files one is more than a tenth. */
-const BELIEVED_INSTANCES = 5;
 
 /** What becomes of more missed instances than are believed. */
 export type Deletions = 'accept' | 'refuse' | 'hold';
@@ -30,10 +26,10 @@ DELETE FROM missed;
 
 export interface FolderChangesReport {
   readonly changedChunks: number;
-  /** Files of folders that are gone as a whole. */
   /** Files that are new in chunks that changed, and known ones that are in them no more. */
   readonly appeared: number;
   readonly vanished: number;
+  /** Files of folders that are gone as a whole. */
   readonly goneFiles: number;
   /** Instances whose files are gone, and that are held, where that is asked for. */
   readonly heldInstances?: number;
@@ -299,7 +295,7 @@ export class FolderChanges {
   }
 
   private refuseMassDeletion(known: number): void {
-    const limit = Math.max(BELIEVED_INSTANCES, known * BELIEVED_SHARE);
+    const limit = mostBelieved(known);
     const { n } = this.database.prepare('SELECT count(*) AS n FROM missed').get() as { n: number };
     if (n <= limit) return;
     let missed = 0;

@@ -15,10 +15,10 @@ import type { Operations, Proxies } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 
-/** Where an index run stands; `files` and the tallies are of this run so far. */
 /** What a scan of a cluster waits for where nothing comes of it: that somebody runs, or that the archive can be read. */
 export type ScanWaitsFor = 'a-scanner' | 'the-index' | 'the-archive';
 
+/** Where an index run stands; `files` and the tallies are of this run so far. */
 export interface IndexProgress {
   readonly step: 'scanning' | 'publishing';
   readonly files: number;

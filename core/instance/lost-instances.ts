@@ -11,34 +11,66 @@ export interface ChunkChange {
   readonly after: Uint8Array | undefined;
 }
 
-/** More than so many are not kept apart: they would fill the memory. */
+/** More missed instances than this share of the known ones are not believed without being told. */
+const BELIEVED_SHARE = 0.1;
+/** Up to this many, a share says nothing: in a handful of files one is more than a tenth. */
+const BELIEVED_INSTANCES = 5;
+
+/** How many of so many known instances may be missed without being told (docs/architecture.md, "A mount is missing"). */
+export function mostBelieved(known: number): number {
+  return Math.max(BELIEVED_INSTANCES, known * BELIEVED_SHARE);
+}
+
+/** More than so many are counted only: they would fill the memory. */
 const MOST = 1_000_000;
 
 export class LostInstances {
+  private readonly most: number;
   private readonly changed = new Set<string>();
   private readonly lost = new Map<string, Set<string>>();
-  /** Whatever the series: an instance that another one has now is not lost. */
-  private readonly kept = new Set<string>();
-  private seen = 0;
+  private readonly lostAnywhere = new Set<string>();
+  /** Of them, those that another of the changes has brought, whatever the series. */
+  private readonly found = new Set<string>();
+  private total = 0;
 
+  constructor(most = MOST) {
+    this.most = most;
+  }
+
+  /** Adds what chunks have lost. */
   async add(changes: AsyncIterable<ChunkChange>): Promise<void> {
     for await (const { folder, chunk, before, after } of changes) {
-      if (this.isCut) return;
+      const stay = new Set(after === undefined ? [] : instancesOf(after).map(({ SOPInstanceUID }) => SOPInstanceUID));
+      const gone = instancesOf(before).filter(({ SOPInstanceUID }) => !stay.has(SOPInstanceUID));
+      this.total += gone.length;
+      if (this.isCut) {
+        for (const kept of [this.changed, this.lost, this.lostAnywhere]) kept.clear();
+        continue;
+      }
       this.changed.add(place(folder, chunk));
-      this.seen += collect(before, this.lost);
-      if (after !== undefined)
-        for (const { SOPInstanceUID } of decodeFolderRecord(after).files) this.kept.add(SOPInstanceUID);
+      for (const { SeriesInstanceUID, SOPInstanceUID } of gone) {
+        this.lostAnywhere.add(SOPInstanceUID);
+        const instances = this.lost.get(SeriesInstanceUID);
+        if (instances === undefined) this.lost.set(SeriesInstanceUID, new Set([SOPInstanceUID]));
+        else instances.add(SOPInstanceUID);
+      }
     }
   }
 
-  /** There were more than are kept apart. */
-  get isCut(): boolean {
-    return this.seen > MOST;
+  /** What a chunk has now is not lost. To be called when all changes are added, with each chunk's new record. */
+  take(record: Uint8Array): void {
+    for (const { SOPInstanceUID } of instancesOf(record))
+      if (this.lostAnywhere.has(SOPInstanceUID)) this.found.add(SOPInstanceUID);
   }
 
-  /** How many there are; of more than are kept apart, that number. */
+  /** There were more than are kept apart: `series` has none, and `count` has those too that only moved. */
+  get isCut(): boolean {
+    return this.total > this.most;
+  }
+
+  /** How many there are. */
   get count(): number {
-    if (this.isCut) return MOST;
+    if (this.isCut) return this.total;
     let count = 0;
     for (const instances of this.lost.values()) count += this.without(instances).size;
     return count;
@@ -62,24 +94,16 @@ export class LostInstances {
   }
 
   private without(instances: ReadonlySet<string>): Set<string> {
-    return instances.difference(this.kept) as Set<string>;
+    return instances.difference(this.found) as Set<string>;
   }
 }
 
-/** Returns how many instances the record has. */
-function collect(record: Uint8Array, into: Map<string, Set<string>>): number {
-  let count = 0;
+function instancesOf(record: Uint8Array): { readonly SeriesInstanceUID: string; readonly SOPInstanceUID: string }[] {
   const { kinds, series, files } = decodeFolderRecord(record);
-  for (const { kind, SOPInstanceUID } of files) {
+  return files.flatMap(({ kind, SOPInstanceUID }) => {
     const at = kinds[kind]!.series;
-    if (at < 0) continue;
-    const uid = series[at]!;
-    const instances = into.get(uid);
-    if (instances === undefined) into.set(uid, new Set([SOPInstanceUID]));
-    else instances.add(SOPInstanceUID);
-    count++;
-  }
-  return count;
+    return at < 0 ? [] : [{ SeriesInstanceUID: series[at]!, SOPInstanceUID }];
+  });
 }
 
 function place(folder: string, { bits, index }: Chunk): string {

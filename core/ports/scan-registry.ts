@@ -23,7 +23,11 @@ export interface ScanRegistry {
   archives(): Promise<readonly ArchiveIdentity[]>;
   /** Keeps a new scan. Where one of its archive is under way (this one, too) it is not kept; that one's id is returned. */
   add(state: ScanState): Promise<string | undefined>;
+  /** Keeps new scans of an archive away while the known scan `id`, of another archive, is under way. False where one is under way. */
+  claim(archive: ArchiveIdentity, id: string): Promise<boolean>;
   find(id: string): Promise<KnownScan | undefined>;
+  /** Those under way. Cheap, however many there were before. */
+  active(): Promise<readonly KnownScan[]>;
   /** The newest first. */
   all(): Promise<readonly KnownScan[]>;
   /** Replaces what is known of a scan. False where it was changed since `revision` was read. */

@@ -4,7 +4,7 @@
 import { DitagError, ditagError } from '../errors/errors.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { decodeFolderRecord } from '../instance/folder-record.ts';
-import { type ChunkChange, LostInstances } from '../instance/lost-instances.ts';
+import { type ChunkChange, LostInstances, mostBelieved } from '../instance/lost-instances.ts';
 import type { ScanState } from '../jobs/scan-state.ts';
 import { TallySum } from '../jobs/scan-tally.ts';
 import type { FailedMessages } from '../ports/failed-messages.ts';
@@ -13,9 +13,6 @@ import type { PublishedIndex } from '../ports/published-index.ts';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
 import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 
-/** As in a publication on one machine (docs/architecture.md, "A mount is missing"). */
-const BELIEVED_SHARE = 0.1;
-const BELIEVED_INSTANCES = 5;
 /** How often it is asked whether the index has come so far (milliseconds). */
 const ASK_EVERY = 50;
 /** Series whose instances are looked for at a time. */
@@ -79,13 +76,17 @@ class Finish {
 
   private async refuseMassDeletion(): Promise<void> {
     const { scan, ports } = this;
-    const most = Math.max(BELIEVED_INSTANCES, scan.knownInstances * BELIEVED_SHARE);
+    const most = mostBelieved(scan.knownInstances);
     const lost = new LostInstances();
     for await (const change of ports.registry.held(scan.id)) await lost.add(this.changesOf(change));
+    if (!lost.isCut)
+      for await (const change of ports.registry.held(scan.id))
+        if (change.held === 'entry' && change.entry.entry === 'chunk' && change.entry.record !== undefined)
+          lost.take(change.entry.record);
     if (lost.count <= most) return;
     const refusal = (missed: string | number) =>
       ditagError('too-many-deletions', { archive: scan.archive.name, missed, known: scan.knownInstances });
-    if (lost.isCut) throw refusal(`More than ${lost.count} (some may have moved)`);
+    if (lost.isCut) throw refusal(`Up to ${lost.count} (some may have moved)`);
     const missed = await this.missed(lost);
     if (missed > most) throw refusal(missed);
   }
@@ -160,12 +161,18 @@ class Finish {
     yield { entry: folder, position: await ledger.folderPosition(folder), ledger };
   }
 
-  /** Their names. What an attempt at this end has removed before, which failed later, is not among them. */
+  /**
+   * Their names. One that is being scanned at this time stays: it is as if that scan had begun after this one. What an
+   * attempt at this end has removed before, which failed later, is not among them.
+   */
   private async removeOtherArchives(): Promise<string[]> {
     const { scan, ports } = this;
     const removed: string[] = [];
     for (const archive of await ports.registry.archives()) {
-      if (archive.name !== scan.archive.name && (await this.removeArchive(archive))) removed.push(archive.name);
+      if (archive.name === scan.archive.name) continue;
+      // Until this scan is over no other one of that archive begins: it would hold what is removed to be there.
+      if (!(await ports.registry.claim(archive, scan.id))) continue;
+      if (await this.removeArchive(archive)) removed.push(archive.name);
     }
     return removed;
   }

@@ -60,6 +60,14 @@ test('what comes during a scan gets another one, never two at a time', async (t)
   await settle();
   pass(1_000);
   assert.equal(scans.length, 2);
+  index.received();
+  scans[1]!.end();
+  await settle();
+  // It waits as any other instance does.
+  pass(99);
+  assert.equal(scans.length, 2);
+  pass(1);
+  assert.equal(scans.length, 3);
 });
 
 test('a scan that fails is told and tried again after its pause, however many instances come meanwhile', async (t) => {

@@ -34,10 +34,8 @@ export class IndexReceived {
 
   /** An instance has come; or one may have, before a crash. */
   received(): void {
-    const now = performance.now();
-    this.since ??= now;
-    const { quiet, most } = this.pauses;
-    this.plan(Math.max(0, Math.min(quiet, this.since + most - now), this.notBefore - now));
+    this.since ??= performance.now();
+    this.plan(this.since);
   }
 
   /** Ends when the index has all that came, or once it could not be brought up to date. */
@@ -48,15 +46,19 @@ export class IndexReceived {
     if (this.since !== undefined) await this.run();
   }
 
-  private plan(milliseconds: number): void {
+  /** @param since when the first instance came that the index does not have */
+  private plan(since: number): void {
     clearTimeout(this.timer);
     if (this.running !== undefined || this.isClosed) return;
+    const now = performance.now();
+    const { quiet, most } = this.pauses;
+    const wait = Math.max(0, Math.min(quiet, since + most - now), this.notBefore - now);
     this.timer = setTimeout(() => {
       this.running = this.run().finally(() => {
         this.running = undefined;
-        if (this.since !== undefined && !this.isClosed) this.plan(this.pauses.again);
+        if (this.since !== undefined && !this.isClosed) this.plan(this.since);
       });
-    }, milliseconds);
+    }, wait);
   }
 
   private async run(): Promise<void> {

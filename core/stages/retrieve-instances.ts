@@ -114,7 +114,7 @@ interface AskedKey {
 async function seriesWith(asked: readonly AskedKey[], index: InstanceIndex): Promise<readonly string[]> {
   const given = asked.filter(({ values }) => values.length > 0);
   const [only] = given;
-  if (given.length === 1 && only!.key === 'SeriesInstanceUID') return only!.values;
+  if (given.length === 1 && only!.key === 'SeriesInstanceUID') return [...new Set(only!.values)];
   const conditions = await Promise.all(
     given.map(async ({ key, values }) => ({
       targets: [await parseTarget(key)],

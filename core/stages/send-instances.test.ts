@@ -17,9 +17,9 @@ import { readBytes } from '../../test/reader/scripted-source.ts';
 import { type DitagError, ditagError } from '../errors/errors.ts';
 import type { SendResult } from '../instance/send-outcome.ts';
 import type { InstanceFiles } from '../ports/instance-files.ts';
-import type { SeriesFile } from '../ports/instance-index.ts';
+import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { StoreAssociation, StoreContext, StorePeer } from '../ports/store-peer.ts';
-import { type SendOptions, sendInstances } from './send-instances.ts';
+import { instancesToSend, type SendOptions, sendInstances } from './send-instances.ts';
 import { MOST_CONTEXTS } from './store-contexts.ts';
 
 const MR = '1.2.840.10008.5.1.4.1.1.4';
@@ -745,4 +745,25 @@ test('where the index fails, those who send end first, and then it is told', asy
   const before = told;
   await new Promise((resolve) => setTimeout(resolve, 40));
   assert.deepEqual([told, peer.standing], [before, 0]);
+});
+
+test('files of series in another order than they were asked for in are an error, not taken for others', async () => {
+  const file = (SeriesInstanceUID: string) => ({ SeriesInstanceUID, SOPInstanceUID: `${SeriesInstanceUID}.1` }) as SeriesFile;
+  const collect = (asked: readonly string[], ...given: readonly string[]) =>
+    Array.fromAsync(
+      instancesToSend(
+        asked,
+        {
+          index: {
+            async *instancesOf() {
+              for (const uid of given) yield [file(uid)];
+            },
+          } as unknown as InstanceIndex,
+        },
+        { onResult: () => {}, signal: new AbortController().signal },
+      ),
+    );
+  assert.equal((await collect(['1', '2', '3'], '1', '3')).length, 2);
+  await assert.rejects(collect(['1', '2'], '1', '2', '1'), /another order/);
+  await assert.rejects(collect(['1', '2'], '3'), /another order/);
 });

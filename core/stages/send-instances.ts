@@ -121,6 +121,7 @@ class Sending {
       this.tell(instance, outcome);
     } catch (error) {
       if (error instanceof NoAssociation) return error;
+      await instance.close();
       throw error;
     }
     await instance.close();
@@ -322,6 +323,7 @@ async function* bySeries(asked: readonly string[], index: SendPorts['index']) {
   for await (const files of index.instancesOf(asked)) {
     for (const file of files) {
       for (; asked[next] !== file.SeriesInstanceUID; next++) {
+        if (next === asked.length) throw new Error('files of series came in another order than they were asked for in');
         yield { SeriesInstanceUID: asked[next]!, copies };
         copies = new Map();
       }

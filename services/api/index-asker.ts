@@ -49,7 +49,7 @@ export class IndexAsker {
 
   private take(): Kept {
     if (this.kept === undefined || Date.now() > this.kept.until) {
-      void this.drop();
+      this.drop().catch(() => {});
       const kept = { opening: this.openIndex(), until: Date.now() + KEPT_FOR, users: 0 };
       this.kept = kept;
       // What cannot be opened is not kept.
@@ -57,7 +57,7 @@ export class IndexAsker {
         if (this.kept === kept) this.kept = undefined;
       });
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => void this.drop(), KEPT_FOR);
+      this.timer = setTimeout(() => void this.drop().catch(() => {}), KEPT_FOR);
       this.timer.unref();
     }
     this.kept.users++;

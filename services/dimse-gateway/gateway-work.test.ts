@@ -43,14 +43,18 @@ interface Play {
 }
 
 /** A gateway that carries out what `give` gives it. */
-function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
+function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations = 1 } = {}) {
   const pages: ResultPage[] = [];
   const sent: string[] = [];
   const lines: string[] = [];
   const given: TakenItem[] = [];
   let opened = 0;
   let answers: GatewayAnswers | undefined;
-  let wake: () => void = () => {};
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const resolve of waiting) resolve();
+    waiting.clear();
+  };
   const log = (_: object, message: string) => void lines.push(message);
   const work = new GatewayWork(
     {
@@ -59,8 +63,8 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
         add: async () => {},
         busy: async () => ['q'],
         take: async (_, signal) => {
-          signal.addEventListener('abort', () => wake(), { once: true });
-          if (given.length === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
+          signal.addEventListener('abort', wake, { once: true });
+          if (given.length === 0 && !signal.aborted) await new Promise<void>((resolve) => waiting.add(resolve));
           return given.shift();
         },
         left: async () => 0,
@@ -105,7 +109,7 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
       isMounted: async () => play.isMounted ?? true,
       log: { info: log, warn: log },
     },
-    { archives: ['a'], associations: 1, pauses },
+    { archives: ['a'], associations, pauses },
   );
   const running = work.run(() => {});
   t.after(async () => {
@@ -126,7 +130,9 @@ function played(t: TestContext, play: Play = {}, pauses = [1, 1]) {
     });
   const results = () =>
     pages.flatMap((page) => page.results.map(({ file, outcome }) => `${page.item}.${file} ${outcome}`));
-  return { work, give, pages, sent, lines, results, cancel: (send: string) => answers!.cancelled(send) };
+  const cancel = (send: string) => answers!.cancelled(send);
+  const call = () => answers!.called('q');
+  return { work, give, wake, call, pages, sent, lines, results, cancel };
 }
 
 test('an item is done when its results are told, the last page as such', async (t) => {
@@ -240,10 +246,28 @@ test('a gateway that is stopped while the PACS is away says of nothing that it f
   const store = () => {
     throw ditagError('association-aborted', DETAILS);
   };
-  const { work, give, results } = played(t, { open, store }, [5_000]);
+  const { work, give, results } = played(t, { open, store }, { pauses: [5_000] });
   const ended = give(itemOf(0, 3));
   await sleep(50);
   await work.stop();
   assert.equal(await ended, 0);
   assert.deepEqual(results(), []);
+});
+
+test('work that comes while one item lasts is taken, though the others had nothing to do for long', async (t) => {
+  const long = Promise.withResolvers<number>();
+  const store = (uid: string) => (uid === '1.2.0.0' ? long.promise : 0);
+  const { give, wake, call, sent } = played(t, { store }, { associations: 3 });
+  const first = give(itemOf(0, 1));
+  for (let i = 0; i < 100 && sent.length === 0; i++) await sleep(10);
+  const now = performance.now();
+  // They find nothing, and end.
+  t.mock.method(performance, 'now', () => now + 61_000);
+  wake();
+  await sleep(20);
+  t.mock.restoreAll();
+  call();
+  assert.deepEqual(await Promise.all([give(itemOf(1, 1)), give(itemOf(2, 1))]), ['done', 'done']);
+  long.resolve(0);
+  assert.equal(await first, 'done');
 });

@@ -53,7 +53,8 @@ export class GatewayWork {
   private readonly ports: GatewayWorkPorts;
   private readonly options: GatewayWorkOptions;
   private readonly stopping = new AbortController();
-  private readonly takers = new Map<string, Promise<unknown>>();
+  /** By queue: one a possible association, each until there was no work for a while. */
+  private readonly takers = new Map<string, Set<Promise<void>>>();
   private readonly running = new Set<Running>();
   /** Sends that were interrupted. */
   private readonly cancelled = new Set<string>();
@@ -91,7 +92,7 @@ export class GatewayWork {
       }
       await pause(LOOK_EVERY, signal);
     }
-    await Promise.all(this.takers.values());
+    await this.idle();
   }
 
   /** Takes nothing more; of what was taken the instances that are under way are sent, the rest is given back. */
@@ -99,16 +100,24 @@ export class GatewayWork {
     await this.ports.commands.stop();
     this.stopping.abort();
     for (const { ending } of this.running) ending.abort();
-    await Promise.all(this.takers.values());
+    await this.idle();
+  }
+
+  private async idle(): Promise<void> {
+    await Promise.all(Array.from(this.takers.values(), (takers) => Promise.all(takers)));
   }
 
   private takeFrom(queue: string): void {
-    if (this.takers.has(queue) || this.stopping.signal.aborted) return;
-    const takers = Array.from({ length: this.options.associations }, () => this.take(queue));
-    this.takers.set(
-      queue,
-      Promise.all(takers).finally(() => this.takers.delete(queue)),
-    );
+    if (this.stopping.signal.aborted) return;
+    const takers = this.takers.get(queue) ?? new Set();
+    this.takers.set(queue, takers);
+    while (takers.size < this.options.associations) {
+      const taker = this.take(queue).finally(() => {
+        takers.delete(taker);
+        if (takers.size === 0) this.takers.delete(queue);
+      });
+      takers.add(taker);
+    }
   }
 
   private async take(queue: string): Promise<void> {

@@ -238,6 +238,7 @@ export class Scanner {
       const { files, folder, identity } = this.mounted.get(work.archive.number)!;
       const isMounted = () => this.isMounted(files, folder, work.acceptDeletions ? undefined : identity);
       const outcome = await carryOutWork(work, attempt === 1, { ...ports, files, isMounted });
+      this.failures.delete(taken.position);
       if (outcome === 'done') await taken.done();
       else if (outcome !== 'unmounted') taken.later(delay(attempt));
       else {
@@ -273,7 +274,8 @@ export class Scanner {
     const kind = error instanceof Error ? error.name : 'unknown';
     logger.warn({ scan: work.scan, attempt, error: kind, reason: (error as Error).message }, 'work failed');
     try {
-      const failures = (this.failures.get(position) ?? 0) + (this.ports.isPassing(error) ? 0 : 1);
+      if (this.ports.isPassing(error)) return taken.later(delay(attempt));
+      const failures = (this.failures.get(position) ?? 0) + 1;
       this.failures.set(position, failures);
       if (failures < MOST_FAILURES) return taken.later(delay(attempt));
       this.failures.delete(position);
@@ -293,6 +295,7 @@ export class Scanner {
     const held = this.states.get(scan);
     if (held !== undefined && now - held.readAt < STATE_FRESH) return held.scan?.state;
     const found = await this.ports.registry.find(scan);
+    for (const [id, { readAt }] of this.states) if (now - readAt >= STATE_FRESH) this.states.delete(id);
     this.states.set(scan, { scan: found, readAt: now });
     return found?.state;
   }

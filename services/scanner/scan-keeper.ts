@@ -1,7 +1,7 @@
 // Brings scans to their end when none of their work is left. Every scanner looks; of several that see the end at once one
 // does it, and where that one dies another takes over. What the end of a scan is stands in core/stages/finish-scan.ts.
 
-import type { ScanState } from '../../core/jobs/scan-state.ts';
+import { isActive, type ScanState } from '../../core/jobs/scan-state.ts';
 import type { ScanQueue } from '../../core/ports/scan-queue.ts';
 import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { type FinishPorts, finishScan } from '../../core/stages/finish-scan.ts';
@@ -12,8 +12,11 @@ import type { ScannerLog } from './app.ts';
 const LOOK_EVERY = 250;
 /** A scan that is being finished and of which nothing was heard for so long is finished by another (milliseconds). */
 const FINISHER_SILENT = 12_000;
-/** Scans that ended longer ago are forgotten (milliseconds). */
+/** Scans that ended longer ago are forgotten (milliseconds), and the oldest of more than so many. */
 const REMEMBERED = 30 * 86_400_000;
+const MOST_REMEMBERED = 1_000;
+/** How often that is looked at (milliseconds). */
+const FORGET_EVERY = 600_000;
 /** The one that finishes a scan says this often that it does (milliseconds). */
 const WORKING_EVERY = 3_000;
 /** What failed for a reason that may pass is done again after this, and twice as much each time (milliseconds). */
@@ -42,15 +45,16 @@ export class ScanKeeper {
   /** Looks for scans that have come to their end, and finishes them. */
   async run(): Promise<void> {
     const { registry, queue, logger } = this.ports;
+    let forgotAt = Number.NEGATIVE_INFINITY;
     while (!this.signal.aborted) {
       await pause(LOOK_EVERY, this.signal);
       try {
-        for (const scan of await registry.all()) {
+        if (performance.now() - forgotAt > FORGET_EVERY) {
+          await this.forget();
+          forgotAt = performance.now();
+        }
+        for (const scan of await registry.active()) {
           const { state } = scan;
-          if (state.endedAt !== undefined && Date.now() - Date.parse(state.endedAt) > REMEMBERED) {
-            await registry.remove(state.id);
-            continue;
-          }
           if (state.status === 'starting' && Date.now() - scan.changedAt > STARTER_SILENT) await this.start(scan);
           const isOver = state.status === 'scanning' && (await queue.left(state.archive, state.id)) === 0;
           const isLeft = state.status === 'publishing' && Date.now() - scan.changedAt > FINISHER_SILENT;
@@ -60,6 +64,16 @@ export class ScanKeeper {
         logger.warn({ reason: (error as Error).message }, 'scans could not be looked at');
         await pause(RETRY_FIRST, this.signal);
       }
+    }
+  }
+
+  private async forget(): Promise<void> {
+    const { registry } = this.ports;
+    const ended = (await registry.all()).filter(({ state }) => !isActive(state));
+    for (const [i, { state, changedAt }] of ended.entries()) {
+      if (this.signal.aborted) return;
+      const endedAt = state.endedAt === undefined ? changedAt : Date.parse(state.endedAt);
+      if (i >= MOST_REMEMBERED || Date.now() - endedAt > REMEMBERED) await registry.remove(state.id);
     }
   }
 

@@ -8,6 +8,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openCluster } from '../../adapters/nats/connection.ts';
+import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
 import { type ClusterAddresses, type RunningService, startService } from '../../scripts/parts/cluster.ts';
 import { MissingPart, partOrSkip } from '../../scripts/parts/parts.ts';
 import { runDitag, temporaryFolder } from '../cli/run-ditag.ts';
@@ -131,6 +133,12 @@ describe('npm run cluster', () => {
       assert.equal(await count(), 3 * SERIES);
       assert.equal((await ditag(['index', '--append', '--archive', 'b'])).code, 0);
       assert.equal(await count(), 3 * SERIES);
+      await underScan(nats, 'b', async () => {
+        const beside = await ditag(['index', '--archive', 'a']);
+        assert.equal(beside.code, 0, beside.stderr);
+        assert.doesNotMatch(beside.stderr, /No longer in the index/);
+        assert.equal(await count(), 3 * SERIES);
+      });
       const alone = await ditag(['index', '--archive', 'a']);
       assert.match(alone.stderr, /^No longer in the index: b \(--append keeps/m);
       assert.equal(await count(), 2 * SERIES);
@@ -176,3 +184,20 @@ describe('npm run cluster', () => {
     assert.deepEqual(temporary(), []);
   });
 });
+
+/** While a scan of an archive is under way, that never gets any work. */
+async function underScan(nats: string, name: string, check: () => Promise<void>): Promise<void> {
+  const cluster = await openCluster({ url: nats }, 'test');
+  try {
+    const registry = await NatsScanRegistry.open(cluster);
+    const archive = await registry.archive(name);
+    const flags = { append: true, acceptDeletions: false, knownFiles: 0, knownInstances: 0 };
+    const startedAt = new Date().toISOString();
+    assert.equal(await registry.add({ id: 'beside', archive, ...flags, startedAt, status: 'starting' }), undefined);
+    await check();
+    const { state, revision } = (await registry.find('beside'))!;
+    assert.equal(await registry.replace({ ...state, status: 'cancelled', endedAt: startedAt }, revision), true);
+  } finally {
+    await cluster.close();
+  }
+}

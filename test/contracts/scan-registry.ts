@@ -76,6 +76,43 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
     assert.equal((await registries[0]!.all()).length, 1);
   });
 
+  contract('an archive that is claimed is not scanned before the scan that has it is over', async (open) => {
+    const [one, other] = [await open(), await open()];
+    const b = { name: 'b', number: 2 };
+    await one.add(scan('s1'));
+    assert.deepEqual([await one.claim(b, 's1'), await other.claim(b, 's1')], [true, true]);
+    assert.equal(await other.add({ ...scan('s2'), archive: b }), 's1');
+    assert.equal(await other.find('s2'), undefined);
+    const { state, revision } = (await one.find('s1'))!;
+    await one.replace({ ...state, status: 'done' }, revision);
+    assert.equal(await other.add({ ...scan('s2'), archive: b }), undefined);
+    await one.add(scan('s3'));
+    assert.equal(await one.claim(b, 's3'), false);
+    assert.equal((await one.find('s2'))!.state.status, 'scanning');
+  });
+
+  contract('those under way are told, whatever has ended or claims an archive', async (open) => {
+    const [one, other] = [await open(), await open()];
+    const ids = async (registry: ScanRegistry) => (await registry.active()).map(({ state }) => state.id).sort();
+    assert.deepEqual(await ids(one), []);
+    const archives = await Promise.all(['a', 'b', 'c'].map((each) => one.archive(each)));
+    for (const [i, archive] of archives.entries()) await one.add({ ...scan(`s${i}`), archive });
+    assert.deepEqual(await ids(other), ['s0', 's1', 's2']);
+    const end = async (id: string) => {
+      const { state, revision } = (await one.find(id))!;
+      await other.replace({ ...state, status: 'done' }, revision);
+    };
+    await end('s1');
+    assert.equal(await other.claim(archives[1]!, 's0'), true);
+    assert.deepEqual([await ids(one), await ids(other)], [['s0', 's2'], ['s0', 's2']]);
+    await one.remove('s0');
+    await end('s2');
+    assert.deepEqual(await ids(one), []);
+    await other.add({ ...scan('s3'), archive: archives[2]! });
+    assert.deepEqual(await ids(one), ['s3']);
+    assert.equal((await one.find('s3'))!.revision, (await one.active())[0]!.revision);
+  });
+
   contract('a state is replaced only as it was read', async (open) => {
     const [one, other] = [await open(), await open()];
     await one.add(scan('s1'));
