@@ -37,6 +37,10 @@ export class NatsDownloadStore implements DownloadStore {
   private readonly batches = new Map<string, Batch>();
   /** Batches of a series are told in their order. */
   private readonly telling = new Map<string, Promise<void>>();
+  /** Messages only come to those that are there: what was read is not read again. */
+  private readonly sizes = { bySeries: new Map<string, Map<string, number>>(), next: 1 };
+  private readonly notAsked = { subjects: new Set<string>(), next: 1 };
+  private summing: Promise<void> = Promise.resolve();
 
   constructor(
     cluster: Cluster,
@@ -93,39 +97,48 @@ export class NatsDownloadStore implements DownloadStore {
   }
 
   async begun(): Promise<ReadonlyMap<string, string>> {
-    const paths = await this.each(({ path }) => path);
+    await this.allTold();
+    const paths = new Map<string, Map<string, string>>();
+    for await (const { data } of this.stored(receivedSubject(this.name, this.folder)))
+      takeReceived(paths, data, ({ path }) => path);
     const begun = new Map<string, string>();
     for (const [uid, series] of paths)
       for (const path of series.values()) begun.set(uid, path.slice(0, path.lastIndexOf('/')));
     return begun;
   }
 
-  /** Something of each instance that is noted, by series and SOPInstanceUID. */
-  private async each<T>(partOf: (received: ReceivedInstance) => T): Promise<Map<string, Map<string, T>>> {
+  private async allTold(): Promise<void> {
     for (const batch of [...this.batches.values()]) batch.tell();
     await Promise.all(this.telling.values());
-    const all = new Map<string, Map<string, T>>();
-    for await (const { data } of this.stored(receivedSubject(this.name, this.folder))) {
-      const { SeriesInstanceUID, received, removed } = decodeReceived(data);
-      const series = all.get(SeriesInstanceUID) ?? new Map<string, T>();
-      all.set(SeriesInstanceUID, series);
-      for (const uid of removed) series.delete(uid);
-      for (const one of received) series.set(one.SOPInstanceUID, partOf(one));
-    }
-    return all;
   }
 
   /** Of the whole download. */
   async sums(): Promise<{ readonly received: number; readonly bytes: number; readonly notAskedFor: number }> {
-    const sizes = await this.each(({ size }) => size);
-    let [received, bytes, notAskedFor] = [0, 0, 0];
-    for (const series of sizes.values())
+    const { sizes, notAsked } = this;
+    // One after the other: none reads what another one is reading.
+    const summed = this.summing.then(() => this.readSums());
+    this.summing = summed.catch(() => {});
+    await summed;
+    let [received, bytes] = [0, 0];
+    for (const series of sizes.bySeries.values())
       for (const size of series.values()) {
         received++;
         bytes += size;
       }
-    for await (const _ of this.stored(notAskedForSubject(this.name, this.folder))) notAskedFor++;
-    return { received, bytes, notAskedFor };
+    return { received, bytes, notAskedFor: notAsked.subjects.size };
+  }
+
+  private async readSums(): Promise<void> {
+    const { sizes, notAsked } = this;
+    await this.allTold();
+    for await (const { data, seq } of this.stored(receivedSubject(this.name, this.folder), sizes.next)) {
+      takeReceived(sizes.bySeries, data, ({ size }) => size);
+      sizes.next = seq + 1;
+    }
+    for await (const { subject, seq } of this.stored(notAskedForSubject(this.name, this.folder), notAsked.next)) {
+      notAsked.subjects.add(subject);
+      notAsked.next = seq + 1;
+    }
   }
 
   private async read(SeriesInstanceUID: string) {
@@ -142,8 +155,9 @@ export class NatsDownloadStore implements DownloadStore {
     return { received, reason };
   }
 
-  private stored(filter: string) {
-    return storedMessages(this.cluster, PROJECTS, filter);
+  /** @param first the sequence from which on */
+  private stored(filter: string, first?: number) {
+    return storedMessages(this.cluster, PROJECTS, filter, first);
   }
 
   private put(SeriesInstanceUID: string, change: (batch: Batch) => unknown): Promise<void> {
@@ -190,4 +204,17 @@ export class NatsDownloadStore implements DownloadStore {
     const data = fitting(this.cluster, encodeFrame(message), 'what came of a series');
     await this.cluster.jetstream.publish(subject, data, STORED_AGAIN);
   }
+}
+
+/** Brings a message into what is known of each instance, by series and SOPInstanceUID. */
+function takeReceived<T>(
+  all: Map<string, Map<string, T>>,
+  data: Uint8Array,
+  partOf: (received: ReceivedInstance) => T,
+): void {
+  const { SeriesInstanceUID, received, removed } = decodeReceived(data);
+  const series = all.get(SeriesInstanceUID) ?? new Map<string, T>();
+  all.set(SeriesInstanceUID, series);
+  for (const uid of removed) series.delete(uid);
+  for (const one of received) series.set(one.SOPInstanceUID, partOf(one));
 }

@@ -268,7 +268,11 @@ test('a page that is asked for twice while it is made is one page, and the last 
     }
   }
   const failures: unknown[] = [];
-  const server = await serve(serving, { skippedFiles } as unknown as InstanceIndex, (error) => void failures.push(error));
+  const server = await serve(
+    serving,
+    { skippedFiles } as unknown as InstanceIndex,
+    (error) => void failures.push(error),
+  );
   t.after(() => server.stop());
   const ask = async (subject: string, message: object) => {
     const { data } = await asking.connection.request(subject, encodeFrame(message), { timeout: 5_000 });

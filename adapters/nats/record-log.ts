@@ -7,6 +7,7 @@ import { decodeEntry, encodeEntry } from '../../core/wire/messages.ts';
 import { isTaken } from './conflicts.ts';
 import type { Cluster } from './connection.ts';
 import { fitting } from './message-size.ts';
+import { storedMessages } from './stored-messages.ts';
 import { RECORDS } from './streams.ts';
 import { archiveRecords, chunkSubject, entrySubject, folderSubject } from './subjects.ts';
 
@@ -41,13 +42,10 @@ export class NatsRecordLog implements RecordLog {
     return (await this.cluster.manager.streams.info(RECORDS)).state.messages;
   }
 
-  /** Every entry of an archive, in no particular order. */
+  /** Every entry of an archive, in the order of writing. One that is written meanwhile may come again, as it is then. */
   async *entries(archive: ArchiveIdentity): AsyncIterable<{ entry: LogEntry; sequence: number }> {
-    const info = await this.cluster.manager.streams.info(RECORDS, { subjects_filter: archiveRecords(archive.name) });
-    for (const subject of Object.keys(info.state.subjects ?? {})) {
-      const found = await lastOf(this.cluster, subject);
-      if (found !== undefined) yield { entry: decodeEntry(found.data), sequence: found.seq };
-    }
+    for await (const { data, seq } of storedMessages(this.cluster, RECORDS, archiveRecords(archive.name)))
+      yield { entry: decodeEntry(data), sequence: seq };
   }
 }
 

@@ -748,7 +748,8 @@ test('where the index fails, those who send end first, and then it is told', asy
 });
 
 test('files of series in another order than they were asked for in are an error, not taken for others', async () => {
-  const file = (SeriesInstanceUID: string) => ({ SeriesInstanceUID, SOPInstanceUID: `${SeriesInstanceUID}.1` }) as SeriesFile;
+  const file = (SeriesInstanceUID: string) =>
+    ({ SeriesInstanceUID, SOPInstanceUID: `${SeriesInstanceUID}.1` }) as SeriesFile;
   const collect = (asked: readonly string[], ...given: readonly string[]) =>
     Array.fromAsync(
       instancesToSend(

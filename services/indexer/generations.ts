@@ -70,17 +70,24 @@ export class GenerationKeeper {
     for (const generation of [answering, building]) {
       if (generation === undefined || this.open.has(generation) || this.isStopping) continue;
       const work = await open(generation);
+      if (this.isStopping) {
+        await work.close();
+        return;
+      }
       this.open.set(generation, { work, running: work.indexer.run() });
     }
     if (building === undefined) return;
-    const { work } = this.open.get(building)!;
-    if (!(await work.feed.isPast(await log.end()))) return;
+    const work = this.open.get(building)?.work;
+    if (work === undefined || !(await work.feed.isPast(await log.end()))) return;
     await work.answer();
     await generations.complete(building);
   }
 
   private async end(generation: number): Promise<void> {
-    const { work, running } = this.open.get(generation)!;
+    const found = this.open.get(generation);
+    // It has ended by itself meanwhile.
+    if (found === undefined) return;
+    const { work, running } = found;
     this.open.delete(generation);
     work.indexer.stop();
     await running;

@@ -104,7 +104,13 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
     };
     await end('s1');
     assert.equal(await other.claim(archives[1]!, 's0'), true);
-    assert.deepEqual([await ids(one), await ids(other)], [['s0', 's2'], ['s0', 's2']]);
+    assert.deepEqual(
+      [await ids(one), await ids(other)],
+      [
+        ['s0', 's2'],
+        ['s0', 's2'],
+      ],
+    );
     await one.remove('s0');
     await end('s2');
     assert.deepEqual(await ids(one), []);

@@ -51,9 +51,15 @@ export class ScanPool implements AsyncDisposable {
   /** Scans a whole archive. Resolves when nothing is left to do; rejects when a worker failed or `signal` aborted. */
   scan(options: ScanOptions): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => {
+    const { signal } = options;
+    // A signal that outlives many scans does not keep what each of them held.
+    const over = new AbortController();
+    const scanned = new Promise<void>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
+      if (signal.aborted) reject(signal.reason);
       new Scan(this.workers, options, resolve, reject).feed();
     });
+    return scanned.finally(() => over.abort());
   }
 
   /** Lets the workers close what they have open, and ends them. */
@@ -103,9 +109,6 @@ class Scan {
       state.worker.on('exit', (code) => reject(new Error(`a scan worker ended with code ${code}`)));
       state.worker.postMessage(options.start);
     }
-    const { signal } = options;
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    if (signal.aborted) reject(signal.reason);
   }
 
   /** Gives out jobs. Breadth before depth: each worker gets a first batch before one gets a second. */
