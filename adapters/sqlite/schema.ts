@@ -60,7 +60,7 @@ CREATE TABLE header_column (
 );
 CREATE INDEX header_column_key ON header_column (key, block);
 CREATE INDEX header_column_block ON header_column (block);
--- The distinct values of the indexed attributes, a superset of those in use: joined by the thousand, and found by digest.
+-- The distinct values of the indexed attributes, a superset of those in use: joined, 4,096 at a time, and found by digest.
 -- id = attribute * 2^32 + chunk.
 CREATE TABLE value_chunk (id INTEGER PRIMARY KEY, texts TEXT NOT NULL);
 CREATE TABLE value_code (
@@ -69,7 +69,7 @@ CREATE TABLE value_code (
   code INTEGER NOT NULL,
   PRIMARY KEY (attribute, digest)
 ) WITHOUT ROWID;
--- The rows in the order in which queries answer (StudyDate, SeriesInstanceUID), by the thousand.
+-- The rows in the order in which queries answer (StudyDate, SeriesInstanceUID), up to 4,096 a page.
 CREATE TABLE page (
   id INTEGER PRIMARY KEY,
   first_date INTEGER NOT NULL,

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pace } from './pace.ts';
 
+/** After any pause (milliseconds). */
+const LATER = 3_600_000;
+
 test('refusals halve the retrievals and pause longer each time', () => {
   const pace = new Pace(8);
   assert.equal(pace.limit(0), 8);
@@ -11,18 +14,18 @@ test('refusals halve the retrievals and pause longer each time', () => {
   assert.deepEqual([pace.limit(999), pace.limit(1_000)], [0, 4]);
   pace.refused(1_000);
   assert.deepEqual([pace.limit(2_999), pace.limit(3_000)], [0, 2]);
-  for (let i = 0, now = 3_000; i < 20; i++, now = pace.resumesAt) pace.refused(now);
-  assert.equal(pace.limit(pace.resumesAt), 1);
+  for (let i = 1; i <= 20; i++) pace.refused(i * LATER);
+  assert.equal(pace.limit(21 * LATER), 1);
 });
 
 test('what goes well gives one more at a time, up to the most', () => {
   const pace = new Pace(3);
   pace.refused(0);
-  assert.equal(pace.limit(pace.resumesAt), 1);
+  assert.equal(pace.limit(LATER), 1);
   const limits: number[] = [];
   for (let i = 0; i < 40; i++) {
     pace.wentWell(10, 100);
-    limits.push(pace.limit(pace.resumesAt));
+    limits.push(pace.limit(LATER));
   }
   assert.deepEqual([limits[6], limits[7], limits[15], limits[39]], [1, 2, 3, 3]);
 });

@@ -31,11 +31,6 @@ export class Pace {
     return now < this.pausedUntil ? 0 : Math.floor(this.allowed);
   }
 
-  /** When there may be more again (milliseconds); in the past where there may be now. */
-  get resumesAt(): number {
-    return this.pausedUntil;
-  }
-
   /** A retrieval brought what it should. @param instances that came @param milliseconds that it took */
   wentWell(instances: number, milliseconds: number): void {
     this.refusals = 0;
