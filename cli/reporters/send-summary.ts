@@ -5,7 +5,7 @@ import { grouped } from './statistics-text.ts';
 const TEXTS: Readonly<Record<SendOutcome, string>> = {
   stored: 'stored',
   warning: 'stored with warning',
-  copy: 'further files of instances that were sent',
+  copy: 'further files of the same instances',
   refused: 'refused',
   missing: 'missing on disk',
   'not-indexed': 'series not in the index',

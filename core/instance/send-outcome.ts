@@ -5,7 +5,7 @@ import type { SeriesFile } from '../ports/instance-index.ts';
 export const SEND_OUTCOMES = ['stored', 'warning', 'copy', 'refused', 'missing', 'not-indexed', 'failed'] as const;
 
 /**
- * `warning`: stored, and the peer has something to say; `copy`: a further file of an instance that was sent; `refused` by
+ * `warning`: stored, and the peer has something to say; `copy`: a further file of an instance, for which another one speaks; `refused` by
  * the peer; `missing`: gone from the disk; `not-indexed`: a series that no archive has; `failed`: everything else.
  */
 export type SendOutcome = (typeof SEND_OUTCOMES)[number];

@@ -4,17 +4,18 @@ import type { InstanceFiles } from '../ports/instance-files.ts';
 import type { SeriesFile } from '../ports/instance-index.ts';
 import { type OutgoingInstance, openOutgoing, Unsendable } from './outgoing-instance.ts';
 
-/** The file that goes; undefined where none can. The others, with why they do not. */
-export interface OpenedCopy {
-  readonly opened: OutgoingInstance | undefined;
-  readonly others: readonly {
-    readonly file: SeriesFile;
-    readonly outcome: 'copy' | 'missing' | 'failed';
-    readonly reason: string;
-  }[];
+/** A file that another one goes for. */
+export interface OtherCopy {
+  readonly file: SeriesFile;
+  /** Why it cannot go; undefined: it may be able to. */
+  readonly why: Unsendable | undefined;
 }
 
-const GOES_FOR_IT = 'the same instance stands in another file, which goes for it';
+/** The file that goes; undefined where none can: then each of the others has a reason. */
+export interface OpenedCopy {
+  readonly opened: OutgoingInstance | undefined;
+  readonly others: readonly OtherCopy[];
+}
 
 /** @param copies files of one instance, in path order */
 export async function openCopy(copies: readonly SeriesFile[], files: InstanceFiles): Promise<OpenedCopy> {
@@ -36,13 +37,5 @@ export async function openCopy(copies: readonly SeriesFile[], files: InstanceFil
   if (whole !== undefined) await cut?.close();
   const opened = whole ?? cut;
   const others = copies.filter((file) => file !== opened?.file);
-  return {
-    opened,
-    others: others.map((file) => {
-      const why = failed.get(file);
-      if (opened === undefined) return { file, outcome: why!.outcome, reason: why!.message };
-      const reason = why === undefined ? GOES_FOR_IT : `${GOES_FOR_IT} (${why.message})`;
-      return { file, outcome: 'copy', reason };
-    }),
-  };
+  return { opened, others: others.map((file) => ({ file, why: failed.get(file) })) };
 }

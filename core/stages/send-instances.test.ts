@@ -510,6 +510,40 @@ test('a further file of an instance is its copy; where the first is gone the nex
   assert.deepEqual(outcomes(none), { a: 'missing', b: 'missing', c: 'missing' });
 });
 
+test('where the peer does not take an instance as one file has it, another file goes', async () => {
+  const compressed = { uid: '1.2.1', syntax: JPEG, parts: [ENCAPSULATED] };
+  const plain = { uid: '1.2.1' };
+  const accept = ({ transferSyntaxes }: StoreContext) => transferSyntaxes.find((syntax) => syntax !== JPEG);
+  const files = [
+    { ...compressed, path: 'a' },
+    { ...plain, path: 'b', bytes: 'gone' as const },
+    { ...plain, path: 'c' },
+    { ...plain, path: 'd' },
+  ];
+  const peer = new PlayedPeer({ accept });
+  const sent = await send(new Archive(...files), peer, { threads: 1 });
+  assert.deepEqual(outcomes(sent), { a: 'copy', b: 'copy', c: 'stored', d: 'copy' });
+  assert.match(sent.get('a')!.reason, /which goes for it \(the peer does not take .* ditag does not decompress\)$/);
+  assert.match(sent.get('b')!.reason, /which goes for it \(the file is gone\)$/);
+  assert.equal(peer.taken.get('1.2.1')!.transferSyntax, EXPLICIT);
+  const nobody = new PlayedPeer({ accept: () => undefined });
+  const refused = await send(new Archive(...files.slice(0, 3)), nobody, { threads: 1 });
+  assert.deepEqual(outcomes(refused), { a: 'copy', b: 'copy', c: 'refused' });
+  assert.match(refused.get('a')!.reason, /was not sent either \(the peer does not take/);
+  assert.match(refused.get('c')!.reason, /^the peer does not take MR Image Storage in Explicit VR Little Endian$/);
+});
+
+test('where a peer has no room for long, further instances are tried once, until it takes one', async () => {
+  const archive = new Archive(...many(20));
+  let tries = 0;
+  const peer = new PlayedPeer({ store: () => (++tries > 36 && tries !== 38 ? 0 : 0xa700) });
+  const sent = await send(archive, peer, { threads: 1, pauses: [1, 1] });
+  const times = archive.files.map(({ SOPInstanceUID }) => peer.times.get(SOPInstanceUID));
+  // 10 with two more attempts each, 6 with none; one is taken, and the next is tried again.
+  assert.deepEqual(times, [...Array(10).fill(3), ...Array(7).fill(1), 2, 1, 1]);
+  assert.equal([...sent.values()].filter(({ outcome }) => outcome === 'stored').length, 4);
+});
+
 test('a file that is cut off goes only where there is no whole one, and that is told', async () => {
   const parts = [element(0x7fe00010, 'OW', Buffer.alloc(2_000, 1))];
   const [whole] = new Archive({ uid: '1.2.1', parts }).bytes.values();

@@ -3,13 +3,14 @@
 import type { Buffer } from 'node:buffer';
 import { allUids } from '../dicom/dictionary.ts';
 import { ReEncodeError, reEncode } from '../dicom/re-encode.ts';
+import type { TransferSyntax } from '../dicom/transfer-syntaxes.ts';
 import { isTemporary, isWarning, statusText } from '../dimse/reasons.ts';
 import { DitagError } from '../errors/errors.ts';
-import type { SendOutcome, SendResult } from '../instance/send-outcome.ts';
+import { isSent, type SendOutcome, type SendResult } from '../instance/send-outcome.ts';
 import type { InstanceFiles } from '../ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { StoreAssociation, StoreContext, StorePeer } from '../ports/store-peer.ts';
-import { openCopy } from './open-copy.ts';
+import { type OtherCopy, openCopy } from './open-copy.ts';
 import { type OutgoingInstance, Unsendable } from './outgoing-instance.ts';
 import { pause } from './pause.ts';
 import { chooseSyntax, isProposed, StoreContexts } from './store-contexts.ts';
@@ -38,6 +39,8 @@ export interface SendOptions {
 }
 
 const PAUSES = [1_000, 2_000, 4_000, 8_000, 16_000];
+/** After so many instances in a row that were tried again in vain, further ones are tried once, until one is taken. */
+const MOST_IN_VAIN = 10;
 /** An instance over which so many associations more were lost is left: it may be what the peer cannot bear. */
 const MOST_LOSSES = 2;
 /** Series whose files are looked up together. */
@@ -45,6 +48,12 @@ const SERIES_AT_ONCE = 100;
 
 /** Files of one instance: the first is sent, the next one where that is gone. */
 type Copies = readonly SeriesFile[];
+
+/** An instance on its way: the file that goes, and the others that it stands in. */
+interface Going {
+  opened: OutgoingInstance;
+  others: readonly OtherCopy[];
+}
 
 /** Sends all instances of these series. Resolves when each has its outcome, or `signal` has aborted. */
 export async function sendInstances(series: readonly string[], ports: SendPorts, options: SendOptions): Promise<void> {
@@ -57,7 +66,7 @@ class Sending {
   private readonly instances: AsyncIterator<Copies>;
   private readonly contexts = new StoreContexts();
   /** Given back by those who have lost their association. */
-  private readonly returned: OutgoingInstance[] = [];
+  private readonly returned: Going[] = [];
   private taking: Promise<unknown> = Promise.resolve();
   /** Senders that have an association, or may still get one. */
   private senders = 0;
@@ -115,37 +124,67 @@ class Sending {
   }
 
   /** Gives why there is no association for it; undefined where it has its outcome. */
-  private async sendOne(instance: OutgoingInstance, sender: Sender): Promise<NoAssociation | undefined> {
+  private async sendOne(going: Going, sender: Sender): Promise<NoAssociation | undefined> {
     try {
-      const outcome = await sender.store(instance, this.senders > 1);
-      this.tell(instance, outcome);
+      for (;;) {
+        const outcome = await sender.store(going.opened, this.senders > 1);
+        if (outcome.outcome === 'refused' && outcome.status === undefined && (await this.useOther(going, outcome)))
+          continue;
+        this.tell(going, outcome);
+        break;
+      }
     } catch (error) {
       if (error instanceof NoAssociation) return error;
-      await instance.close();
+      await going.opened.close();
       throw error;
     }
-    await instance.close();
+    await going.opened.close();
     return undefined;
   }
 
-  private async giveUp(instance: OutgoingInstance): Promise<void> {
-    await instance.close();
+  /** Another file may have the instance as the peer takes it. False where none is left. */
+  private async useOther(going: Going, { reason }: Outcome): Promise<boolean> {
+    const untried = going.others.filter(({ why }) => why === undefined).map(({ file }) => file);
+    const { opened, others } = await openCopy(untried, this.ports.files);
+    const refused = { file: going.opened.file, why: new Unsendable('failed', reason) };
+    const tried = going.others.filter(({ why }) => why !== undefined);
+    if (opened === undefined) {
+      going.others = [...tried, ...others];
+      return false;
+    }
+    await going.opened.close();
+    going.opened = opened;
+    going.others = [...tried, refused, ...others];
+    return true;
+  }
+
+  private async giveUp(going: Going): Promise<void> {
+    await going.opened.close();
     // Without a reason it was interrupted: then it has no outcome.
-    if (this.lost !== undefined)
-      this.tell(instance, { outcome: 'failed', status: undefined, reason: this.lost.message });
+    if (this.lost !== undefined) this.tell(going, { outcome: 'failed', status: undefined, reason: this.lost.message });
   }
 
-  private tell({ file, bytes, isCut }: OutgoingInstance, outcome: Outcome): void {
-    const isSent = outcome.outcome === 'stored' || outcome.outcome === 'warning';
-    const reason = isSent && isCut ? [outcome.reason, CUT].filter((one) => one !== '').join('; ') : outcome.reason;
+  private tell({ opened, others }: Going, outcome: Outcome): void {
+    const { file, bytes, isCut } = opened;
+    const sent = isSent(outcome.outcome);
+    const reason = sent && isCut ? [outcome.reason, CUT].filter((one) => one !== '').join('; ') : outcome.reason;
     const { SeriesInstanceUID } = file;
-    this.options.onResult({ SeriesInstanceUID, file, ...outcome, reason, bytes: isSent ? bytes : 0 });
+    for (const other of others) {
+      const text = sent ? GOES_FOR_IT : NEITHER_GOES;
+      this.tellFile(other.file, 'copy', other.why === undefined ? text : `${text} (${other.why.message})`);
+    }
+    this.options.onResult({ SeriesInstanceUID, file, ...outcome, reason, bytes: sent ? bytes : 0 });
   }
 
-  /** The next file that can be opened; the others have their outcome. */
-  private next(): Promise<OutgoingInstance | undefined> {
+  private tellFile(file: SeriesFile, outcome: SendOutcome, reason: string): void {
+    const { SeriesInstanceUID } = file;
+    this.options.onResult({ SeriesInstanceUID, file, outcome, status: undefined, reason, bytes: 0 });
+  }
+
+  /** The next instance of which a file can be opened; those of the others have their outcome. */
+  private next(): Promise<Going | undefined> {
     const next = this.taking.then(async () => {
-      const { signal, onResult } = this.options;
+      const { signal } = this.options;
       for (;;) {
         const returned = this.returned.pop();
         if (returned !== undefined) return returned;
@@ -153,11 +192,12 @@ class Sending {
         const { value: copies, done } = await this.instances.next();
         if (done === true) return undefined;
         const { opened, others } = await openCopy(copies, this.ports.files);
-        for (const other of others)
-          onResult({ SeriesInstanceUID: other.file.SeriesInstanceUID, status: undefined, bytes: 0, ...other });
-        if (opened === undefined) continue;
+        if (opened === undefined) {
+          for (const { file, why } of others) this.tellFile(file, why!.outcome, why!.message);
+          continue;
+        }
         this.contexts.need(opened.file.SOPClassUID, opened.transferSyntax);
-        return opened;
+        return { opened, others };
       }
     });
     this.taking = next.catch(() => {});
@@ -165,6 +205,8 @@ class Sending {
   }
 }
 
+const GOES_FOR_IT = 'the same instance stands in another file, which goes for it';
+const NEITHER_GOES = 'the same instance stands in another file, which was not sent either';
 const CUT = 'the file ends before its data set does';
 
 type Outcome = Pick<SendResult, 'outcome' | 'status' | 'reason'>;
@@ -190,6 +232,8 @@ class Sender {
   private readonly signal: AbortSignal;
   private readonly abandon: number | undefined;
   private association: StoreAssociation | undefined;
+  /** Instances in a row that were tried again in vain. */
+  private inVain = 0;
   private proposal: readonly StoreContext[] = [];
 
   constructor(peer: StorePeer, contexts: StoreContexts, { pauses = PAUSES, signal, abandon }: SendOptions) {
@@ -202,13 +246,17 @@ class Sender {
 
   /** Sends one instance. Throws NoAssociation. @param hasOthers whether others send to the same peer */
   async store(instance: OutgoingInstance, hasOthers: boolean): Promise<Outcome> {
+    const attempts = this.inVain < MOST_IN_VAIN ? this.pauses.length : 0;
     let losses = 0;
     for (let attempt = 0; ; attempt++) {
       const association = await this.associate(instance, hasOthers);
+      const isLast = attempt >= attempts || this.signal.aborted;
       try {
         const outcome = await this.unlessAbandoned(association, () => storeOver(association, instance));
-        const isLast = attempt >= this.pauses.length || this.signal.aborted;
-        if (outcome.status === undefined || !isTemporary(outcome.status) || isLast) return outcome;
+        const isForNow = outcome.status !== undefined && isTemporary(outcome.status);
+        if (!isForNow) this.inVain = 0;
+        else if (isLast || this.signal.aborted) this.inVain++;
+        if (!isForNow || isLast || this.signal.aborted) return outcome;
       } catch (error) {
         association.abort();
         this.association = undefined;
@@ -217,8 +265,8 @@ class Sender {
         if (error instanceof ReEncodeError)
           return { outcome: 'failed', status: undefined, reason: `it cannot be re-encoded: ${reason}` };
         if (!(error instanceof DitagError)) throw error;
-        const isLast = ++losses > MOST_LOSSES || attempt >= this.pauses.length || this.signal.aborted;
-        if (isLast) return { outcome: 'failed', status: undefined, reason };
+        if (++losses > MOST_LOSSES || isLast || this.signal.aborted)
+          return { outcome: 'failed', status: undefined, reason };
       }
       await pause(this.pauses[attempt]!, this.signal);
     }
@@ -274,8 +322,7 @@ async function storeOver(association: StoreAssociation, instance: OutgoingInstan
   const { SOPClassUID, SOPInstanceUID } = file;
   const accepted = association.accepted(SOPClassUID);
   const chosen = chooseSyntax(own, accepted);
-  if (chosen === undefined)
-    return { outcome: 'refused', status: undefined, reason: refusal(SOPClassUID, own.name, accepted) };
+  if (chosen === undefined) return { outcome: 'refused', status: undefined, reason: refusal(SOPClassUID, own) };
   const dataSet = instance.dataSet();
   const sent = chosen === own ? dataSet : reEncode(iterate(dataSet), own, chosen);
   const status = await association.store({ SOPClassUID, SOPInstanceUID, transferSyntax: chosen.uid }, sent);
@@ -287,10 +334,10 @@ function outcomeOf(status: number): SendOutcome {
   return isWarning(status) ? 'warning' : 'refused';
 }
 
-function refusal(SOPClassUID: string, syntax: string, accepted: readonly string[]): string {
+function refusal(SOPClassUID: string, { name: syntax, encapsulated }: TransferSyntax): string {
   const name = allUids().get(SOPClassUID)?.name ?? `SOP class ${SOPClassUID}`;
-  if (accepted.length === 0) return `the peer does not take ${name} in ${syntax}`;
-  return `the peer does not take ${name} in ${syntax}, and ditag does not decompress`;
+  const why = encapsulated ? ', and ditag does not decompress' : '';
+  return `the peer does not take ${name} in ${syntax}${why}`;
 }
 
 async function* iterate(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncIterable<Buffer> {
