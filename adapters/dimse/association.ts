@@ -108,13 +108,16 @@ export class Association {
 
   /**
    * Connects and negotiates. Throws `pacs-unreachable`, `pacs-silent`, `association-rejected`, `association-aborted`,
-   * `not-dicom`, `tls-failed`.
+   * `not-dicom`, `tls-failed`; `association-given-up` where `signal` aborts before it stands.
    */
   static async open(
     peer: Peer,
     proposal: { readonly contexts: readonly ProposedContext[]; readonly roles?: readonly Role[] },
     patience: Patience = PATIENCE,
-    takeRequest?: RequestTaker,
+    {
+      takeRequest,
+      signal,
+    }: { readonly takeRequest?: RequestTaker | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Association> {
     const association = new Association(
       (user) => UpperLayer.open(peer, request(peer, proposal), patience.connect, user),
@@ -123,11 +126,17 @@ export class Association {
     association.takeRequest = takeRequest;
     const proposed = new Map(proposal.contexts.map((context) => [context.id, context]));
     const timer = association.timer(patience.connect + patience.answer);
+    const giveUp = () => {
+      association.abort(ditagError('association-given-up', { peer: association.name, reason: 'it was interrupted' }));
+    };
+    if (signal?.aborted === true) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       if (association.failure !== undefined) throw association.failure;
       await new Promise<void>((resolve, reject) => (association.opening = { resolve, reject }));
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
     }
     association.contexts = agreed(proposed, association.answered);
     return association;
@@ -192,8 +201,8 @@ export class Association {
 
   /**
    * Sends a request and gives the final answer to it; answers before that go to `onPending`, with their data set. One at a
-   * time. Throws what `open` throws; where the data set cannot be read to its end, the association is aborted and that is
-   * thrown.
+   * time. Throws what `open` throws; where the data set cannot be read to its end, that is thrown, and the
+   * association is aborted unless nothing of it was sent.
    */
   async request(
     contextId: number,
@@ -227,11 +236,12 @@ export class Association {
     while (this.sending !== undefined) await this.sending;
     const turn = Promise.withResolvers<void>();
     this.sending = turn.promise;
+    const progress = { isBegun: false };
     try {
-      await this.sendAll(contextId, command, dataSet);
+      await this.sendAll(contextId, command, dataSet, progress);
     } catch (error) {
       // Half a message has no end: nothing can follow it.
-      this.abort();
+      if (progress.isBegun) this.abort();
       throw error;
     } finally {
       this.sending = undefined;
@@ -274,7 +284,12 @@ export class Association {
     }, milliseconds);
   }
 
-  private async sendAll(contextId: number, command: CommandSet, dataSet: DataSource | undefined): Promise<void> {
+  private async sendAll(
+    contextId: number,
+    command: CommandSet,
+    dataSet: DataSource | undefined,
+    progress: { isBegun: boolean },
+  ): Promise<void> {
     let out: Buffer[] = [];
     this.fragment(out, contextId, true, encodeCommand(command), true);
     if (dataSet !== undefined) {
@@ -285,6 +300,7 @@ export class Association {
         const odd: number = (held?.length ?? 0) % 2;
         if (held !== undefined) {
           this.fragment(out, contextId, false, held.subarray(0, held.length - odd), false);
+          progress.isBegun = true;
           await this.flush(out);
           out = [];
         }
@@ -292,6 +308,7 @@ export class Association {
       }
       this.fragment(out, contextId, false, held ?? EMPTY, true);
     }
+    progress.isBegun = true;
     await this.flush(out);
   }
 

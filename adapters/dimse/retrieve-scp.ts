@@ -17,6 +17,8 @@ const PENDING = 0xff00;
 const MOST_COUNT = 65_535;
 /** Instances that are named as failed: a longer list does not fit into an element of explicit VR. */
 const MOST_NAMED = 1_000;
+/** The value of an element with a length of 16 bits has at most so many. */
+const MOST_CHARACTERS = 65_534;
 
 const MOVES: ReadonlyMap<string, InformationModel> = new Map([
   [PATIENT_ROOT_MOVE, 'patient-root'],
@@ -81,6 +83,12 @@ function countsOf(
 }
 
 function failed(failures: readonly string[], syntax: TransferSyntax): Buffer {
-  const list = failures.slice(0, MOST_NAMED).join('\\');
+  let list = '';
+  for (const uid of failures.slice(0, MOST_NAMED)) {
+    const longer = list === '' ? uid : `${list}\\${uid}`;
+    // UIDs of files may be longer than UIDs are.
+    if (longer.length > MOST_CHARACTERS) break;
+    list = longer;
+  }
   return encodeIdentifier(identifierOf({ FailedSOPInstanceUIDList: list }), syntax);
 }

@@ -49,7 +49,7 @@ export class RetrieveAssociation implements PacsRetrievals {
       peer,
       isMove ? { contexts } : { contexts, roles: rolesOf(to) },
       patience,
-      isMove ? undefined : (contextId, command) => takeRequest(association, contextId, command, peer, to),
+      isMove ? {} : { takeRequest: (contextId, command) => takeRequest(association, contextId, command, peer, to) },
     );
     const syntax = offeredSyntax(association, CONTEXT_ID, isMove ? 'C-MOVE' : 'C-GET');
     return new RetrieveAssociation(association, isMove ? to : undefined, syntax);

@@ -240,7 +240,7 @@ for (const [name, only] of [
         assert.ok(reason.endsWith(`in ${syntax.name}, and ditag does not decompress`) || /does not take/.test(reason));
       } else if (expected.get(file.path) === undefined) {
         assert.equal(outcome, 'failed', file.path);
-        assert.match(reason, /^it cannot be re-encoded: /);
+        assert.match(reason, /it cannot be re-encoded/);
       } else assert.equal(outcome, 'stored', `${file.path}: ${reason}`);
     }
     const whole = [...expected.values()].filter((dataSet) => dataSet !== undefined);

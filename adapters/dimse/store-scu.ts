@@ -23,13 +23,13 @@ export class DimseStorePeer implements StorePeer {
     this.originator = originator;
   }
 
-  async open(contexts: readonly StoreContext[]): Promise<StoreAssociation> {
+  async open(contexts: readonly StoreContext[], signal?: AbortSignal): Promise<StoreAssociation> {
     const proposed = contexts.map(({ SOPClassUID, transferSyntaxes }, i) => ({
       id: 2 * i + 1,
       abstractSyntax: SOPClassUID,
       transferSyntaxes,
     }));
-    const association = await Association.open(this.peer, { contexts: proposed }, this.patience);
+    const association = await Association.open(this.peer, { contexts: proposed }, this.patience, { signal });
     return new DimseStoreAssociation(association, this.originator);
   }
 }

@@ -2,7 +2,7 @@
 // (names: instance-store-names.ts), and `incoming` for what is on its way (own-folder.ts). Several processes may share
 // one store.
 import fs from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
 import { isLocalFileSystem } from '../../core/instance/file-systems.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
@@ -51,9 +51,9 @@ export class FilesystemInstanceStore implements InstanceStore {
     const archive = resolve(folder, options.archive ?? 'instances');
     const incoming = resolve(folder, options.incoming ?? 'incoming');
     try {
-      for (const path of [archive, incoming]) makeFolders(path, PRIVATE_FOLDER);
-      // An archive whose own name is lost takes all with it.
-      if (sync) syncFolderNow(resolve(folder));
+      const made = [archive, incoming].flatMap((path) => makeFolders(path, PRIVATE_FOLDER));
+      // An archive whose own name is lost, or that of a folder around it, takes all with it.
+      if (sync) for (const path of new Set([resolve(folder), ...made.map((one) => dirname(one))])) syncFolderNow(path);
       assertCanBeLinked(incoming, archive);
       // Both lie on one file system.
       const isLocal = isLocalFileSystem(fs.statfsSync(incoming).type);

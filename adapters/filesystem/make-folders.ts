@@ -4,24 +4,27 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { failureCode } from '../../core/ports/archive-files.ts';
 
-/** Throws the error of node:fs. @param folder absolute path @param mode of those that are made */
-export function makeFolders(folder: string, mode: number): void {
-  if (makeOne(folder, mode)) return;
+/** Gives those that were made. Throws the error of node:fs. @param folder absolute path @param mode of those that are made */
+export function makeFolders(folder: string, mode: number): string[] {
+  const outcome = makeOne(folder, mode);
+  if (outcome === 'made') return [folder];
+  if (outcome === 'there') return [];
   const parent = path.dirname(folder);
-  if (parent !== folder) makeFolders(parent, mode);
+  const made = parent === folder ? [] : makeFolders(parent, mode);
   // Its parent is there now: whatever is wrong still is wrong with it.
   fs.mkdirSync(folder, mode);
+  return [...made, folder];
 }
 
-/** False: there is nothing that it could be made in. */
-function makeOne(folder: string, mode: number): boolean {
+/** @returns `no-parent`: there is nothing that it could be made in */
+function makeOne(folder: string, mode: number): 'made' | 'there' | 'no-parent' {
   try {
     fs.mkdirSync(folder, mode);
-    return true;
+    return 'made';
   } catch (error) {
-    if (failureCode(error) === 'ENOENT') return false;
+    if (failureCode(error) === 'ENOENT') return 'no-parent';
     // What is there may be a folder, also on a file system that says first that it is read-only.
-    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return true;
+    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return 'there';
     throw error;
   }
 }

@@ -10,9 +10,10 @@ export interface StoreContext {
 export interface StorePeer {
   /**
    * Asks for an association on these contexts, at most 128 of them. Throws `pacs-unreachable`, `pacs-silent`,
-   * `association-rejected`, `association-aborted`, `not-dicom`, `tls-failed`.
+   * `association-rejected`, `association-aborted`, `not-dicom`, `tls-failed`; `association-given-up` where `signal` aborts
+   * before it stands.
    */
-  open(contexts: readonly StoreContext[]): Promise<StoreAssociation>;
+  open(contexts: readonly StoreContext[], signal: AbortSignal): Promise<StoreAssociation>;
 }
 
 export interface StoreAssociation {
@@ -22,7 +23,7 @@ export interface StoreAssociation {
   accepted(SOPClassUID: string): readonly string[];
   /**
    * Sends one instance in a transfer syntax that was accepted. Gives the status of the answer (PS3.4 B.2.3). Throws what
-   * `open` throws, and what reading the data set throws: then the association has ended.
+   * `open` throws, and what reading the data set throws: then the association has ended, unless nothing had been sent yet.
    */
   store(instance: StoredAs, dataSet: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number>;
   /** Ends it; nothing that was answered is lost. */

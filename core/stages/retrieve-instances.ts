@@ -36,6 +36,8 @@ interface Tally {
   warning: number;
 }
 
+const GONE = 'it has left the index meanwhile';
+
 /** Pauses before something is tried again: whoever has asked waits meanwhile (milliseconds). */
 const PAUSES = [500, 1_500];
 
@@ -70,6 +72,14 @@ export async function retrieveInstances(
       onProgress(counts());
     },
   });
+  // What has left the index meanwhile was not sent.
+  if (!signal.aborted)
+    for (const SOPInstanceUID of wanted) {
+      if (outcomes.has(SOPInstanceUID)) continue;
+      outcomes.set(SOPInstanceUID, 'failed');
+      tally.failed++;
+      reasons.set(GONE, (reasons.get(GONE) ?? 0) + 1);
+    }
   const failures = [...outcomes].filter(([, outcome]) => outcome === 'failed').map(([uid]) => uid);
   return { ...counts(), failures, reasons, isCancelled: signal.aborted };
 }

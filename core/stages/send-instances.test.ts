@@ -479,7 +479,24 @@ test('what cannot be re-encoded has failed, and what follows goes', async () => 
   const peer = new PlayedPeer({ accept: ({ transferSyntaxes }) => transferSyntaxes.find((uid) => uid === BIG) });
   const results = await send(archive, peer, { threads: 1 });
   assert.deepEqual(outcomes(results), { '1.2.1.dcm': 'stored', '1.2.2.dcm': 'failed', '1.2.3.dcm': 'stored' });
-  assert.match(results.get('1.2.2.dcm')!.reason, /^it cannot be re-encoded: /);
+  assert.match(results.get('1.2.2.dcm')!.reason, /ends before its data set does, so it cannot be re-encoded/);
+  const asItIs = new PlayedPeer();
+  const sent = await send(archive, asItIs, { threads: 1 });
+  assert.deepEqual(outcomes(sent), { '1.2.1.dcm': 'stored', '1.2.2.dcm': 'failed', '1.2.3.dcm': 'stored' });
+  assert.match(sent.get('1.2.2.dcm')!.reason, /in the middle of two bytes/);
+  // Neither cost an association: over that of a C-GET the others have to come, too.
+  assert.deepEqual([peer.opened, asItIs.opened], [1, 1]);
+});
+
+test('a peer that does not answer is not waited for when it is interrupted', async () => {
+  const ending = new AbortController();
+  const open = (_: readonly StoreContext[], signal: AbortSignal) =>
+    new Promise<StoreAssociation>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(ditagError('association-given-up', DETAILS)), { once: true });
+      ending.abort();
+    });
+  const sent = await send(new Archive(...many(5)), { open }, { threads: 2, signal: ending.signal });
+  assert.deepEqual(outcomes(sent), {});
 });
 
 test('a deflated data set of odd length is padded; its bytes are otherwise as in the file', async () => {

@@ -110,7 +110,8 @@ class Sending {
         const loss = await this.sendOne(instance, sender);
         if (loss === undefined) continue;
         if (loss.isFull) this.wasFull = true;
-        else this.lost = loss.why;
+        // Interrupted, they have no outcome.
+        else if (!this.options.signal.aborted) this.lost = loss.why;
         // The others go on with it, while there are others.
         this.returned.push(instance);
         const opened = await ahead;
@@ -208,6 +209,8 @@ class Sending {
 const GOES_FOR_IT = 'the same instance stands in another file, which goes for it';
 const NEITHER_GOES = 'the same instance stands in another file, which was not sent either';
 const CUT = 'the file ends before its data set does';
+const ODD = 'in the middle of two bytes: peers take no data set of an odd length';
+const NOT_RE_ENCODED = 'so it cannot be re-encoded as the peer takes it';
 
 type Outcome = Pick<SendResult, 'outcome' | 'status' | 'reason'>;
 
@@ -258,9 +261,10 @@ class Sender {
         else if (isLast || this.signal.aborted) this.inVain++;
         if (!isForNow || isLast || this.signal.aborted) return outcome;
       } catch (error) {
-        association.abort();
-        this.association = undefined;
         const reason = (error as Error).message;
+        const isOfFile = error instanceof Unsendable || error instanceof ReEncodeError;
+        if (!isOfFile) association.abort();
+        if (!association.isOpen) this.association = undefined;
         if (error instanceof Unsendable) return { outcome: error.outcome, status: undefined, reason };
         if (error instanceof ReEncodeError)
           return { outcome: 'failed', status: undefined, reason: `it cannot be re-encoded: ${reason}` };
@@ -304,7 +308,7 @@ class Sender {
       this.contexts.need(file.SOPClassUID, transferSyntax);
       this.proposal = this.contexts.proposal();
       try {
-        this.association = await this.peer.open(this.proposal);
+        this.association = await this.peer.open(this.proposal, this.signal);
         return this.association;
       } catch (error) {
         if (!(error instanceof DitagError)) throw error;
@@ -323,6 +327,9 @@ async function storeOver(association: StoreAssociation, instance: OutgoingInstan
   const accepted = association.accepted(SOPClassUID);
   const chosen = chooseSyntax(own, accepted);
   if (chosen === undefined) return { outcome: 'refused', status: undefined, reason: refusal(SOPClassUID, own) };
+  // It would end the association in the middle: DCMTK takes no odd fragment, and what cannot be read cannot be re-encoded.
+  if (instance.isCut && (chosen !== own || instance.bytes % 2 === 1))
+    return { outcome: 'failed', status: undefined, reason: `${CUT}, ${chosen === own ? ODD : NOT_RE_ENCODED}` };
   const dataSet = instance.dataSet();
   const sent = chosen === own ? dataSet : reEncode(iterate(dataSet), own, chosen);
   const status = await association.store({ SOPClassUID, SOPInstanceUID, transferSyntax: chosen.uid }, sent);

@@ -138,13 +138,13 @@ class WatchedPeer implements StorePeer {
     this.peer = peer;
   }
 
-  async open(contexts: Parameters<StorePeer['open']>[0]): ReturnType<StorePeer['open']> {
+  async open(...[contexts, signal]: Parameters<StorePeer['open']>): ReturnType<StorePeer['open']> {
     try {
-      const association = await this.peer.open(contexts);
+      const association = await this.peer.open(contexts, signal);
       this.associations++;
       return association;
     } catch (error) {
-      if (error instanceof DitagError) this.refusal = error;
+      if (error instanceof DitagError && !signal.aborted) this.refusal = error;
       throw error;
     }
   }

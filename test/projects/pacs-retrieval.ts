@@ -257,6 +257,7 @@ export class Sender {
     const transferSyntaxes = [EXPLICIT_VR_LITTLE_ENDIAN];
     this.association = await this.peer.open(
       [...this.classes].map((SOPClassUID) => ({ SOPClassUID, transferSyntaxes })),
+      new AbortController().signal,
     );
   }
 

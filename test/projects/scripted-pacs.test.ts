@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Association } from '../../adapters/dimse/association.ts';
+import { Association, type RequestTaker } from '../../adapters/dimse/association.ts';
 import { collector } from '../../adapters/dimse/data-taker.ts';
 import { transferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { COMMAND, type CommandSet, MEDIUM, responseTo, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
@@ -61,12 +61,12 @@ async function associate(pacs: ScriptedPacs) {
   }));
   const peer = { host: '127.0.0.1', port: pacs.port, calledAETitle: 'PACS', callingAETitle: 'ASKER' };
   const roles = [{ SOPClassUID: CT, isScu: false, isScp: true }];
-  const association: Association = await Association.open(peer, { contexts, roles }, undefined, (id, command) =>
+  const takeRequest: RequestTaker = (id, command) =>
     collector((dataSet) => {
       came.push({ uid: command.AffectedSOPInstanceUID!, dataSet });
       void association.send(id, { ...responseTo(command), Status: 0 }).catch(() => {});
-    }),
-  );
+    });
+  const association: Association = await Association.open(peer, { contexts, roles }, undefined, { takeRequest });
   const ask = async (kind: 'find' | 'move' | 'get', keys: IdentifierText, onPending = () => {}): Promise<Asked> => {
     const fields = { find: COMMAND.findRequest, move: COMMAND.moveRequest, get: COMMAND.getRequest };
     const command = {
