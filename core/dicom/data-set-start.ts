@@ -92,9 +92,22 @@ export function encodingAt(window: Window, at: number, declared: TransferSyntax 
     const next = at + 8 + implicitLength;
     explicitVr = !(next + 8 <= available && tagAt(view, next, littleEndian) > tagAt(view, at, littleEndian));
   }
-  if (flags === 0 && declared?.explicitVr === true) explicitVr = !implicitFits;
+  if (flags === 0 && declared?.explicitVr === true)
+    explicitVr = !implicitFits || leadsToExplicit(window, at, littleEndian);
   if (explicitVr) return littleEndian ? EXPLICIT_LITTLE : EXPLICIT_BIG;
   return littleEndian ? IMPLICIT_LITTLE : IMPLICIT_BIG;
+}
+
+/** Does what stands at `at`, read as of an unknown VR, end where an element of a known one begins? */
+function leadsToExplicit({ view, available }: Window, at: number, littleEndian: boolean): boolean {
+  const ends = [at + 8 + view.getUint16(at + 6, littleEndian)];
+  if (at + 12 <= available) ends.push(at + 12 + view.getUint32(at + 8, littleEndian));
+  return ends.some((next) => {
+    if (next + 8 > available || explicitVrFlags[view.getUint16(next + 4, false)] === 0) return false;
+    // Letters of a value would be a far greater group.
+    if (view.getUint16(next, littleEndian) > 0x00ff) return false;
+    return tagAt(view, next, littleEndian) > tagAt(view, at, littleEndian);
+  });
 }
 
 /** The transfer syntax of a data set that declares none; '' for one that has no UID. */

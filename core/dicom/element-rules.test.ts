@@ -192,6 +192,23 @@ describe('an unknown VR', () => {
     }
   });
 
+  test('as the first element, whatever the size of the file makes of its bytes as a length', () => {
+    for (const pixels of [1_000, 600_000, 5_000_000])
+      for (const syntax of [EXPLICIT, BIG])
+        for (const vr of ['XX', '  ', '\0\0', '??'])
+          for (const lengthBytes of vr === 'XX' ? ([2, 4] as const) : ([2] as const)) {
+            const first = element(0x00080005, vr, 'ISO_IR 100', { lengthBytes });
+            const reading = read([first, ...instance(LAST), element(0x7fe00010, 'OW', Buffer.alloc(pixels))], {
+              syntax,
+            });
+            assert.deepEqual(
+              [reading.outcome, reading.issues, reading.SeriesInstanceUID],
+              ['instance', ['UnknownVr'], SERIES],
+              `${pixels} ${syntax} ${vr} ${lengthBytes}`,
+            );
+          }
+  });
+
   test('far from its successor: more is read to see the layout', () => {
     const reading = asHeader(element(0x00300010, 'ZZ', 'x'.repeat(40_000), { lengthBytes: 4 }));
     assert.equal(asObject(reading)['00400001'], 'LAST');
