@@ -50,8 +50,8 @@ describe('element headers (section 7.1)', () => {
             element(0x00280010, 'US', 512),
             element(0x00186020, 'SL', -70_000),
             element(0x00081161, 'UL', [1, 4_294_967_295]),
-            element(0x00109431, 'FL', [0.1, 3.4e38, 1e-40, 16_777_216, 7]),
-            element(0x00189218, 'FD', [0.1, 1e300]),
+            element(0x00109431, 'FL', [0.1, 3.4e38, 1e-40, 16_777_216, 7, -0]),
+            element(0x00189218, 'FD', [0.1, 1e300, -0]),
             element(0x00280009, 'AT', [0x00181063, 0x00181065]),
             element(0x00720082, 'SV', -9_007_199_254_740_993n),
             element(0x00720083, 'UV', 18_446_744_073_709_551_615n),
@@ -63,8 +63,8 @@ describe('element headers (section 7.1)', () => {
       assert.equal(header['00280010'], '512');
       assert.equal(header['00186020'], '-70000');
       assert.equal(header['00081161'], '1\\4294967295');
-      assert.equal(header['00109431'], '0.1\\3.4e+38\\1e-40\\16777216\\7');
-      assert.equal(header['00189218'], '0.1\\1e+300');
+      assert.equal(header['00109431'], '0.1\\3.4e+38\\1e-40\\16777216\\7\\-0');
+      assert.equal(header['00189218'], '0.1\\1e+300\\-0');
       assert.equal(header['00280009'], '(0018,1063)\\(0018,1065)');
       assert.equal(header['00720082'], '-9007199254740993');
       assert.equal(header['00720083'], '18446744073709551615');

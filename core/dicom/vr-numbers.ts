@@ -12,7 +12,7 @@ const READERS: Record<NumberFormat, NumberReader> = {
   u64: (view, at, little) => String(view.getBigUint64(at, little)),
   i64: (view, at, little) => String(view.getBigInt64(at, little)),
   f32: (view, at, little) => shortestFloat32(view.getFloat32(at, little)),
-  f64: (view, at, little) => String(view.getFloat64(at, little)),
+  f64: (view, at, little) => decimal(view.getFloat64(at, little)),
 };
 
 /** The numbers of `unit` bytes each between `start` and `end`, joined by `\`; bytes behind the last whole one are left. */
@@ -41,13 +41,18 @@ export function attributeTagText(view: DataView, start: number, end: number, lit
   return out.join('\\');
 }
 
+/** The shortest decimal that reads back as the same number, of zero also its sign. */
+function decimal(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
 /** Of 32 bit floats: smaller ones have fewer digits. */
 const SMALLEST_NORMAL = 2 ** -126;
 
 /** The shortest decimal that reads back as the same 32 bit float. */
 function shortestFloat32(value: number): string {
   const size = Math.abs(value);
-  if (!Number.isFinite(value) || (size < 2 ** 24 && Number.isInteger(value))) return String(value);
+  if (!Number.isFinite(value) || (size < 2 ** 24 && Number.isInteger(value))) return decimal(value);
   // Six digits are always kept, and fewer are six with zeros behind them; of the smallest, and of large whole ones, not so.
   for (let digits = size < SMALLEST_NORMAL || size >= 2 ** 24 ? 1 : 6; digits < 9; digits++) {
     const text = Number(value.toPrecision(digits));

@@ -25,9 +25,17 @@ export function shownPath(path: string): string {
   const bytes = Buffer.from(path, 'latin1');
   const text = bytes.toString('utf8');
   const faithful = Buffer.from(text, 'utf8').equals(bytes);
-  return (faithful ? text : path).replace(faithful ? /[\x00-\x1f\x7f]/g : /[^\x20-\x7e]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+  if (!faithful) return path.replace(/[^\x20-\x7e]/g, hexadecimal);
+  return text.replace(NOT_SHOWN, (character) =>
+    Buffer.from(character, 'utf8').toString('latin1').replace(/./gs, hexadecimal),
+  );
+}
+
+/** Control characters, line ends, and what changes the direction of text. */
+const NOT_SHOWN = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+function hexadecimal(byte: string): string {
+  return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
 /** The opposite way: text that a person typed, as bytes. */

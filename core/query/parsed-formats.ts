@@ -1,5 +1,6 @@
 // The formats for which rows are read again: json, ndjson, and table, which has to see all rows before the first.
 import { Buffer } from 'node:buffer';
+import stringWidth from 'string-width';
 import { ditagError } from '../errors/errors.ts';
 import { CSV_COLUMNS } from '../instance/attributes.ts';
 import type { RowBatch } from '../ports/instance-index.ts';
@@ -37,10 +38,14 @@ function rowsOf({ lines, more }: RowBatch): string[][] {
   return more === undefined ? rows : rows.map((row, i) => [...row, ...more[i]!]);
 }
 
-/** An object in JSON, its keys in the order of the columns: an object of JavaScript has those first that look like numbers. */
+/**
+ * An object in JSON, its keys in the order of the columns: an object of JavaScript has those first that look like numbers.
+ * A column that is asked for twice is there once: many readers refuse a key that is repeated.
+ */
 function namedJson(row: readonly string[], more: readonly string[]): string {
   const names = [...CSV_COLUMNS, ...more];
-  return `{${names.map((column, i) => `${JSON.stringify(column)}:${JSON.stringify(row[i]!)}`).join(',')}}`;
+  const members = names.map((column, i) => `${JSON.stringify(column)}:${JSON.stringify(row[i]!)}`);
+  return `{${members.filter((_, i) => names.indexOf(names[i]!) === i).join(',')}}`;
 }
 
 function jsonFormat(more: readonly string[]): RowFormat {
@@ -59,7 +64,7 @@ function jsonFormat(more: readonly string[]): RowFormat {
 
 /** Control characters, those of C1 too (U+009B begins a command), line ends, and what changes the direction of text. */
 const NOT_FOR_A_TERMINAL = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
-/** Columns are as wide as their widest value, up to this many characters. */
+/** Columns are as wide as their widest value, which has up to this many characters; those of some scripts take two places. */
 const WIDEST = 40;
 
 function tableFormat(more: readonly string[]): RowFormat {
@@ -76,11 +81,11 @@ function tableFormat(more: readonly string[]): RowFormat {
         return characters.length > WIDEST ? `${characters.slice(0, WIDEST - 1).join('')}…` : value;
       };
       const widths = rows[0]!.map((_, column) =>
-        rows.reduce((widest, row) => Math.max(widest, [...shown(row[column]!)].length), 0),
+        rows.reduce((widest, row) => Math.max(widest, stringWidth(shown(row[column]!))), 0),
       );
       const line = (row: readonly string[]) =>
         row
-          .map((value, column) => shown(value) + ' '.repeat(widths[column]! - [...shown(value)].length))
+          .map((value, column) => shown(value) + ' '.repeat(widths[column]! - stringWidth(shown(value))))
           .join('  ')
           .trimEnd();
       const [head, ...body] = rows;
