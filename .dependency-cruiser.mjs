@@ -42,12 +42,12 @@ export default {
     {
       name: 'core-libraries-are-named',
       comment:
-        'Libraries in core must do no I/O and are named here one by one: csv-parse and csv-stringify (core/query/csv-reader.ts, csv.ts), typebox (core/wire, core/settings). Add a name with its reason in docs/dependencies.md, or use it from an adapter.',
+        'Libraries in core must do no I/O and are named here one by one: csv-parse and csv-stringify (core/query/csv-reader.ts, csv.ts), string-width (core/query/parsed-formats.ts), typebox (core/wire, core/settings). Add a name with its reason in docs/dependencies.md, or use it from an adapter.',
       severity: 'error',
       from: { path: '^core/', pathNot: '\\.test\\.ts$' },
       to: {
         dependencyTypes: ['npm', 'npm-dev', 'npm-no-pkg', 'npm-unknown'],
-        pathNot: 'node_modules/(csv-parse|csv-stringify|typebox)/',
+        pathNot: 'node_modules/(csv-parse|csv-stringify|string-width|typebox)/',
       },
     },
     {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import { nameHash } from '../../core/instance/folder-chunks.ts';
 import { temporaryFolder } from '../cli/run-ditag.ts';
 import { answersOf, indexHere, rowsOf } from './index-here.ts';
 import { dicomFile, makeArchive, plainSeries, writeFile } from './make-archive.ts';
@@ -152,3 +153,26 @@ function orderOf(database: string): string[] {
   index.close();
   return names;
 }
+
+test('a series in two archives stays one row when more files of it come to the other one', async (t) => {
+  const { database, a, b } = place(t);
+  makeArchive(a, { both: instance('1.5', 'A') });
+  makeArchive(b, { 1: instance('1.5', 'B') });
+  await indexHere(database, a);
+  await indexHere(database, b, { append: true });
+  makeArchive(b, { 2: instance('1.5', 'B', { SOPInstanceUID: '1.5.2' }) });
+  await indexHere(database, b, { append: true });
+  assert.deepEqual(await shown(database), ['1.5 A']);
+});
+
+test('series of which the UIDs have the same hash are two', async (t) => {
+  const { database, a } = place(t);
+  const same = ['1.2.64316', '1.2.1300000'] as const;
+  assert.equal(nameHash(same[0]), nameHash(same[1]));
+  makeArchive(a, { 1: instance(same[0], 'one'), 2: instance(same[1], 'other') });
+  await indexHere(database, a);
+  assert.deepEqual(await shown(database), [`${same[1]} other`, `${same[0]} one`]);
+  makeArchive(a, { 2: instance(same[1], 'changed') });
+  await indexHere(database, a);
+  assert.deepEqual(await shown(database), [`${same[1]} changed`, `${same[0]} one`]);
+});
