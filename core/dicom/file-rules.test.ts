@@ -234,3 +234,30 @@ describe('files that are no instance', () => {
     assert.equal(outcome(dicomFile({ preamble: false, prefix: false, meta: false, dataSet: records })), 'dicomdir');
   });
 });
+
+describe('what a file says of itself in several places', () => {
+  test('a SOPClassUID that only the file meta has is the class', () => {
+    const [, ...rest] = instance(element(0x00100010, 'PN', 'Doe^Jane'));
+    assert.equal(readBytes(dicomFile({ dataSet: rest })).SOPClassUID, '1.2.840.10008.5.1.4.1.1.7');
+  });
+
+  test('a SOPInstanceUID behind the pixel data counts before that of the file meta', () => {
+    const [first, , ...rest] = instance(PIXELS);
+    const late = element(0x00080018, 'UI', '1.2.9');
+    const { outcome, SOPInstanceUID } = readBytes(dicomFile({ dataSet: [first!, ...rest, late] }));
+    assert.deepEqual([outcome, SOPInstanceUID], ['instance', '1.2.9']);
+  });
+
+  test('names in 7 bit Japanese are decoded from the file, not shown as their escapes', () => {
+    const name = Buffer.concat([
+      Buffer.from('Yamada^Tarou=', 'latin1'),
+      Buffer.from('1b2442', 'hex'),
+      Buffer.from('3b33454442404f3a', 'hex'),
+      Buffer.from('1b2842', 'hex'),
+    ]);
+    const set = element(0x00080005, 'CS', '\\ISO 2022 IR 87 ');
+    const reading = readBytes(dicomFile({ dataSet: [set, ...instance(element(0x00100010, 'PN', name))] }));
+    assert.deepEqual(reading.issues, []);
+    assert.equal(asObject(reading)['00100010'], 'Yamada^Tarou=山田太郎');
+  });
+});

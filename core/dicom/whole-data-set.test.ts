@@ -4,6 +4,7 @@ import type { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { dicomFile, EXPLICIT, element, instance, sequence } from '../../test/reader/dicom-bytes.ts';
 import { HeaderReader } from './header-reader.ts';
 import { feed, isWholeDataSet } from './whole-data-set.ts';
 
@@ -51,4 +52,12 @@ test('one that is cut in the last value is not whole, native or in fragments', a
     for (const cut of [1, 8, 9, 200])
       assert.equal(await isWhole(bytes.subarray(0, bytes.length - cut)), false, `${name}, ${cut} bytes less`);
   }
+});
+
+test('of a long header without pixels the end is looked for, too', async () => {
+  const content = Array.from({ length: 6_000 }, (_, i) => [element(0x0040a160, 'UT', `sentence ${i} `.repeat(8))]);
+  const bytes = dicomFile({ syntax: EXPLICIT, dataSet: instance(sequence(0x0040a730, content)) });
+  assert.ok(bytes.length > 500_000);
+  assert.equal(await isWhole(bytes), true);
+  for (const cut of [1, 10, 100_000]) assert.equal(await isWhole(bytes.subarray(0, -cut)), false, `${cut} bytes less`);
 });

@@ -70,6 +70,48 @@ test('a folder that grows past its chunks and shrinks again', { timeout: 180_000
   assert.equal((await indexHere(database, archive)).opened, 0);
 });
 
+test('a folder that is cut into chunks and lists empty is kept, and leaves when that is right', async (t) => {
+  const folder = temporaryFolder(t);
+  const archive = path.join(folder, 'archive');
+  const flat = path.join(archive, 'flat');
+  const database = path.join(folder, 'dicom.db');
+  fs.mkdirSync(flat, { recursive: true });
+  add(flat, 0, 8_200);
+  fs.writeFileSync(path.join(archive, 'other'), dicomFile({ SeriesInstanceUID: '1.9', SOPInstanceUID: '1.9.1' }));
+  await indexHere(database, archive);
+  assert.ok(chunks(database) > 0);
+  const before = await answersOf(database);
+  for (const name of fs.readdirSync(flat)) fs.rmSync(path.join(flat, name));
+  const { kept, report } = await indexHere(database, archive);
+  assert.deepEqual([kept, report?.keptFolders, report?.instances], [1, ['flat'], 8_201]);
+  assert.deepEqual(await answersOf(database), before);
+  assert.equal((await indexHere(database, archive, { acceptDeletions: true })).report?.instances, 1);
+  await sameAsFresh(database, archive);
+});
+
+test('a huge folder whose mount goes while it is listed is kept', async () => {
+  const files: ArchiveFiles = {
+    run: async <T>(task: FileTask<T>) => {
+      let step = task.next();
+      while (step.done !== true) step = task.next();
+      return step.value;
+    },
+    runAll: async () => {},
+  };
+  const ledger = { subfolders: () => [], chunkBits: () => 2, chunk: () => undefined };
+  const job = { job: 'scan-folder', folder: 'f', slice: { index: 1, bits: 2, total: 300_000 } } as unknown as ScanJob;
+  const outcome = await scanFolder(
+    job as Parameters<typeof scanFolder>[0],
+    { files, ledger },
+    { acceptDeletions: false },
+  );
+  assert.deepEqual(outcome, {
+    subfolders: [],
+    jobs: [],
+    events: [{ event: 'folder-kept', folder: 'f', reason: 'lists-empty', detail: '' }],
+  });
+});
+
 test('the slices of a huge folder agree on how it is cut', async () => {
   // More names than are listed at once, and just as many as two sizes of chunk would fit.
   const names = Array.from({ length: 262_400 }, (_, i) => `IM${i}`);
