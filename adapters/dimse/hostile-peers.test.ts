@@ -311,6 +311,25 @@ test('a peer that is slow, but not within a PDU, is served; none for ever', asyn
   assert.match(String(here.lines.at(-1)?.['reason']), /it lasted longer than 2\.5 s/);
 });
 
+test('the time of a PDU is that of each, also where no moment is between two of them', async (t) => {
+  const here = await startGateway(t, { limits: { idle: 1_500, pdu: 400 } });
+  const peer = await RawPeer.associate(here.port);
+  const size = Math.ceil(DATA.length / 30 / 2) * 2;
+  const start = performance.now();
+  peer.send(STORE);
+  // What comes together ends within a PDU.
+  let rest: Buffer = Buffer.alloc(0);
+  for (let at = 0; at < DATA.length; at += size) {
+    const pdu = encodeData(ID.ct, false, at + size >= DATA.length, DATA.subarray(at, at + size));
+    peer.send(Buffer.concat([rest, pdu.subarray(0, 9)]));
+    rest = pdu.subarray(9);
+    await sleep(100);
+  }
+  peer.send(rest);
+  assert.equal((await peer.answer()).Status, 0);
+  assert.ok(performance.now() - start > 2_000);
+});
+
 test('peers that go away in the middle of an instance leave nothing', async (t) => {
   const here = await startGateway(t);
   await serves(here);

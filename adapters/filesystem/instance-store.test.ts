@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dataSetStart } from '../../core/dimse/file-meta.ts';
 import type { ArrivingInstance, IncomingFile, StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 import { findOnPath, isHere } from '../../scripts/parts/parts.ts';
+import { temporaryFolder } from '../../test/cli/run-ditag.ts';
 import { Random } from '../../test/random.ts';
 import { DEFLATED, dicomFile, EXPLICIT, element, encode, encodingOf, IMPLICIT } from '../../test/reader/dicom-bytes.ts';
 import { FilesystemInstanceStore } from './instance-store.ts';
@@ -564,4 +565,21 @@ test('an archive that is mounted by itself is said at the start', (t) => {
 
 test('a folder that cannot be is said', () => {
   assert.throws(() => FilesystemInstanceStore.open('/dev/null/store', { sync: true }), { code: 'cannot-write' });
+});
+
+test('the folders that a new store is made in are synced, too: else a power cut takes all with their names', async (t) => {
+  const home = fs.realpathSync(temporaryFolder(t));
+  const synced: string[] = [];
+  const fsync = fs.fsyncSync;
+  t.mock.method(fs, 'fsyncSync', (file: number) => {
+    synced.push(path.relative(home, fs.readlinkSync(`/proc/self/fd/${file}`)));
+    fsync(file);
+  });
+  const open = async () => {
+    synced.length = 0;
+    await FilesystemInstanceStore.open(path.join(home, 'new/received'), { sync: true }).close();
+    return [...synced].sort();
+  };
+  assert.deepEqual(await open(), ['', 'new', 'new/received']);
+  assert.deepEqual(await open(), ['new/received']);
 });
