@@ -130,13 +130,13 @@ Pixel data are never compressed or decompressed. Where 128 presentation contexts
 | --- | --- |
 | ${statusText(0)} | stored |
 | Bxxx, 0001H, 0107H, 0116H | stored with warning |
-| A7xx, 0213H | tried again up to five times, with pauses of 1 to 16 s; then refused |
+| A7xx, 0213H | tried again up to five times, with pauses of 1 to 16 s; then refused. After ten instances in a row that were tried in vain, further ones are tried once, until one is taken |
 | any other | refused |
 
 ### Storage as SCP
 
 Every Storage SOP class, standard or private, in every transfer syntax that a peer proposes; of several in one presentation context the first, but explicit VR little
-endian before the other uncompressed ones. Level 2 (full): data sets are kept byte for byte, with private elements. Nothing is coerced. Digital signatures are not looked at.
+endian where that is implicit VR or big endian. Level 2 (full): data sets are kept byte for byte, with private elements. Nothing is coerced. Digital signatures are not looked at.
 
 ${table(
   ['status', 'when'],
@@ -169,12 +169,12 @@ For a C-GET the SCP role of the Storage classes that the PACS has named is propo
 ### Query/Retrieve as SCP
 
 C-FIND is answered from the index at the levels PATIENT, STUDY, SERIES and IMAGE. Matching: single value, list of UID (and lists in any other VR), universal, wildcard, range of dates and times, sequence. Names
-match without regard to case, in any of their three component groups. Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there; at the level IMAGE a study or a series has to be named by UID. Keys of images (SOPInstanceUID among them) are matched at the level IMAGE only: elsewhere they keep nothing out, and answers are of FF01H. Of long texts and sequences what the index keeps is matched and answered ([reading-dicom.md](reading-dicom.md), "What is cut"). Return keys are all attributes that the
+match without regard to case, in any of their three component groups; IS and DS match as they are written (\`01\` is not \`1\`). Keys of any level may be given at any level (relational queries), whether or not the unique keys above are there; at the level IMAGE a study or a series has to be named by UID. Keys of images (SOPInstanceUID among them) are matched at the level IMAGE only: elsewhere they keep nothing out, and answers are of FF01H. Of long texts and sequences what the index keeps is matched and answered ([reading-dicom.md](reading-dicom.md), "What is cut"). Return keys are all attributes that the
 index keeps of the first file of a series; at the levels PATIENT and STUDY those of patient and study alone, and what was matched; at the level IMAGE those of patient, study, series, equipment and frame of reference, and of the file itself SOPInstanceUID, SOPClassUID and InstanceNumber, which is read from the file when it is asked for (where it cannot be read, the answer is of FF01H): other attributes of images are not known of each file, so they are neither matched nor answered there, and answers are of FF01H. Answers come in the character set of the request where all text can be written in it, but for GB18030 and GBK, else in UTF-8
 (ISO_IR 192). Not there: fuzzy matching, combined date and time matching, time zone adjustment.
 
 C-MOVE sends to peers of the configuration that have a port, over up to four associations; C-GET sends over the association of the request, of which the SCU has to be the SCP by role selection. Instances are sent as
-by the Storage SCU above. Counts of sub-operations are of instances, each once; a list of more than 1,000 failed instances is cut.
+by the Storage SCU above, but A7xx is tried again only twice, within 2 s. Counts of sub-operations are of instances, each once; a list of more than 1,000 failed instances, or 65,534 characters, is cut.
 
 ${table(
   ['status', 'when'],

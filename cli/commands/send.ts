@@ -130,23 +130,30 @@ async function asked(echo: () => Promise<string | undefined>, tell: (text: strin
 interface Earlier {
   /** Series of which something was not stored. */
   readonly series: readonly string[];
-  /** Outcomes of the instances that were stored, by SeriesInstanceUID and SOPInstanceUID: one may lie in several series. */
-  readonly sent: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Of the instances that were stored, by SeriesInstanceUID and SOPInstanceUID: one may lie in several series. */
+  readonly sent: ReadonlyMap<string, ReadonlyMap<string, EarlierOutcome>>;
+}
+
+interface EarlierOutcome {
+  readonly outcome: string;
+  readonly status: string;
+  readonly reason: string;
 }
 
 async function readEarlier(file: string): Promise<Earlier> {
   const series = new Set<string>();
-  const sent = new Map<string, Map<string, string>>();
-  const add = ([SeriesInstanceUID, SOPInstanceUID, outcome]: readonly string[]) => {
+  const sent = new Map<string, Map<string, EarlierOutcome>>();
+  const add = ([SeriesInstanceUID, SOPInstanceUID, outcome, status, reason]: readonly string[]) => {
     if (!isSent(outcome!)) series.add(SeriesInstanceUID!);
     // A copy says nothing of the file that was to be sent.
     else if (outcome !== 'copy') {
-      const own = sent.get(SeriesInstanceUID!) ?? new Map<string, string>();
-      sent.set(SeriesInstanceUID!, own.set(SOPInstanceUID!, outcome!));
+      const own = sent.get(SeriesInstanceUID!) ?? new Map<string, EarlierOutcome>();
+      sent.set(SeriesInstanceUID!, own.set(SOPInstanceUID!, { outcome: outcome!, status: status!, reason: reason! }));
     }
   };
   const columns = ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'];
-  await readingInput(file, () => readColumns(fs.createReadStream(file), columns, add), 'bad-results');
+  const told = ['status', 'reason'];
+  await readingInput(file, () => readColumns(fs.createReadStream(file), columns, add, told), 'bad-results');
   return { series: [...series], sent };
 }
 
@@ -163,6 +170,13 @@ async function listOf(
   const listed = listedBeside(retry!);
   const rest = fs.existsSync(listed) ? await readSeriesInput(listed, stdin) : [];
   return [...new Set([...rest, ...earlier.series])];
+}
+
+const EARLIER = 'in an earlier run';
+
+function earlierReason(reason: string): string {
+  if (reason === '' || reason.endsWith(EARLIER)) return reason || EARLIER;
+  return `${reason}; ${EARLIER}`;
 }
 
 /** Where the list of a run stands beside its results, until it has come to its end. */
@@ -221,8 +235,10 @@ class ResultsFile implements Disposable {
     this.isNew = false;
     this.write(csvLine(RESULT_COLUMNS));
     for (const [SeriesInstanceUID, own] of earlier?.sent ?? [])
-      for (const [SOPInstanceUID, outcome] of own)
-        this.write(csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, '', 'in an earlier run', '', '', '']));
+      for (const [SOPInstanceUID, { outcome, status, reason }] of own)
+        this.write(
+          csvLine([SeriesInstanceUID, SOPInstanceUID, '', outcome, status, earlierReason(reason), '', '', '']),
+        );
   }
 
   add({ SeriesInstanceUID, file, outcome, status, reason, bytes }: SendResult): void {

@@ -38,11 +38,12 @@ function noColumn(values: readonly string[], column: string): BadList {
   );
 }
 
-/** Calls `each` with the values of these columns, line by line. Throws BadList. */
+/** Calls `each` with the values of these columns, line by line. Throws BadList. @param optional columns that may be missing: then '' */
 export async function readColumns(
   chunks: Chunks,
   columns: readonly string[],
   each: (values: readonly string[]) => void,
+  optional: readonly string[] = [],
 ): Promise<void> {
   let places: readonly number[] | undefined;
   for await (const lines of csvLines(chunks, columns[0]!))
@@ -51,9 +52,9 @@ export async function readColumns(
         each(places.map((place) => values[place] ?? ''));
         continue;
       }
-      places = columns.map((column) => {
+      places = [...columns, ...optional].map((column) => {
         const place = values.indexOf(column);
-        if (place < 0) throw noColumn(values, column);
+        if (place < 0 && columns.includes(column)) throw noColumn(values, column);
         return place;
       });
     }

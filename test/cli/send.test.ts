@@ -199,6 +199,24 @@ describe('ditag send', () => {
     assert.equal(fs.statSync(own).mode & 0o777, 0o600);
   });
 
+  test('what a peer had to say of an instance stays through further runs', async (t) => {
+    const play = (warned: string, refused: string) =>
+      playStorePeer(t, {
+        whole: ({ command: { AffectedSOPInstanceUID: uid }, answer }) =>
+          answer(uid === warned ? 0xb000 : uid === refused ? 0xc000 : 0),
+      });
+    const first = await play('1.2.1.1', '1.2.1.2');
+    await send(first.port, '--input', list, '--results', file('warned-1.csv'));
+    const told = (await resultsOf('warned-1.csv')).get('1.2.1.1')!;
+    assert.deepEqual([told.outcome, told.status], ['warning', 'B000H']);
+    const second = await play('', '1.2.1.2');
+    await send(second.port, '--retry', file('warned-1.csv'), '--results', file('warned-2.csv'));
+    const third = await play('', '');
+    await send(third.port, '--retry', file('warned-2.csv'), '--results', file('warned-3.csv'));
+    const { outcome, status, reason } = (await resultsOf('warned-3.csv')).get('1.2.1.1')!;
+    assert.deepEqual([outcome, status, reason], ['warning', 'B000H', `${told.reason}; in an earlier run`]);
+  });
+
   test('results whose last line was cut off are good for --retry', async (t) => {
     const peer = await playStorePeer(t);
     assert.equal((await send(peer.port, '--input', list, '--results', file('whole.csv'))).code, 0);
