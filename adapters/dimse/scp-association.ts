@@ -154,7 +154,8 @@ export class ScpAssociation implements Acceptor {
       return;
     }
     this.unanswered++;
-    void status.then((known) => {
+    // A disk that is slow to take it is no silence of the peer.
+    void this.association!.serve(() => status).then((known) => {
       this.unanswered--;
       this.answer(contextId, request, known);
     });

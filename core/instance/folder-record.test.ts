@@ -148,3 +148,27 @@ test('what is no record is an error, never a hang', () => {
   );
   assert.ok(refused > 50, `${refused} were refused`);
 });
+
+test('a record of which a byte has changed is another record, or no record', () => {
+  const files = Array.from({ length: 300 }, (_, i) => ({
+    ...{ name: `IM${i}`, size: 1_000 + i, mtime: 7, SOPInstanceUID: `1.2.3.${i * 7919}`, kind: i % 2 },
+  }));
+  const kinds = [0, 1].map((series) => {
+    return { series, SOPClassUID: '1.4', TransferSyntaxUID: '1.5', issues: 0, digest: 9, skipped: '' as const };
+  });
+  const small = encodeFolderRecord({ kinds, series: ['1.2', '1.3'], files: files.slice(0, 3) });
+  const large = encodeFolderRecord({ kinds, series: ['1.2', '1.3'], files });
+  assert.deepEqual([small[0], large[0]], [2, 3], 'one as it is, one compressed');
+  for (const whole of [small, large])
+    for (let at = 0; at < whole.length; at++)
+      for (const changed of [whole[at]! ^ 1, whole[at]! ^ 0x80, 0xff]) {
+        const bytes = Uint8Array.from(whole);
+        bytes[at] = changed;
+        for (const decode of [decodeFolderRecord, decodeSeriesOfRecord])
+          try {
+            decode(bytes);
+          } catch (error) {
+            assert.ok(error instanceof RangeError, `${at}: ${error}`);
+          }
+      }
+});

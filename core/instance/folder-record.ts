@@ -99,6 +99,20 @@ const COMPRESSION = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** Decodes a record. Throws a RangeError for bytes that are no record of this format. */
 export function decodeFolderRecord(bytes: Uint8Array): FolderRecord {
+  return orRangeError(() => decodeRecord(bytes));
+}
+
+/** What cannot be decompressed, or names kinds that are not there, is a record no more than what ends too early. */
+function orRangeError<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    throw new RangeError('the folder record is damaged', { cause: error });
+  }
+}
+
+function decodeRecord(bytes: Uint8Array): FolderRecord {
   const { reader, kinds, series, count } = decodeHead(bytes);
   const names: string[] = new Array(count);
   let before = '';
@@ -138,7 +152,7 @@ export function decodeFolderRecord(bytes: Uint8Array): FolderRecord {
 
 /** Only the SeriesInstanceUIDs of a record, without decoding the files. */
 export function decodeSeriesOfRecord(bytes: Uint8Array): readonly string[] {
-  return decodeHead(bytes).series;
+  return orRangeError(() => decodeHead(bytes).series);
 }
 
 function decodeHead(bytes: Uint8Array) {
