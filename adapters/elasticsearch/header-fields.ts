@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { tagOfKeyword, vrOfTag } from '../../core/dicom/dictionary.ts';
 import { creatorName, matchText } from '../../core/dicom/kept-text.ts';
+import { tagDigits } from '../../core/dicom/tag-digits.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { decodeHeader, type FlatHeader } from '../../core/instance/header-codec.ts';
 import { type Target, targetText } from '../../core/query/target.ts';
@@ -27,7 +28,7 @@ export const WHOLE_HEADER_FIELDS = [...HEADER_FIELDS, ...OWN_FIELDS] as const;
 const OWN_BY_KEY: ReadonlyMap<string, { readonly field: OwnField; readonly vr: string }> = new Map(
   OWN_FIELDS.map((field) => {
     const tag = tagOfKeyword(field)!;
-    return [tag.toString(16).toUpperCase().padStart(8, '0'), { field, vr: vrOfTag(tag) }];
+    return [tagDigits(tag), { field, vr: vrOfTag(tag) }];
   }),
 );
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import { Issue } from '../../core/dicom/issues.ts';
+import { tagDigits } from '../../core/dicom/tag-digits.ts';
 import { INDEXED_ATTRIBUTES } from '../../core/instance/attributes.ts';
 import { SKIP_REASONS, type SkipReason } from '../../core/instance/skipped.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
@@ -18,7 +19,7 @@ import { putArchive } from '../sqlite/test-index.ts';
 import { ElasticsearchInstanceIndex } from './instance-index.ts';
 import { chunkEntry, elasticsearchNode, testIndex } from './test-index.ts';
 
-const key = (keyword: string) => tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0');
+const key = (keyword: string) => tagDigits(tagOfKeyword(keyword)!);
 const MODALITIES = ['MR', 'CT', '', 'mr', 'US'];
 const DATES = ['20200101', '', '19991231', 'soon', '20200615', '2001.02.03'];
 

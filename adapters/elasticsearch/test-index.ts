@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import type { Client } from '@elastic/elasticsearch';
 import { tagOfKeyword } from '../../core/dicom/dictionary.ts';
 import type { HeaderElement } from '../../core/dicom/header-element.ts';
+import { tagDigits } from '../../core/dicom/tag-digits.ts';
 import { encodeFolderRecord, type FileEntry, type FileKind } from '../../core/instance/folder-record.ts';
 import { encodeHeader } from '../../core/instance/header-codec.ts';
 import type { SkipReason } from '../../core/instance/skipped.ts';
@@ -124,7 +125,7 @@ export function goneEntry(sequence: number, archive: ArchiveIdentity, folder: st
 /** Elements of a header by their keywords. */
 export function elements(values: Readonly<Record<string, string>>): HeaderElement[] {
   return Object.entries(values).map(([keyword, text]) => ({
-    key: tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0'),
+    key: tagDigits(tagOfKeyword(keyword)!),
     vr: 'LO',
     text,
   }));

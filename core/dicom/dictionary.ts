@@ -5,6 +5,7 @@
  * integer. Hints for a misspelt keyword are in nearest-keyword.ts.
  */
 import { attributeLines, privateLines, repeaterLines } from './dictionary.generated.ts';
+import { tagDigits } from './tag-digits.ts';
 import { uidLines } from './uids.generated.ts';
 
 /** One attribute of PS3.6. For a repeating attribute (60xx,3000) `tag` is the first of them (6000,3000). */
@@ -98,7 +99,7 @@ function lineOfTag(tag: number): string | undefined {
   if (lines || searchesLeft === 0) return allLines().get(tag);
   searchesLeft -= 1;
   const text = attributeLines();
-  const digits = tag.toString(16).toUpperCase().padStart(8, '0');
+  const digits = tagDigits(tag);
   const start = text.startsWith(digits) ? 0 : text.indexOf(`\n${digits} `) + 1;
   return start > 0 || text.startsWith(digits) ? text.slice(start, lineEnd(text, start)) : undefined;
 }
@@ -264,7 +265,7 @@ export function privateEntry(creator: string, tag: number): PrivateDictionaryEnt
   const owner = creator.trim();
   const block = privateEntries.get(owner) ?? parsePrivateBlock(owner);
   if (!block) return undefined;
-  const digits = tag.toString(16).toUpperCase().padStart(8, '0');
+  const digits = tagDigits(tag);
   return (
     block.get(digits) ??
     block.get(`${digits.slice(0, 4)}xx${digits.slice(6)}`) ??

@@ -20,6 +20,7 @@ import type { HeaderElement } from './header-element.ts';
 import type { HeaderReader } from './header-reader.ts';
 import { Issue } from './issues.ts';
 import { binaryNote, creatorName, isCut } from './kept-text.ts';
+import { tagDigits } from './tag-digits.ts';
 import { valueRepresentation } from './value-representations.ts';
 import { evidentText, textValue } from './value-text.ts';
 import { attributeTagText, numberText } from './vr-numbers.ts';
@@ -280,7 +281,7 @@ const keyNames = new Map<number, string>();
 export function elementKey(tag: number, creator: string): string {
   let key = keyNames.get(tag);
   if (key === undefined) {
-    key = tag.toString(16).toUpperCase().padStart(8, '0');
+    key = tagDigits(tag);
     if (keyNames.size < MAX_KEY_NAMES) keyNames.set(tag, key);
   }
   return creator === '' ? key : `${key.slice(0, 4)}xx${key.slice(6)}:${creator}`;

@@ -1,5 +1,6 @@
 // Binary numbers and attribute tags as decimal text (PS3.5 section 6.2: US SS UL SL UV SV FL FD AT).
 import { tagAt } from './element-table.ts';
+import { tagDigits } from './tag-digits.ts';
 import type { NumberFormat } from './value-representations.ts';
 
 type NumberReader = (view: DataView, at: number, littleEndian: boolean) => string;
@@ -35,7 +36,7 @@ export function numberText(
 export function attributeTagText(view: DataView, start: number, end: number, littleEndian: boolean): string {
   const out: string[] = [];
   for (let at = start; at + 4 <= end; at += 4) {
-    const hex = tagAt(view, at, littleEndian).toString(16).toUpperCase().padStart(8, '0');
+    const hex = tagDigits(tagAt(view, at, littleEndian));
     out.push(`(${hex.slice(0, 4)},${hex.slice(4)})`);
   }
   return out.join('\\');

@@ -21,6 +21,7 @@ import {
 } from '../../test/reader/dicom-bytes.ts';
 import { dump } from '../../test/reader/oracle/dcmdump.ts';
 import type { OracleElement } from '../../test/reader/oracle/oracle-rows.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { transferSyntax } from '../dicom/transfer-syntaxes.ts';
 import { type Identifier, identifierOf, text, values } from './identifier.ts';
 import { decodeIdentifier } from './identifier-decoding.ts';
@@ -106,7 +107,7 @@ test('items have the character set of the data set around them, or their own', (
 function oracleForm(identifier: Identifier): OracleElement[] {
   return [...identifier]
     .sort(([a], [b]) => a - b)
-    .map(([tag, found]) => ({ tag: tag.toString(16).toUpperCase().padStart(8, '0'), found }))
+    .map(([tag, found]) => ({ tag: tagDigits(tag), found }))
     .filter(({ tag }) => tag !== '00080005')
     .map(({ tag, found }) => {
       if ('items' in found) return { tag, vr: 'SQ', text: '', items: found.items.map(oracleForm) };

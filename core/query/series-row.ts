@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { tagOfKeyword } from '../dicom/dictionary.ts';
 import { matchText } from '../dicom/kept-text.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { CSV_COLUMNS, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 import type { FlatHeader } from '../instance/header-codec.ts';
 import { csvLine } from './csv.ts';
@@ -10,9 +11,7 @@ import { dateNumber } from './dates.ts';
 
 /** Values of INDEXED_ATTRIBUTES in a header, in the table's order; a missing one is ''. */
 export function indexedValues(header: FlatHeader): string[] {
-  keys ??= new Map(
-    INDEXED_ATTRIBUTES.map((keyword, i) => [tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0'), i]),
-  );
+  keys ??= new Map(INDEXED_ATTRIBUTES.map((keyword, i) => [tagDigits(tagOfKeyword(keyword)!), i]));
   const values: string[] = new Array(INDEXED_ATTRIBUTES.length).fill('');
   for (let at = 0; at < header.length; at += 3) {
     const i = keys.get(header[at]!);

@@ -1,6 +1,7 @@
 // What a query asks about (`--targets`, `--columns`, `--where`): an attribute by keyword, number or creator, and paths into
 // sequences; and its text in a full header.
 import { creatorName, matchText } from '../dicom/kept-text.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { ditagError } from '../errors/errors.ts';
 import { attributeIndex, INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
 
@@ -66,11 +67,7 @@ export async function parseTargets(text: string): Promise<Target[]> {
 
 /** The keyword of an indexed attribute or of SeriesInstanceUID by its header key. */
 function indexedKeyword(key: string, { tagOfKeyword }: Dictionary): string | undefined {
-  return [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID'].find((keyword) => hexTag(tagOfKeyword(keyword)!) === key);
-}
-
-function hexTag(tag: number): string {
-  return tag.toString(16).toUpperCase().padStart(8, '0');
+  return [...INDEXED_ATTRIBUTES, 'SeriesInstanceUID'].find((keyword) => tagDigits(tagOfKeyword(keyword)!) === key);
 }
 
 function splitOutside(text: string, separator: string): string[] {
@@ -118,7 +115,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
         : `Did you mean ${nearest}?`;
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }
-  return { key: hexTag(known), ...item };
+  return { key: tagDigits(known), ...item };
 }
 
 /** A tag by number. Of a private one only the block's creator tells what it is (PS3.5 section 7.8.1). */

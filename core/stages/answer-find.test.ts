@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tagOfKeyword, vrOfTag } from '../dicom/dictionary.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { matchesIdentifier } from '../dimse/attribute-matching.ts';
 import { type Identifier, type IdentifierText, identifierOf, text, values } from '../dimse/identifier.ts';
 import { INDEXED_ATTRIBUTES } from '../instance/attributes.ts';
@@ -20,7 +21,7 @@ interface Known {
   readonly instances: number;
 }
 
-const key = (keyword: string) => tagOfKeyword(keyword)!.toString(16).toUpperCase().padStart(8, '0');
+const key = (keyword: string) => tagDigits(tagOfKeyword(keyword)!);
 
 function referenceOf({ header }: Known): ReferenceSeries {
   const elements = Object.entries(header).map(([keyword, value]) => {

@@ -4,6 +4,7 @@
 // cards, and keys of lower levels may be given, since the index can tell: as relational queries are (C.4.1.3.2.1), but
 // without their negotiation, which few clients do. Only IMAGE level needs a study or a series, whose files it names.
 import { entryOfTag, isAmbiguous, isPrivate, vrOfTag } from '../dicom/dictionary.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { type Key, matchingKind } from '../dimse/attribute-matching.ts';
 import { type Identifier, type IdentifierElement, splitValues, text } from '../dimse/identifier.ts';
 import { rangeOf } from '../dimse/identifier-moments.ts';
@@ -23,7 +24,6 @@ import {
   OF_NO_FILE,
   TAG,
 } from './find-attributes.ts';
-import { keyOf } from './find-values.ts';
 
 /** PS3.4 C.4.1.1.4: the identifier does not match the SOP class. */
 const NO_MATCH_WITH_CLASS = 0xa900;
@@ -146,7 +146,7 @@ function asksFor(element: IdentifierElement): boolean {
 }
 
 function targetOf(tag: number, asked: Identifier): Promise<Target> {
-  const key = keyOf(tag);
+  const key = tagDigits(tag);
   const creator = asked.get(creatorOf(tag));
   if (isPrivate(tag) && !isCreator(tag) && creator !== undefined && 'values' in creator) {
     const [name = ''] = creator.values;
@@ -205,7 +205,7 @@ function* leaves(path: string, items: readonly Identifier[]): Iterable<[path: st
   if (items.length !== 1) return;
   for (const [tag, key] of items[0]!) {
     if (isPrivate(tag)) continue;
-    const inside = `${path}.(${keyOf(tag).slice(0, 4)},${keyOf(tag).slice(4)})`;
+    const inside = `${path}.(${tagDigits(tag).slice(0, 4)},${tagDigits(tag).slice(4)})`;
     if ('items' in key) yield* leaves(inside, key.items);
     else if (asksFor(key) && !/^(ST|LT|UT|UR)$/.test(key.vr)) yield [inside, key];
   }

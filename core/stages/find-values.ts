@@ -2,6 +2,7 @@
 // items with the keys that were asked for. What cannot be written in its VR is left out: then it has zero length.
 import { vrOfTag } from '../dicom/dictionary.ts';
 import { matchText } from '../dicom/kept-text.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { type NumberFormat, valueRepresentation } from '../dicom/value-representations.ts';
 import { matchesIdentifier } from '../dimse/attribute-matching.ts';
 import { type Identifier, type IdentifierElement, splitValues } from '../dimse/identifier.ts';
@@ -44,7 +45,7 @@ function storedItems(asked: readonly Identifier[], items: JsonValue): Identifier
 }
 
 function chosenItem(keys: Identifier, item: JsonItem): Identifier {
-  return new Map(Array.from(keys, ([tag, asked]) => [tag, nestedElement(asked, item[keyOf(tag)] ?? '')]));
+  return new Map(Array.from(keys, ([tag, asked]) => [tag, nestedElement(asked, item[tagDigits(tag)] ?? '')]));
 }
 
 function wholeItem(item: JsonItem): Identifier {
@@ -63,10 +64,6 @@ function nestedElement(asked: IdentifierElement, value: string | JsonValue): Ide
   if (!('items' in asked))
     return { vr: asked.vr, values: typeof value === 'string' ? storedValues(asked.vr, matchText(value)) : [] };
   return { vr: 'SQ', items: typeof value === 'string' ? [] : storedItems(asked.items, value) };
-}
-
-export function keyOf(tag: number): string {
-  return tag.toString(16).toUpperCase().padStart(8, '0');
 }
 
 function storedValues(vr: string, text: string): readonly string[] {

@@ -3,6 +3,7 @@
 // instance a file without bytes.
 import { tagOfKeyword, vrOfTag } from '../dicom/dictionary.ts';
 import type { HeaderElement } from '../dicom/header-element.ts';
+import { tagDigits } from '../dicom/tag-digits.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { type FileFinding, recordOfFindings } from '../instance/file-finding.ts';
 import { encodeFolderRecord } from '../instance/folder-record.ts';
@@ -76,7 +77,7 @@ function finding(SeriesInstanceUID: string, name: string, SOPInstanceUID: string
 function elements(attributes: Readonly<Record<string, string>>): HeaderElement[] {
   const all = Object.entries(attributes).map(([keyword, text]) => {
     const tag = tagOfKeyword(keyword)!;
-    return { key: tag.toString(16).toUpperCase().padStart(8, '0'), vr: vrOfTag(tag), text };
+    return { key: tagDigits(tag), vr: vrOfTag(tag), text };
   });
   return all.sort((a, b) => (a.key < b.key ? -1 : 1));
 }

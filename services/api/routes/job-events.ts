@@ -1,6 +1,6 @@
 // GET /jobs/events: what /jobs tells, again with every change, as server-sent events (WHATWG HTML, section 9.2).
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { pause } from '../../../core/stages/pause.ts';
 import type { Jobs } from '../jobs.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, PROBLEMS } from '../schemas.ts';
@@ -82,9 +82,4 @@ export function addJobEvents(
   return () => {
     for (const over of streams) over.abort();
   };
-}
-
-/** So many milliseconds, or until the signal aborts. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }
