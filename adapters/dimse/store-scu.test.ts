@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -470,4 +471,40 @@ test('where the data set cannot be read on, that is told, and the association ha
   })();
   await assert.rejects(association.store(AS_MR, failing), /EIO/);
   assert.deepEqual([association.isOpen, peer.taken.size], [false, 0]);
+});
+
+test('where nothing of it can be read, the association goes on', async (t) => {
+  const { peer, association } = await associate(t, {});
+  const failing = (async function* () {
+    if (peer.taken.size === 0) throw new Error('EIO');
+    yield Buffer.alloc(2);
+  })();
+  await assert.rejects(association.store(AS_MR, failing), /EIO/);
+  assert.equal(association.isOpen, true);
+  assert.equal(await association.store(AS_MR, [Buffer.alloc(100)]), 0);
+  assert.deepEqual([...peer.taken.keys()], ['1.2.3']);
+  await association.release();
+});
+
+test('a peer that takes the connection and says nothing is given up when that is asked for', async (t) => {
+  const silent = net.createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as net.AddressInfo;
+  const gone = new Promise<void>((resolve) => {
+    silent.once('connection', (socket) =>
+      socket
+        .resume()
+        .on('error', () => {})
+        .once('close', () => resolve()),
+    );
+  });
+  t.after(() => silent.close());
+  const peer = new DimseStorePeer({ host: '127.0.0.1', port, calledAETitle: 'A', callingAETitle: 'B' });
+  const contexts = [{ SOPClassUID: AS_MR.SOPClassUID, transferSyntaxes: [EXPLICIT] }];
+  const ending = new AbortController();
+  const opening = peer.open(contexts, ending.signal);
+  setTimeout(() => ending.abort(), 100);
+  await assert.rejects(opening, { code: 'association-given-up' });
+  await gone;
+  await assert.rejects(peer.open(contexts, ending.signal), { code: 'association-given-up' });
 });
