@@ -114,3 +114,17 @@ test('an item index at the end of a path is that item, not all of them', async (
   const kept = JSON.stringify([{ '00400009': 'A' }, { '00400009': 'B' }]);
   assert.equal(targetText(kept, (await parseTarget('RequestAttributesSequence[1]')).path), '{"00400009":"B"}');
 });
+
+test('a private element in an item is found under the creator that its block has there', async () => {
+  const kept = JSON.stringify([
+    { '00190010': 'ACME', '0019xx02:ACME': 'of ACME' },
+    { '00190011': 'OTHER', '0019xx02:OTHER': 'of OTHER' },
+    { '00191002': 'of nobody' },
+  ]);
+  const text = async (name: string) => targetText(kept, (await parseTarget(name)).path);
+  assert.equal(await text('RequestAttributesSequence.(0019,1002)'), 'of ACME\\of nobody');
+  assert.equal(await text('RequestAttributesSequence.(0019,1102)'), 'of OTHER');
+  assert.equal(await text('RequestAttributesSequence.(0019,xx02,OTHER)'), 'of OTHER');
+  // The creator of a block is no element of one.
+  assert.equal(await text('RequestAttributesSequence.(0019,0010)'), 'ACME');
+});
