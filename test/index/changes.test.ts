@@ -370,3 +370,28 @@ test('an interrupted run of another archive is of no consequence', async (t) => 
   await indexHere(fresh, other);
   assert.deepEqual(await answersOf(database), await answersOf(fresh));
 });
+
+test('which issues a series shows does not depend on the order in which its files came', async (t) => {
+  const { database, archive } = place(t);
+  const instance = (uid: string, text: Buffer) => ({
+    ...{ SeriesInstanceUID: '1.2', SOPInstanceUID: uid },
+    // Beyond the identity: only a full header shows it.
+    elements: [[0x00324000, 'LT', text]] as [number, string, Buffer][],
+  });
+  const wrong = instance('1.2.2', Buffer.from('caf\xe9 ', 'latin1'));
+  const right = instance('1.2.1', Buffer.from('tea '));
+  const issues = async () => {
+    const rows = await rowsOf(database, { columns: 'SeriesInstanceUID,Issues' });
+    return rows.find(([uid]) => uid === '1.2')?.[1];
+  };
+  makeArchive(archive, { 'b.dcm': wrong });
+  await indexHere(database, archive);
+  assert.match(String(await issues()), /CharacterSetWrong/);
+  makeArchive(archive, { 'a.dcm': right });
+  await indexHere(database, archive);
+  await sameAsFresh(database, archive);
+  const after = await issues();
+  fs.rmSync(database);
+  await indexHere(database, archive);
+  assert.equal(await issues(), after);
+});
