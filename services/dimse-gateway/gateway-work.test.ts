@@ -7,7 +7,7 @@ import { type DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { GatewayAnswers } from '../../core/ports/gateways.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { ResultPage } from '../../core/ports/store-results.ts';
-import type { StoreItem, TakenItem } from '../../core/ports/work-queue.ts';
+import type { FindItem, StoreItem, TakenItem } from '../../core/ports/work-queue.ts';
 import { dicomFile } from '../../test/index/make-archive.ts';
 import { GatewayWork } from './gateway-work.ts';
 
@@ -40,6 +40,7 @@ interface Play {
   readonly known?: ReadonlySet<number>;
   readonly isMounted?: boolean;
   readonly add?: () => Promise<void>;
+  readonly find?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** A gateway that carries out what `give` gives it. */
@@ -105,7 +106,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
           };
         },
       }),
-      find: async () => true,
+      find: (_, signal) => play.find?.(signal) ?? Promise.resolve(true),
       isMounted: async () => play.isMounted ?? true,
       log: { info: log, warn: log },
     },
@@ -117,14 +118,15 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
     await running;
   });
   /** Resolves with what became of it: `done`, or after how many milliseconds it is to come again. */
-  const give = (item: StoreItem, attempt = 1) =>
+  let working = 0;
+  const give = (item: StoreItem | FindItem, attempt = 1) =>
     new Promise<'done' | number>((resolve) => {
       given.push({
         item,
         attempt,
         done: async () => resolve('done'),
         later: resolve,
-        working: () => {},
+        working: () => working++,
       });
       wake();
     });
@@ -132,7 +134,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
     pages.flatMap((page) => page.results.map(({ file, outcome }) => `${page.item}.${file} ${outcome}`));
   const cancel = (send: string) => answers!.cancelled(send);
   const call = () => answers!.called('q');
-  return { work, give, wake, call, pages, sent, lines, results, cancel };
+  return { work, give, wake, call, pages, sent, lines, results, cancel, said: () => working };
 }
 
 test('an item is done when its results are told, the last page as such', async (t) => {
@@ -270,4 +272,39 @@ test('work that comes while one item lasts is taken, though the others had nothi
   assert.deepEqual(await Promise.all([give(itemOf(1, 1)), give(itemOf(2, 1))]), ['done', 'done']);
   long.resolve(0);
   assert.equal(await first, 'done');
+});
+
+test('the queue is told that an item is worked on, as long as it lasts', async (t) => {
+  const { give, said } = played(t, { store: () => sleep(3_300, 0) });
+  assert.equal(await give(itemOf(0, 1)), 'done');
+  assert.equal(said(), 2);
+});
+
+const FIND: FindItem = { send: 's', item: 0, pacs: PACS, project: 'p', accessions: ['1'] };
+
+test('an item that broke off is given back, until it has been tried often enough', async (t) => {
+  const { give } = played(t, { find: async () => false });
+  assert.equal(await give(FIND, 1), 2_000);
+  assert.equal(await give(FIND, 3), 2_000);
+  assert.equal(await give(FIND, 4), 'done');
+});
+
+test('an item that fails for good is not tried again', async (t) => {
+  let failure: Error = ditagError('not-dicom', DETAILS);
+  const { give } = played(t, { find: () => Promise.reject(failure) });
+  assert.equal(await give(FIND), 'done');
+  failure = ditagError('pacs-unreachable', DETAILS);
+  assert.deepEqual([await give(FIND), await give(FIND, 4)], [2_000, 'done']);
+  failure = new Error('of ours');
+  assert.deepEqual([await give(FIND), await give(FIND, 4)], [2_000, 'done']);
+});
+
+test('what is under way when the gateway stops is given back at once', async (t) => {
+  const { work, give } = played(t, {
+    find: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(false))),
+  });
+  const given = give(FIND);
+  await sleep(50);
+  await work.stop();
+  assert.equal(await given, 0);
 });
