@@ -40,3 +40,34 @@ test('a server that is killed and started again while it is read from loses and 
     await server.stop();
   }
 });
+
+test('messages that are more than the server sends at a time come all the same', async (t) => {
+  const stateFolder = path.join(temporaryFolder({ after }), 'nats');
+  const server = await partOrSkip(t, () => startNatsServer({ stateFolder }));
+  if (server === undefined) return;
+  const cluster = await openCluster({ url: server.url }, 'test');
+  try {
+    await cluster.manager.streams.add({ name: 'LARGE', subjects: ['large.>'], allow_direct: true });
+    const data = Buffer.alloc(500_000, 'x');
+    for (let at = 0; at < 300; at += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, (_, n) => cluster.jetstream.publish(`large.${(at + n) % 2}.${at + n}`, data)),
+      );
+    let bytes = 0;
+    const read: number[] = [];
+    for await (const { seq, data } of storedMessages(cluster, 'LARGE', 'large.>')) {
+      read.push(seq);
+      bytes += data.length;
+    }
+    assert.deepEqual(
+      read,
+      Array.from({ length: 300 }, (_, n) => n + 1),
+    );
+    assert.equal(bytes, 300 * data.length);
+    assert.equal((await Array.fromAsync(storedMessages(cluster, 'LARGE', 'large.1.>'))).length, 150);
+    assert.equal((await Array.fromAsync(storedMessages(cluster, 'LARGE', 'large.1.>', 250))).length > 10, true);
+  } finally {
+    await cluster.close();
+    await server.stop();
+  }
+});

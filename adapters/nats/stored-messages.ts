@@ -6,6 +6,8 @@ import type { Cluster } from './connection.ts';
 
 /** Messages fetched at a time. */
 const BATCH = 500;
+/** How many messages of the filter come after this one (ADR-31 of NATS). */
+const PENDING = 'Nats-Num-Pending';
 const NOT_FOUND = 404;
 /** A server that is starting answers so before JetStream does. */
 const NOT_SERVED = 503;
@@ -24,10 +26,11 @@ export async function* storedMessages(
 ): AsyncIterable<StoredMsg> {
   let start = first;
   for (let tries = 1; ; tries++) {
-    let got = 0;
+    let isLast = true;
     try {
       for await (const message of batchOf(manager, stream, start, filter)) {
-        got++;
+        // A batch may end early: the server sends no more than 64 MB at a time.
+        isLast = message.header.get(PENDING) === '0';
         tries = 0;
         start = message.seq + 1;
         yield message;
@@ -42,7 +45,7 @@ export async function* storedMessages(
       // Where nothing (more) is found the server says so by an error.
       if (!(error instanceof JetStreamError && (error as { code?: number }).code === NOT_FOUND)) throw error;
     }
-    if (got < BATCH) return;
+    if (isLast) return;
   }
 }
 
