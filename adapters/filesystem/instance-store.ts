@@ -14,7 +14,7 @@ import { type Place, placeByUids } from './instance-store-names.ts';
 import { makeFolders } from './make-folders.ts';
 import { type OwnFolder, takeOwnFolder } from './own-folder.ts';
 import { QuickCalls } from './quick-calls.ts';
-import { StoreFolders, syncFolderNow } from './store-folders.ts';
+import { StoreFolders, syncFolderNow, syncWhereReadable } from './store-folders.ts';
 
 export interface InstanceStoreOptions {
   /** False: neither files nor folders are synced. For measuring only. */
@@ -53,7 +53,11 @@ export class FilesystemInstanceStore implements InstanceStore {
     try {
       const made = [archive, incoming].flatMap((path) => makeFolders(path, PRIVATE_FOLDER));
       // An archive whose own name is lost, or that of a folder around it, takes all with it.
-      if (sync) for (const path of new Set([resolve(folder), ...made.map((one) => dirname(one))])) syncFolderNow(path);
+      if (sync) {
+        const own = resolve(folder);
+        syncFolderNow(own);
+        for (const path of new Set(made.map((one) => dirname(one)))) if (path !== own) syncWhereReadable(path);
+      }
       assertCanBeLinked(incoming, archive);
       // Both lie on one file system.
       const isLocal = isLocalFileSystem(fs.statfsSync(incoming).type);

@@ -105,3 +105,12 @@ export function syncFolderNow(path: string): void {
     fs.closeSync(folder);
   }
 }
+
+/** A folder in which something may be made need not be one that may be read, as a sync wants it. */
+export function syncWhereReadable(path: string): void {
+  try {
+    syncFolderNow(path);
+  } catch (error) {
+    if (failureCode(error) !== 'EACCES') throw error;
+  }
+}

@@ -135,19 +135,20 @@ export class NatsScanRegistry implements ScanRegistry {
 
   async active(): Promise<readonly KnownScan[]> {
     // Read from the bucket's stream: listing keys takes a consumer each time, and a watch lags.
-    const named = new Map<string, string>();
+    const named = new Map<string, { readonly id: string; readonly namedAt: number }>();
     for await (const message of storedMessages(this.cluster, ARCHIVES_STREAM, `${ARCHIVES_SUBJECT}>`)) {
       const key = message.subject.slice(ARCHIVES_SUBJECT.length);
-      if (key.startsWith(ACTIVE) && message.data.length > 0) named.set(key, message.string());
+      if (key.startsWith(ACTIVE) && message.data.length > 0)
+        named.set(key, { id: message.string(), namedAt: message.time.getTime() });
     }
     const scans = new Map<string, KnownScan>();
-    for (const [key, id] of named) {
+    for (const [key, { id, namedAt }] of named) {
       // One that has ended stays the last of its archive until the next begins.
       if (this.ended.get(key) === id || scans.has(id)) continue;
       const found = await this.find(id);
-      if (found === undefined) continue;
-      if (isActive(found.state)) scans.set(id, found);
-      else this.ended.set(key, id);
+      if (found !== undefined && isActive(found.state)) scans.set(id, found);
+      // One that is not known yet may be about to be.
+      else if (found !== undefined || Date.now() - namedAt > NAMED_FIRST) this.ended.set(key, id);
     }
     return [...scans.values()];
   }

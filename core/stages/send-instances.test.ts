@@ -550,6 +550,26 @@ test('where the peer does not take an instance as one file has it, another file 
   assert.match(refused.get('c')!.reason, /^the peer does not take MR Image Storage in Explicit VR Little Endian$/);
 });
 
+test('where a file cannot be read when its turn has come, another file goes', async () => {
+  const pixels = element(0x7fe00010, 'OW', Buffer.alloc(LARGE));
+  const files = ['a', 'b'].map((path) => ({ uid: '1.2.1', path, parts: [pixels] }));
+  const archive = new Archive(...files, { uid: '1.2.2', path: 'c' });
+  const { instanceFiles } = archive;
+  const failing: InstanceFiles = {
+    open: async (root, path) => {
+      const opened = await instanceFiles.open(root, path);
+      const read: typeof opened.read = async (buffer, length, position) => {
+        if (path === 'a' && position > 600_000) throw Object.assign(new Error('failed'), { code: 'EIO' });
+        return opened.read(buffer, length, position);
+      };
+      return { ...opened, read };
+    },
+  };
+  const sent = await send(archive, new PlayedPeer(), { threads: 1, files: failing });
+  assert.deepEqual(outcomes(sent), { a: 'copy', b: 'stored', c: 'stored' });
+  assert.match(sent.get('a')!.reason, /which goes for it \(the file cannot be read \(EIO\)\)$/);
+});
+
 test('where a peer has no room for long, further instances are tried once, until it takes one', async () => {
   const archive = new Archive(...many(20));
   let tries = 0;
@@ -818,4 +838,21 @@ test('files of series in another order than they were asked for in are an error,
   assert.equal((await collect(['1', '2', '3'], '1', '3')).length, 2);
   await assert.rejects(collect(['1', '2'], '1', '2', '1'), /another order/);
   await assert.rejects(collect(['1', '2'], '3'), /another order/);
+});
+
+test('a peer without room is told from an association that was lost, and from what it does not take', async () => {
+  const archive = new Archive(
+    ...many(12),
+    { uid: '1.2.100', sopClass: '1.3.9' },
+    { uid: '1.2.101' },
+    { uid: '1.2.102' },
+  );
+  const accept = ({ SOPClassUID, transferSyntaxes }: StoreContext) =>
+    SOPClassUID === MR ? transferSyntaxes[0] : undefined;
+  const store = (uid: string, times: number) => (uid !== '1.2.102' ? 0xa700 : times === 0 ? aborted() : 0);
+  const peer = new PlayedPeer({ accept, store });
+  const sent = await send(archive, peer, { threads: 1, pauses: [1, 1] });
+  // What the peer does not take says nothing of its room.
+  assert.equal(peer.times.get('1.2.101'), 1);
+  assert.deepEqual([peer.times.get('1.2.102'), sent.get('1.2.102.dcm')!.outcome], [2, 'stored']);
 });

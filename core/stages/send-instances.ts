@@ -129,8 +129,7 @@ class Sending {
     try {
       for (;;) {
         const outcome = await sender.store(going.opened, this.senders > 1);
-        if (outcome.outcome === 'refused' && outcome.status === undefined && (await this.useOther(going, outcome)))
-          continue;
+        if (outcome.isOfFile === true && (await this.useOther(going, outcome))) continue;
         this.tell(going, outcome);
         break;
       }
@@ -143,7 +142,7 @@ class Sending {
     return undefined;
   }
 
-  /** Another file may have the instance as the peer takes it. False where none is left. */
+  /** Another file may have the instance whole, or as the peer takes it. False where none is left. */
   private async useOther(going: Going, { reason }: Outcome): Promise<boolean> {
     const untried = going.others.filter(({ why }) => why === undefined).map(({ file }) => file);
     const { opened, others } = await openCopy(untried, this.ports.files);
@@ -174,7 +173,15 @@ class Sending {
       const text = sent ? GOES_FOR_IT : NEITHER_GOES;
       this.tellFile(other.file, 'copy', other.why === undefined ? text : `${text} (${other.why.message})`);
     }
-    this.options.onResult({ SeriesInstanceUID, file, ...outcome, reason, bytes: sent ? bytes : 0 });
+    const { status } = outcome;
+    this.options.onResult({
+      SeriesInstanceUID,
+      file,
+      outcome: outcome.outcome,
+      status,
+      reason,
+      bytes: sent ? bytes : 0,
+    });
   }
 
   private tellFile(file: SeriesFile, outcome: SendOutcome, reason: string): void {
@@ -212,7 +219,14 @@ const CUT = 'the file ends before its data set does';
 const ODD = 'in the middle of two bytes: peers take no data set of an odd length';
 const NOT_RE_ENCODED = 'so it cannot be re-encoded as the peer takes it';
 
-type Outcome = Pick<SendResult, 'outcome' | 'status' | 'reason'>;
+interface Outcome extends Pick<SendResult, 'outcome' | 'status' | 'reason'> {
+  /** It is due to this file of the instance; nothing was sent, or not to its end. */
+  readonly isOfFile?: boolean;
+}
+
+function ofFile(outcome: SendOutcome, reason: string): Outcome {
+  return { outcome, status: undefined, reason, isOfFile: true };
+}
 
 /** No association is to be had. */
 class NoAssociation extends Error {
@@ -253,23 +267,22 @@ class Sender {
     let losses = 0;
     for (let attempt = 0; ; attempt++) {
       const association = await this.associate(instance, hasOthers);
-      const isLast = attempt >= attempts || this.signal.aborted;
       try {
         const outcome = await this.unlessAbandoned(association, () => storeOver(association, instance));
         const isForNow = outcome.status !== undefined && isTemporary(outcome.status);
-        if (!isForNow) this.inVain = 0;
-        else if (isLast || this.signal.aborted) this.inVain++;
-        if (!isForNow || isLast || this.signal.aborted) return outcome;
+        if (isSent(outcome.outcome)) this.inVain = 0;
+        const isLast = attempt >= attempts || this.signal.aborted;
+        if (isForNow && isLast) this.inVain++;
+        if (!isForNow || isLast) return outcome;
       } catch (error) {
         const reason = (error as Error).message;
         const isOfFile = error instanceof Unsendable || error instanceof ReEncodeError;
         if (!isOfFile) association.abort();
         if (!association.isOpen) this.association = undefined;
-        if (error instanceof Unsendable) return { outcome: error.outcome, status: undefined, reason };
-        if (error instanceof ReEncodeError)
-          return { outcome: 'failed', status: undefined, reason: `it cannot be re-encoded: ${reason}` };
+        if (error instanceof Unsendable) return ofFile(error.outcome, reason);
+        if (error instanceof ReEncodeError) return ofFile('failed', `it cannot be re-encoded: ${reason}`);
         if (!(error instanceof DitagError)) throw error;
-        if (++losses > MOST_LOSSES || isLast || this.signal.aborted)
+        if (++losses > MOST_LOSSES || attempt >= this.pauses.length || this.signal.aborted)
           return { outcome: 'failed', status: undefined, reason };
       }
       await pause(this.pauses[attempt]!, this.signal);
@@ -326,10 +339,10 @@ async function storeOver(association: StoreAssociation, instance: OutgoingInstan
   const { SOPClassUID, SOPInstanceUID } = file;
   const accepted = association.accepted(SOPClassUID);
   const chosen = chooseSyntax(own, accepted);
-  if (chosen === undefined) return { outcome: 'refused', status: undefined, reason: refusal(SOPClassUID, own) };
+  if (chosen === undefined) return ofFile('refused', refusal(SOPClassUID, own));
   // It would end the association in the middle: DCMTK takes no odd fragment, and what cannot be read cannot be re-encoded.
-  if (instance.isCut && (chosen !== own || instance.bytes % 2 === 1))
-    return { outcome: 'failed', status: undefined, reason: `${CUT}, ${chosen === own ? ODD : NOT_RE_ENCODED}` };
+  if (instance.isCut && chosen !== own) return ofFile('failed', `${CUT}, ${NOT_RE_ENCODED}`);
+  if (instance.isCut && instance.bytes % 2 === 1 && !own.deflated) return ofFile('failed', `${CUT}, ${ODD}`);
   const dataSet = instance.dataSet();
   const sent = chosen === own ? dataSet : reEncode(iterate(dataSet), own, chosen);
   const status = await association.store({ SOPClassUID, SOPInstanceUID, transferSyntax: chosen.uid }, sent);

@@ -28,6 +28,7 @@ export class GenerationKeeper {
   private readonly ports: GenerationPorts;
   private readonly open = new Map<number, { readonly work: GenerationWork; readonly running: Promise<void> }>();
   private isStopping = false;
+  private looking: Promise<void> = Promise.resolve();
 
   constructor(ports: GenerationPorts) {
     this.ports = ports;
@@ -37,7 +38,8 @@ export class GenerationKeeper {
   async run(): Promise<void> {
     while (!this.isStopping) {
       try {
-        await this.look();
+        this.looking = this.look();
+        await this.looking;
       } catch (error) {
         this.ports.logger.warn({ reason: (error as Error).message }, 'the generations could not be looked at');
       }
@@ -47,6 +49,8 @@ export class GenerationKeeper {
 
   async stop(): Promise<void> {
     this.isStopping = true;
+    // What it is opening or ending is open or has ended then.
+    await this.looking.catch(() => {});
     for (const generation of [...this.open.keys()]) await this.end(generation);
   }
 
@@ -84,10 +88,7 @@ export class GenerationKeeper {
   }
 
   private async end(generation: number): Promise<void> {
-    const found = this.open.get(generation);
-    // It has ended by itself meanwhile.
-    if (found === undefined) return;
-    const { work, running } = found;
+    const { work, running } = this.open.get(generation)!;
     this.open.delete(generation);
     work.indexer.stop();
     await running;

@@ -151,8 +151,11 @@ export class Scanner {
     };
     const underWay = await registry.add(state);
     const { id, acceptDeletions } = state;
-    if (underWay !== undefined && underWay !== id)
-      throw ditagError('scan-running', { archive: identity.name, scan: underWay });
+    if (underWay !== undefined && underWay !== id) {
+      // One of another archive has this one too, while it takes it out of the index.
+      const { archive } = (await registry.find(underWay))?.state ?? state;
+      throw ditagError('scan-running', { archive: archive.name, scan: underWay });
+    }
     const begun = underWay === undefined ? undefined : (await registry.find(id))?.state;
     if (begun !== undefined && begun.status !== 'starting')
       return { scan: id, archive: identity, knownFiles: begun.knownFiles };

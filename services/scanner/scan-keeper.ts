@@ -46,12 +46,14 @@ export class ScanKeeper {
   async run(): Promise<void> {
     const { registry, queue, logger } = this.ports;
     let forgotAt = Number.NEGATIVE_INFINITY;
+    let forgetting: Promise<void> | undefined;
     while (!this.signal.aborted) {
       await pause(LOOK_EVERY, this.signal);
       try {
-        if (performance.now() - forgotAt > FORGET_EVERY) {
-          await this.forget();
+        if (forgetting === undefined && performance.now() - forgotAt > FORGET_EVERY) {
           forgotAt = performance.now();
+          // No scan waits for it.
+          forgetting = this.forget().finally(() => (forgetting = undefined));
         }
         for (const scan of await registry.active()) {
           const { state } = scan;
@@ -68,12 +70,16 @@ export class ScanKeeper {
   }
 
   private async forget(): Promise<void> {
-    const { registry } = this.ports;
-    const ended = (await registry.all()).filter(({ state }) => !isActive(state));
-    for (const [i, { state, changedAt }] of ended.entries()) {
-      if (this.signal.aborted) return;
-      const endedAt = state.endedAt === undefined ? changedAt : Date.parse(state.endedAt);
-      if (i >= MOST_REMEMBERED || Date.now() - endedAt > REMEMBERED) await registry.remove(state.id);
+    const { registry, logger } = this.ports;
+    try {
+      const ended = (await registry.all()).filter(({ state }) => !isActive(state));
+      for (const [i, { state, changedAt }] of ended.entries()) {
+        if (this.signal.aborted) return;
+        const endedAt = state.endedAt === undefined ? changedAt : Date.parse(state.endedAt);
+        if (i >= MOST_REMEMBERED || Date.now() - endedAt > REMEMBERED) await registry.remove(state.id);
+      }
+    } catch (error) {
+      logger.warn({ reason: (error as Error).message }, 'scans that ended could not be forgotten');
     }
   }
 
