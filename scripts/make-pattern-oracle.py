@@ -1,4 +1,4 @@
-"""Makes what the pattern module takes from CPython 3.11 (run with python3.11 from the project's folder).
+"""Makes what the pattern module takes from CPython 3.11: run by make-oracles.ts, with the folder to write into.
 
   core/query/pattern/tables.generated.ts   character tables: word, digit, space, lower case, extra cases
   test/pattern/oracle.generated.json       verdicts of re.search for a corpus of patterns x values
@@ -9,6 +9,7 @@ its message and position, so that refusals are compared too.
 
 import base64
 import json
+import pathlib
 import re
 import sys
 import unicodedata
@@ -17,9 +18,10 @@ from re import _casefix
 
 import _sre
 
-TABLES = "core/query/pattern/tables.generated.ts"
-CORPUS = "test/pattern/corpus.json"
-ORACLE = "test/pattern/oracle.generated.json"
+CORPUS = pathlib.Path(__file__).parents[1] / "test/pattern/corpus.json"
+INTO = pathlib.Path(sys.argv[1])
+TABLES = INTO / "core/query/pattern/tables.generated.ts"
+ORACLE = INTO / "test/pattern/oracle.generated.json"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -86,6 +88,7 @@ def write_tables():
     word = encode_ranges(ranges(lambda c: c.isalnum() or c == "_"))
     digit = encode_ranges(ranges(str.isdecimal))
     space = encode_ranges(ranges(str.isspace))
+    TABLES.parent.mkdir(parents=True, exist_ok=True)
     with open(TABLES, "w", encoding="utf-8") as out:
         out.write(
             "// Made by scripts/make-pattern-oracle.py from CPython %d.%d, Unicode %s. Do not edit.\n"
@@ -118,9 +121,10 @@ def write_oracle():
             if compiled.search(value):
                 bits[index >> 3] |= 1 << (index & 7)
         results.append([pattern, base64.b64encode(bytes(bits)).decode()])
+    ORACLE.parent.mkdir(parents=True, exist_ok=True)
     with open(ORACLE, "w", encoding="utf-8") as out:
-        out.write('{\n"made": "scripts/make-pattern-oracle.py with CPython %s: [pattern, bits of the matching values]'
-                  ' or [pattern, null, message, position]",\n"values": [\n' % sys.version.split()[0])
+        out.write('{\n"made": "scripts/make-pattern-oracle.py with CPython %d.%d: [pattern, bits of the matching values]'
+                  ' or [pattern, null, message, position]",\n"values": [\n' % sys.version_info[:2])
         out.write(",\n".join(json.dumps(value) for value in values))
         out.write('\n],\n"patterns": [\n')
         out.write(",\n".join(json.dumps(result) for result in results))
@@ -130,5 +134,4 @@ def write_oracle():
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     write_tables()
-    if "--tables" not in sys.argv:
-        write_oracle()
+    write_oracle()

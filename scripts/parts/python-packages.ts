@@ -1,5 +1,5 @@
-// Programs of others in Python, fetched once by pip into the parts folder: pynetdicom, a strict DICOM peer, and Schemathesis,
-// which asks an API whatever its own description allows.
+// Programs of others in Python, fetched once by pip into the parts folder: pynetdicom, a strict DICOM peer; Schemathesis,
+// which asks an API whatever its own description allows; and pydicom, whose tables and readings are in generated files.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findOnPath, installOnce, lastLines, MissingPart, partsFolder, runToEnd } from './parts.ts';
@@ -24,3 +24,7 @@ async function installPackage(name: string, version: string): Promise<string> {
 
 export const installPynetdicom = () => installPackage('pynetdicom', '3.0.4');
 export const installSchemathesis = () => installPackage('schemathesis', '4.32.5');
+
+/** Generated files say that they were made from this one. */
+export const PYDICOM_VERSION = '3.0.2';
+export const installPydicom = () => installPackage('pydicom', PYDICOM_VERSION);

@@ -1,7 +1,6 @@
-"""Makes oracle.generated.json and names.generated.json with pydicom 3.0.2, against which character-sets.test.ts decodes.
+"""Makes oracle.generated.json and names.generated.json, against which character-sets.test.ts decodes.
 
-    python3 -m pip install --target /tmp/pydicom --no-deps pydicom==3.0.2
-    PYTHONPATH=/tmp/pydicom python3 test/character-sets/make-oracle.py
+Run by scripts/make-oracles.ts, which has the version of pydicom, with the folder to write into.
 
 oracle: random texts (fixed seed) of every defined term of PS3.3 C.12.1.1.2, encoded by pydicom, and a sample of the
 characters of each set. names: every text element of files/*.dcm as raw bytes and as pydicom decodes it.
@@ -11,12 +10,15 @@ import base64
 import json
 import pathlib
 import random
+import sys
 
 import pydicom
 from pydicom.charset import ENCODINGS_TO_CODES, convert_encodings, decode_bytes, encode_string
 from pydicom.valuerep import PersonName, TEXT_VR_DELIMS
 
 folder = pathlib.Path(__file__).parent
+into = pathlib.Path(sys.argv[1]) / "test/character-sets"
+into.mkdir(parents=True, exist_ok=True)
 random.seed(20261124)
 
 SINGLE = {
@@ -128,7 +130,7 @@ for term, codec in (("ISO_IR 192", "utf_8"), ("GB18030", "gb18030"), ("GBK", "gb
             add(term, vr, text.encode(codec), text)
 
 lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-(folder / "oracle.generated.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+(into / "oracle.generated.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 # The files of pydicom: raw bytes of every text element, and what pydicom reads.
 names = []
@@ -157,4 +159,4 @@ def raw_texts(file, dataset, inherited):
 for path in sorted((folder / "files").glob("*.dcm")):
     raw_texts(path.name, pydicom.dcmread(path, force=True), "")
 lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in names)
-(folder / "names.generated.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+(into / "names.generated.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

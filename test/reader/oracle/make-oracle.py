@@ -1,7 +1,6 @@
-"""Makes pydicom.generated.json with pydicom 3.0.2: what it reads of every sample, against which sample-oracles.test.ts compares.
+"""Makes pydicom.generated.json: what pydicom reads of every sample, against which sample-oracles.test.ts compares.
 
-    python3 -m venv /tmp/oracle && /tmp/oracle/bin/pip install pydicom==3.0.2
-    /tmp/oracle/bin/python test/reader/oracle/make-oracle.py
+Run by scripts/make-oracles.ts, which has the version of pydicom, with the folder to write into.
 
 For each file below test/samples that pydicom reads (force=True, up to PixelData): its SOPInstanceUID, SeriesInstanceUID
 and, of an instance, its elements as [path, VR, text]. Elements of file meta come first; group lengths and PixelData are left out.
@@ -16,6 +15,7 @@ text   several values are joined by a backslash, each without trailing blanks an
 
 import json
 import pathlib
+import sys
 import warnings
 
 import pydicom
@@ -107,6 +107,6 @@ for file in sorted(root.rglob("*")):
         files[name] = {"notDicom": True}
 
 rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(found, ensure_ascii=False)}" for name, found in files.items())
-target = pathlib.Path(__file__).with_name("pydicom.generated.json")
+target = pathlib.Path(sys.argv[1]) / "test/reader/oracle/pydicom.generated.json"
+target.parent.mkdir(parents=True, exist_ok=True)
 target.write_text("{\n" + rows + "\n}\n", encoding="utf-8")
-print(len(files), "files", target.stat().st_size, "bytes", [n for n, f in files.items() if "error" in f])
