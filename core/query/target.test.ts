@@ -62,6 +62,10 @@ test('what is no tag is refused, with a hint', async () => {
     ['(0018,xx10,ACME)', /Group 0018 is even/],
     ['PatientName[x]', /PatientName/],
     ['PatientName.', /./],
+    ['PatientID[2]', /PatientID is no sequence but LO: it has no items\. Write PatientID alone/],
+    ['(0010,0020)[0]', /PatientID is no sequence/],
+    ['PatientName.PatientID', /PatientName is no sequence but PN/],
+    ['RequestAttributesSequence.AccessionNumber[1]', /AccessionNumber is no sequence but SH/],
   ];
   for (const [name, message] of wrong) {
     await assert.rejects(
@@ -92,7 +96,8 @@ test('the text of a target in what a header keeps', async () => {
   assert.equal(await text('RequestAttributesSequence.ScheduledProtocolCodeSequence[0].CodeValue'), 'c1\\c3');
   assert.equal(await text('RequestAttributesSequence[0].ScheduledProtocolCodeSequence[1].CodeValue'), 'c2');
   assert.equal(await text('RequestAttributesSequence.(0019,1010)'), '');
-  assert.equal(await text('RequestAttributesSequence.ScheduledProcedureStepID.CodeValue'), '');
+  const steps = [{ key: '00400275' }, { key: '00400009' }, { key: '00080100' }];
+  assert.equal(targetText(kept, steps), '', 'a text where a sequence should be');
   assert.equal(targetText('\0bytes 12', (await parseTarget('EchoTime')).path), '');
   assert.equal(targetText('\0cut 9000:start', (await parseTarget('EchoTime')).path), 'start');
   assert.equal(targetText('plain', (await parseTarget('EchoTime')).path), 'plain');
@@ -105,8 +110,12 @@ test('text that only looks like a sequence', async () => {
   assert.equal(targetText('[not json', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
   assert.equal(targetText('[1, 2]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
   // A text of the file that looks like the items of a sequence.
-  for (const text of ['[{"00100020":5}]', '[{"PatientID":"x"}]', '[{"00100020":[[]]}]', '[[]]'])
-    assert.equal(targetText(text, (await parseTarget('PatientComments.PatientID.PatientName')).path), '', text);
+  for (const text of ['[{"00400008":5}]', '[{"PatientID":"x"}]', '[{"00400008":[[]]}]', '[[]]'])
+    assert.equal(
+      targetText(text, (await parseTarget('RequestAttributesSequence.ScheduledProtocolCodeSequence.PatientName')).path),
+      '',
+      text,
+    );
   assert.equal(targetText('[null]', (await parseTarget('RequestAttributesSequence.EchoTime')).path), '');
 });
 

@@ -31,6 +31,9 @@ export interface Target {
   readonly path: readonly TargetStep[];
 }
 
+/** Of a key that is a tag's number and not a private one by its creator. */
+const TAG_DIGITS = 8;
+
 type Dictionary = typeof import('../dicom/dictionary.ts');
 
 /**
@@ -48,6 +51,7 @@ export async function parseTarget(text: string): Promise<Target> {
   const dictionary = await import('../dicom/dictionary.ts');
   const steps: TargetStep[] = [];
   for (const step of splitOutside(name, '.')) steps.push(await parseStep(step, name, dictionary));
+  refuseItems(steps, name, dictionary);
   if (steps.length === 1) {
     const keyword = indexedKeyword(steps[0]!.key, dictionary);
     if (keyword === 'SeriesInstanceUID')
@@ -116,6 +120,20 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }
   return { key: tagDigits(known), ...item };
+}
+
+/** Only a sequence has items. Of private tags it is not known what they are. */
+function refuseItems(steps: readonly TargetStep[], whole: string, { entryOfTag }: Dictionary): void {
+  for (const [depth, { key, item }] of steps.entries()) {
+    if ((item === undefined && depth === steps.length - 1) || key.length !== TAG_DIGITS) continue;
+    const entry = entryOfTag(Number.parseInt(key, 16));
+    if (entry === undefined || entry.vr === 'SQ' || entry.vr === 'UN') continue;
+    const name = entry.keyword || key;
+    throw ditagError('unknown-tag', {
+      tag: whole,
+      hint: `${name} is no sequence but ${entry.vr}: it has no items. Write ${name} alone.`,
+    });
+  }
 }
 
 /** A tag by number. Of a private one only the block's creator tells what it is (PS3.5 section 7.8.1). */
