@@ -179,7 +179,8 @@ test('many rows are cut into pages; only pages with changes are written', () => 
 test('rows of one UID that lie in several archives stay on one page', () => {
   const database = emptyIndex();
   const merge = new PageMerge(database);
-  const rows: Row[] = Array.from({ length: MOST_ROWS + 50 }, (_, series) => ({
+  // An even cut would be between two rows of one UID: half of them is no multiple of 3.
+  const rows: Row[] = Array.from({ length: MOST_ROWS + 52 }, (_, series) => ({
     date: 20200101,
     uid: `1.${String(10_000 + Math.floor(series / 3))}`,
     series,
