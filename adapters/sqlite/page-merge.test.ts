@@ -191,8 +191,13 @@ test('rows of one UID that lie in several archives stay on one page', () => {
   }));
   for (const row of rows) merge.put(pageRow(row));
   merge.apply();
-  const pages = database.prepare('SELECT first_uid FROM page').all() as { first_uid: string }[];
-  assert.equal(new Set(pages.map((page) => page.first_uid)).size, pages.length);
+  const pages = database.prepare('SELECT id, rows FROM page').all() as { id: number; rows: number }[];
+  assert.equal(pages.length, 2);
+  const uids = pages.flatMap((head) => {
+    const page = new Page(pageStatements(database), { ...head, numbers: NOTHING_KEPT });
+    return [...new Set(Array.from({ length: head.rows }, (_, i) => page.uid(i)))];
+  });
+  assert.equal(new Set(uids).size, uids.length, 'no UID lies on two pages');
   assert.equal(rowsOf(database).length, rows.length);
   database.close();
 });
