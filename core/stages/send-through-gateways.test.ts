@@ -27,6 +27,9 @@ class Played {
   /** How often the reading of results breaks off after the first page. */
   breaks = 0;
 
+  /** Archives of the files of each instance, in path order. */
+  archivesOf: (instance: number) => readonly string[] = () => ['a'];
+
   private readonly play: Play;
   private readonly length: number;
 
@@ -37,15 +40,18 @@ class Played {
   }
 
   ports(): GatewaySendPorts {
-    const file = (SeriesInstanceUID: string, i: number): SeriesFile => ({
-      ...{ SeriesInstanceUID, SOPInstanceUID: `${SeriesInstanceUID}.${i}`, SOPClassUID: '1.2', archive: 'a' },
-      ...{ path: `${i}`, size: 10, mtime: -1 },
-    });
+    const files = (SeriesInstanceUID: string, i: number) =>
+      this.archivesOf(i).map(
+        (archive): SeriesFile => ({
+          ...{ SeriesInstanceUID, SOPInstanceUID: `${SeriesInstanceUID}.${i}`, SOPClassUID: '1.2', archive },
+          ...{ path: `${i}`, size: 10, mtime: -1 },
+        }),
+      );
     const { length } = this;
     return {
       index: {
         async *instancesOf(series) {
-          for (const uid of series) if (uid !== 'none') yield Array.from({ length }, (_, i) => file(uid, i));
+          for (const uid of series) if (uid !== 'none') yield Array.from({ length }, (_, i) => files(uid, i)).flat();
         },
       },
       queue: {
@@ -217,4 +223,30 @@ test('what fails here ends the send there', async () => {
   assert.deepEqual(played.calls.slice(1), ['drop s', 'cancel s', 'remove s']);
   played.archives = undefined;
   await assert.rejects(played.send(['1']), { code: 'no-gateway' });
+});
+
+test('an instance goes from an archive that a gateway sees; an item is of one archive', async () => {
+  const played = new Played((item, tell, done) => {
+    tell({ results: all(item), isLast: true });
+    done();
+  }, 6);
+  // Nobody sees the first copy of 1 and 4; 2 and 5 lie elsewhere alone.
+  played.archivesOf = (instance) => [['a'], ['away', 'b', 'a'], ['b']][instance % 3]!;
+  played.archives = new Set(['a', 'b']);
+  await played.send(['1']);
+  const files = played.items.map((item) =>
+    item.files.map(({ SOPInstanceUID, archive }) => `${SOPInstanceUID} ${archive}`),
+  );
+  assert.deepEqual(files, [
+    ['1.0 a', '1.3 a'],
+    ['1.1 b', '1.1 a', '1.1 away', '1.2 b', '1.4 b', '1.4 a', '1.4 away', '1.5 b'],
+  ]);
+  played.archives = new Set(['c']);
+  const { results } = await played.send(['1']);
+  assert.deepEqual(outcomes(results).slice(-4), [
+    '1.4 failed no gateway of the cluster sees the archive away',
+    '1.4 failed no gateway of the cluster sees the archive b',
+    '1.4 failed no gateway of the cluster sees the archive a',
+    '1.5 failed no gateway of the cluster sees the archive b',
+  ]);
 });

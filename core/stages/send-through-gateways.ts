@@ -60,7 +60,8 @@ class GatewaySend {
   private readonly ports: GatewaySendPorts;
   private readonly options: GatewaySendOptions;
   private readonly open = new Map<number, OpenItem>();
-  private readonly cutter = new ItemCutter();
+  /** By archive: a gateway that takes an item sees all that is to go. */
+  private readonly cutters = new Map<string, ItemCutter>();
   /** Name of the PACS's queue. */
   private queue = '';
   private items = 0;
@@ -97,14 +98,21 @@ class GatewaySend {
   private async add(series: readonly string[], archives: ReadonlySet<string>): Promise<void> {
     const { options } = this;
     for await (const copies of instancesToSend(series, this.ports, options)) {
-      const { archive } = copies[0]!;
-      if (!archives.has(archive)) {
-        for (const file of copies) this.fail(file, `no gateway of the cluster sees the archive ${archive}`);
+      const seen = copies.filter(({ archive }) => archives.has(archive));
+      if (seen.length === 0) {
+        for (const file of copies) this.fail(file, `no gateway of the cluster sees the archive ${file.archive}`);
         continue;
       }
-      await this.addItem(this.cutter.add(copies));
+      const others = copies.filter(({ archive }) => !archives.has(archive));
+      await this.addItem(this.cutterOf(seen[0]!.archive).add([...seen, ...others]));
     }
-    if (!options.signal.aborted) await this.addItem(this.cutter.take());
+    for (const cutter of this.cutters.values()) await this.addItem(cutter.take());
+  }
+
+  private cutterOf(archive: string): ItemCutter {
+    const cutter = this.cutters.get(archive) ?? new ItemCutter();
+    this.cutters.set(archive, cutter);
+    return cutter;
   }
 
   private async addItem(files: readonly SeriesFile[] | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-// Cuts what is to be sent into items that gateways take one at a time: large enough that an association is worth it,
+// Cuts what is to be sent from one archive into items that gateways take one at a time: large enough that an association is worth it,
 // small enough that several gateways have something to do, and that little is done again where one dies.
 import type { SeriesFile } from '../ports/instance-index.ts';
 
@@ -26,7 +26,7 @@ export class ItemCutter {
     const isOther = last !== undefined && last.SeriesInstanceUID !== first.SeriesInstanceUID;
     const isFull =
       this.instances >= MOST ||
-      (isOther && (this.instances >= ENOUGH || last.archive !== first.archive)) ||
+      (isOther && this.instances >= ENOUGH) ||
       this.bytes + first.size > MOST_BYTES ||
       this.text + text > MOST_TEXT;
     const before = isFull ? this.take() : undefined;
