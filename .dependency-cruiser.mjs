@@ -53,10 +53,10 @@ export default {
     {
       name: 'adapters-know-core-only',
       comment:
-        'An adapter implements ports for one outside thing. What two adapters share belongs into core; what puts them together into a composition root.',
+        'An adapter implements ports for one outside thing. What two adapters share belongs into core (or, a call of the system that all need, into adapters/system); what puts them together into a composition root.',
       severity: 'error',
       from: { path: '^adapters/([^/]+)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(adapters|services|cli)/', pathNot: '^adapters/$1/' },
+      to: { path: '^(adapters|services|cli)/', pathNot: '^adapters/($1|system)/' },
     },
     {
       name: 'services-know-core-only',
@@ -78,7 +78,7 @@ export default {
       comment: 'Commands and reporters know the Workspace interface. Put parts together in cli/workspaces.',
       severity: 'error',
       from: { path: '^cli/', pathNot: '^cli/workspaces/|\\.test\\.ts$' },
-      to: { path: '^adapters/' },
+      to: { path: '^adapters/', pathNot: '^adapters/system/' },
     },
     {
       name: 'cli-knows-apps-of-services-only',

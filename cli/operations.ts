@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
+import { makeFolders } from '../adapters/system/make-folders.ts';
 import { DitagError, ditagError } from '../core/errors/errors.ts';
 import { isActive } from '../core/jobs/scan-state.ts';
 import { csvLine } from '../core/query/csv.ts';
@@ -238,7 +239,7 @@ export class CommandOperations implements Operations {
     const folder = path.join(this.options.configuration.projectsFolder, project);
     const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);
     try {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolders(path.resolve(folder), 0o700);
       fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
     } catch (error) {
       throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);

@@ -7,6 +7,7 @@ import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles, SeriesIdentity } from '../../core/ports/download-files.ts';
 import { CUT_OFF, NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
+import { makeFolders } from '../system/make-folders.ts';
 import { type Arrived, type Identity, identityIn } from './incoming-file-identity.ts';
 import { FilesystemInstanceStore } from './instance-store.ts';
 import { digestOf, PRIVATE_FILE, PRIVATE_FOLDER } from './instance-store-calls.ts';
@@ -199,7 +200,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     const [from, to] = [path.join(this.folder, file), path.join(this.folder, NOT_ASKED_FOR, CHANGED, file)];
     try {
       if (fs.lstatSync(from, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
-      fs.mkdirSync(path.dirname(to), { recursive: true, mode: PRIVATE_FOLDER });
+      makeFolders(path.dirname(path.resolve(to)), PRIVATE_FOLDER);
       // It may have been changed before, and brought anew since.
       let place = to;
       for (let n = 2; fs.lstatSync(place, { throwIfNoEntry: false }) !== undefined; n++) place = `${to}.${n}`;

@@ -14,6 +14,7 @@ import type {
   PublishPorts,
   PublishReport,
 } from '../../core/ports/index-writer.ts';
+import { makeFolders } from '../system/make-folders.ts';
 import type { Deletions } from './folder-changes.ts';
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
@@ -58,7 +59,7 @@ export class SqliteIndexWriter implements IndexWriter {
     // Beside `path` while an old tool's database still stands there.
     let written = databasePath;
     try {
-      fs.mkdirSync(path.dirname(databasePath), { recursive: true, mode: 0o700 });
+      makeFolders(path.dirname(path.resolve(databasePath)), 0o700);
       this.resources.use(lockIndex(databasePath));
       this.resources.use(this.files);
       const old = databaseKind(databasePath) === 'python-tool';

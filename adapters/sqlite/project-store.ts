@@ -17,6 +17,7 @@ import {
   type TargetState,
 } from '../../core/projects/expected.ts';
 import { withoutSharedSeries } from '../../core/projects/shared-series.ts';
+import { makeFolders } from '../system/make-folders.ts';
 import { SqliteDownloadStore } from './download-store.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
 import { PROJECT_APPLICATION_ID, PROJECT_FORMAT, PROJECT_SCHEMA } from './project-schema.ts';
@@ -49,7 +50,7 @@ export class SqliteProjectStore implements ProjectStore {
   constructor(file: string) {
     this.explain = (error) => explained(error, file);
     try {
-      fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      makeFolders(path.dirname(path.resolve(file)), 0o700);
       this.database = openProject(file);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;

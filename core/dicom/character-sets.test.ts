@@ -202,8 +202,8 @@ describe('text outside of the declared character set', () => {
     });
   });
 
-  test('a byte order mark is dropped', () => {
-    assert.deepEqual(decode('ISO_IR 192', '<ef bb bf c3 bc>'), fine('ü'));
+  test('a byte order mark is a character of its value, wherever it stands', () => {
+    assert.deepEqual(decode('ISO_IR 192', '<ef bb bf c3 bc>\\<ef bb bf>A', 'LO'), fine('\ufeffü\\\ufeffA'));
   });
 
   test('textIssue stays until the caller resets it, and is per decoder', () => {

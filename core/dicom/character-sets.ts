@@ -52,7 +52,7 @@ const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
 function cachedDecoder(label: string, fatal: boolean): InstanceType<typeof TextDecoder> {
   const key = fatal ? `${label}!` : label;
   let decoder = decoders.get(key);
-  if (!decoder) decoders.set(key, (decoder = new TextDecoder(label, { fatal })));
+  if (!decoder) decoders.set(key, (decoder = new TextDecoder(label, { fatal, ignoreBOM: true })));
   return decoder;
 }
 

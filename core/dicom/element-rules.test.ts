@@ -95,6 +95,14 @@ describe('element headers (section 7.1)', () => {
     assert.deepEqual(asObject(read(instance(sequence(0x00400100, []))))['00400100'], []);
   });
 
+  test('an element (FFFF,FFFF) ends nothing', () => {
+    for (const syntax of SYNTAXES) {
+      const { elements, outcome } = read(instance(element(0xffffffff, 'US', 1), LAST), { syntax });
+      assert.equal(outcome, 'instance');
+      assert.equal(elements!.find(({ key }) => key === '00400001')?.text, 'LAST');
+    }
+  });
+
   test('an odd length is taken and marked', () => {
     for (const syntax of SYNTAXES) {
       const { issues, elements } = read(instance(element(0x00100020, 'LO', 'ABC', { odd: true }), LAST), { syntax });

@@ -65,7 +65,7 @@ export class ElementWalker extends ElementSkipper {
    * Walks the elements from `position` up to PixelData or the end of the file and adds them to `table`. Values longer
    * than `holdUpTo` bytes that are not at hand are stepped over (NOT_HELD); shorter ones are asked for. On
    * 'need-more', call again with more bytes: the walk goes on where it stood. `beforeTag` ends the walk at the first
-   * element with that tag or a greater one. Tags that are not `wanted` (ascending, NO_TAG at the
+   * element with that tag or a greater one, NO_TAG nowhere. Tags that are not `wanted` (ascending, NO_TAG at the
    * end) are not added.
    */
   walk(
@@ -87,7 +87,7 @@ export class ElementWalker extends ElementSkipper {
         return this.isPadding(start, available) ? 'complete' : 'truncated';
       }
       const tag = tagAt(view, start, littleEndian);
-      if (tag >= beforeTag) return 'complete';
+      if (tag >= beforeTag && beforeTag !== NO_TAG) return 'complete';
       if (tag >= FIRST_PIXEL_DATA || tag === 0) {
         if (isPixelData(tag)) return this.atPixelData(start, tag, encoding);
         if (tag >>> 16 === 0xfffe) {

@@ -167,6 +167,23 @@ describe('files (PS3.10 section 7.1)', () => {
     without(readBytes(dicomFile({ meta: [garbage], dataSet: DATA_SET })), ['UnknownVr', 'StrayBytes']);
   });
 
+  test('with a wrong length in file meta, where the group length says where it ends', () => {
+    const whole = readBytes(dicomFile({ dataSet: DATA_SET }));
+    const file = dicomFile({ dataSet: DATA_SET });
+    const at = file.indexOf(Buffer.from([2, 0, 0x10, 0, 0x55, 0x49])) + 6;
+    assert.ok(at > 6);
+    for (let length = 0; length < 256; length++) {
+      if (length === file.readUInt16LE(at)) continue;
+      const wrong = Buffer.from(file);
+      wrong.writeUInt16LE(length, at);
+      const { outcome, issues, elements, SOPInstanceUID } = readBytes(wrong);
+      assert.deepEqual([outcome, SOPInstanceUID], ['instance', SOP_INSTANCE], `length ${length}`);
+      assert.ok(issues.length > 0, `length ${length} is marked`);
+      const own = (all: typeof elements) => all?.filter(({ key }) => !key.startsWith('0002'));
+      assert.deepEqual(own(elements), own(whole.elements), `length ${length}`);
+    }
+  });
+
   test('with another SOPInstanceUID in file meta; with none in the data set', () => {
     const other = element(0x00080018, 'UI', '1.9.9');
     const reading = readBytes(dicomFile({ dataSet: [other, element(0x0020000e, 'UI', SERIES)] }));

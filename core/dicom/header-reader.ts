@@ -183,7 +183,9 @@ export class HeaderReader extends HeaderBytes {
     this.syntax = transferSyntax(this.TransferSyntaxUID);
     const deflated = this.syntax?.deflated === true;
     // Compressed bytes may look like more of group 0002: there the group length decides, and where the walk is lost.
-    const announced = deflated || end === 'garbage' || end === 'truncated' ? this.announcedEnd() : -1;
+    const isLost = end === 'garbage' || end === 'truncated';
+    const isWrong = end === 'complete' && !deflated && this.goesOnAt(this.announcedEnd(), start);
+    const announced = deflated || isLost || isWrong ? this.announcedEnd() : -1;
     if (announced >= 0) {
       start = announced;
       while (meta.count > 0 && meta.ends[meta.count - 1]! > announced) meta.count--;
@@ -191,7 +193,7 @@ export class HeaderReader extends HeaderBytes {
       return this.askMore(this.limit()) ?? this.done('no-identity');
     }
     if (end === 'truncated' && announced < 0) this.issues |= Issue.Truncated;
-    if (end === 'garbage') this.issues |= Issue.StrayBytes;
+    if (end === 'garbage' || isWrong) this.issues |= Issue.StrayBytes;
     if (this.uid(meta, buffer, TAG.mediaStorageSOPClassUID) === MEDIA_STORAGE_DIRECTORY) return this.done('dicomdir');
     return this.beginDataSet(start);
   }
@@ -214,6 +216,19 @@ export class HeaderReader extends HeaderBytes {
     if (i < 0 || meta.lengths[i] !== 4 || meta.offsets[i] === NOT_HELD) return -1;
     const end = meta.ends[i]! + this.buffer.readUInt32LE(meta.offsets[i]!);
     return end <= filled ? end : -1;
+  }
+
+  /**
+   * Whether the data set begins where the group length says and not where the walk ended: a wrong length of an element has
+   * taken the start of the data set with it, or has led astray. A group length that is wrong leads to no data set.
+   */
+  private goesOnAt(announced: number, walked: number): boolean {
+    const { window } = this.walker;
+    if (announced < 0 || announced === walked || announced + 8 > window.available) return false;
+    const { view } = window;
+    const group = Math.min(view.getUint16(announced, true), view.getUint16(announced, false));
+    if (group <= FILE_META_GROUP || !canBeDataSet(window, announced)) return false;
+    return announced < walked || !(walked + 8 <= window.available && canBeDataSet(window, walked));
   }
 
   private beginDataSet(start: number): ReadRequest | undefined {

@@ -23,6 +23,7 @@ import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
 import { NatsWorkQueue } from '../../adapters/nats/work-queue.ts';
 import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
+import { makeFolders } from '../../adapters/system/make-folders.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { readGatewayPeers } from '../../core/settings/gateway-peers.ts';
@@ -155,7 +156,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     projectOf,
     filesOf: (folder) => {
       const below = path.join(root, folder);
-      fs.mkdirSync(below, { recursive: true, mode: 0o700 });
+      makeFolders(path.resolve(below), 0o700);
       return new FilesystemDownloadFiles(below);
     },
     pacsOf: ({ isTls, ...pacs }, method, patience) =>
