@@ -94,8 +94,10 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
   const match = /^(.*?)(?:\[(\d+)\])?$/s.exec(step.trim())!;
   const name = match[1]!.trim();
   const item = match[2] === undefined ? {} : { item: Number(match[2]) };
-  const creator = /^\(\s*([0-9a-f]{4})\s*,\s*(?:xx)?([0-9a-f]{2})\s*,\s*(.+?)\s*\)$/is.exec(name);
-  if (creator !== null) {
+  // Blanks around the creator are cut afterwards: an expression that leaves them out takes the square of their number.
+  const creator = /^\(\s*([0-9a-f]{4})\s*,\s*(?:xx)?([0-9a-f]{2})\s*,(.+)\)$/is.exec(name);
+  const owner = creator?.[3]?.trim() ?? '';
+  if (creator !== null && owner !== '') {
     const group = creator[1]!.toUpperCase();
     if (Number.parseInt(group, 16) % 2 === 0) {
       throw ditagError('unknown-tag', {
@@ -103,7 +105,7 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
         hint: `Group ${group} is even: only odd groups have private creators.`,
       });
     }
-    return { key: `${group}xx${creator[2]!.toUpperCase()}:${creator[3]}`, ...item };
+    return { key: `${group}xx${creator[2]!.toUpperCase()}:${owner}`, ...item };
   }
   const tag = /^\(?\s*([0-9a-f]{4})\s*,?\s*([0-9a-f]{4})\s*\)?$/i.exec(name);
   if (tag !== null) return { ...numberedStep(tag[1]!.toUpperCase(), tag[2]!.toUpperCase()), ...item };
@@ -134,6 +136,13 @@ function refuseItems(steps: readonly TargetStep[], whole: string, { entryOfTag }
       hint: `${name} is no sequence but ${entry.vr}: it has no items. Write ${name} alone.`,
     });
   }
+}
+
+/** What is kept of a private element, of which only the block and the creator's name are known; the name may hold anything. */
+export function privateTarget(tag: number, creator: string): Target {
+  const digits = tagDigits(tag);
+  const key = `${digits.slice(0, 4)}xx${digits.slice(6)}:${creatorName(creator)}`;
+  return { name: key, attribute: -1, isSeriesInstanceUID: false, isIssues: false, path: [{ key }] };
 }
 
 /** A tag by number. Of a private one only the block's creator tells what it is (PS3.5 section 7.8.1). */

@@ -18,17 +18,20 @@ const CT = '1.2.840.10008.5.1.4.1.1.2';
 /** A series as its header has it, and the number of its instances. */
 interface Known {
   readonly header: IdentifierText;
+  /** Private elements by their keys. */
+  readonly own?: Readonly<Record<string, string>>;
   readonly instances: number;
 }
 
 const key = (keyword: string) => tagDigits(tagOfKeyword(keyword)!);
 
-function referenceOf({ header }: Known): ReferenceSeries {
+function referenceOf({ header, own = {} }: Known): ReferenceSeries {
   const elements = Object.entries(header).map(([keyword, value]) => {
     const kept =
       typeof value === 'string' ? value : JSON.stringify(value.map((item) => jsonItem(item as IdentifierText)));
     return { key: key(keyword), vr: vrOfTag(tagOfKeyword(keyword)!), text: kept };
   });
+  for (const [one, kept] of Object.entries(own)) elements.push({ key: one, vr: 'LO', text: kept });
   const attributes = Object.fromEntries(INDEXED_ATTRIBUTES.map((one) => [one, String(header[one] ?? '')]));
   return { SeriesInstanceUID: String(header.SeriesInstanceUID), elements, attributes, issues: '' };
 }
@@ -267,7 +270,7 @@ test('InstanceNumber of each image is matched and answered; one that is not to b
   };
   const ask = async (InstanceNumber: string) => {
     const series = { SeriesInstanceUID: '1.2.4.4\\1.2.4.34', SOPInstanceUID: '', InstanceNumber };
-    const keys = identifierOf({ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID: '1.2.4', ...series });
+    const keys = new Map(identifierOf({ QueryRetrieveLevel: 'IMAGE', StudyInstanceUID: '1.2.4', ...series }));
     const found: [string, string, boolean][] = [];
     for await (const { identifier, isFull } of answerFind(keys, 'study-root', new MemoryIndex(SERIES), options))
       found.push([text(identifier, 'SOPInstanceUID'), text(identifier, 'InstanceNumber'), isFull]);
@@ -364,4 +367,54 @@ test('what is of no file and counted nowhere is unknown, and keeps nothing out',
       keyword,
     );
   }
+});
+
+test('private elements are found and answered under the creator that is asked for, whatever its name and block', async () => {
+  const [first] = SERIES as readonly [Known];
+  const own = {
+    '00190010': 'AAA',
+    '0019xx01:AAA': 'of AAA',
+    '00190011': 'LORAD 1.2.(3)',
+    '0019xx01:LORAD 1.2.(3)': 'of LORAD',
+  };
+  const index = new MemoryIndex([{ ...first, own }]);
+  const ask = async (creator: string, value = '') => {
+    const keys = new Map(identifierOf({ QueryRetrieveLevel: 'SERIES', StudyInstanceUID: '', SeriesInstanceUID: '' }));
+    keys.set(0x00190010, { vr: 'LO', values: [creator] });
+    keys.set(0x00191001, { vr: 'LO', values: value === '' ? [] : [value] });
+    const found: unknown[] = [];
+    const options = { retrieveAETitle: 'DITAG', most: 9 };
+    for await (const { identifier } of answerFind(keys, 'study-root', index, options))
+      found.push([identifier.get(0x00190010), identifier.get(0x00191001)]);
+    return found;
+  };
+  const answer = (creator: string, ...of: string[]) => [
+    [
+      { vr: 'LO', values: [creator] },
+      { vr: 'LO', values: of },
+    ],
+  ];
+  assert.deepEqual(await ask('AAA'), answer('AAA', 'of AAA'));
+  assert.deepEqual(await ask('LORAD 1.2.(3)'), answer('LORAD 1.2.(3)', 'of LORAD'));
+  assert.deepEqual(await ask('LORAD 1.2.(3)', 'of LORAD'), answer('LORAD 1.2.(3)', 'of LORAD'));
+  assert.deepEqual(await ask('LORAD 1.2.(3)', 'of AAA'), []);
+  assert.deepEqual(await ask('OTHER'), answer('OTHER'));
+});
+
+test('a private key in a sequence is unknown, and keeps nothing out', async () => {
+  const keys = new Map(identifierOf({ QueryRetrieveLevel: 'SERIES', StudyInstanceUID: '', SeriesInstanceUID: '' }));
+  const item: Identifier = new Map([
+    [0x00190010, { vr: 'LO', values: ['AAA'] }],
+    [0x00191001, { vr: 'LO', values: ['of AAA'] }],
+  ]);
+  keys.set(tagOfKeyword('RequestAttributesSequence')!, { vr: 'SQ', items: [item] });
+  let found = 0;
+  for await (const { isFull } of answerFind(keys, 'study-root', new MemoryIndex(SERIES), {
+    retrieveAETitle: 'DITAG',
+    most: 1000,
+  })) {
+    found++;
+    assert.equal(isFull, false);
+  }
+  assert.equal(found, SERIES.length);
 });

@@ -8,7 +8,7 @@ import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import { type FindAnswer, FindError, type InformationModel } from '../ports/scp.ts';
 import { COUNTED, isBelow, levelOf, TAG } from './find-attributes.ts';
 import { type Belonging, countRelated, patientKey } from './find-counts.ts';
-import { type FindRequest, readFindRequest } from './find-request.ts';
+import { type FindRequest, isCreator, readFindRequest } from './find-request.ts';
 import { noValue, storedElement } from './find-values.ts';
 
 /** PS3.4 C.4.1.1.4. */
@@ -165,7 +165,9 @@ class Finding {
     for (const { tag, column, asked, isShown } of this.fields) {
       const element = storedElement(asked, row[column]!);
       if (keys.has(tag)) stored.set(tag, element);
-      answer.set(tag, isShown ? element : noValue(asked));
+      // What is found under a creator is found by its name, in whichever block of the file.
+      const shown = isCreator(tag) && 'values' in asked && asked.values.join('') !== '' ? asked : element;
+      answer.set(tag, isShown ? shown : noValue(asked));
     }
     return { stored, answer };
   }

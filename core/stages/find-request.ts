@@ -13,7 +13,7 @@ import { FindError, type InformationModel } from '../ports/scp.ts';
 import { valuesPattern } from '../query/pattern/literals.ts';
 import type { Pattern } from '../query/pattern/pattern.ts';
 import { type Condition, conditionsCompiler, type Query } from '../query/query.ts';
-import { parseTarget, type Target } from '../query/target.ts';
+import { parseTarget, privateTarget, type Target } from '../query/target.ts';
 import {
   COUNTED,
   type FindLevel,
@@ -60,7 +60,7 @@ export async function readFindRequest(identifier: Identifier, model: Information
     if (isCounted) counted.add(tag);
     else if (level !== 'IMAGE' || !OF_FILES.has(tag)) {
       const isUnknown = levelOf(tag) === 'IMAGE' || isOfSpeakerOnly(tag, level) || OF_NO_FILE.has(tag);
-      if (isUnknown || !isKnownVr(element)) {
+      if (isUnknown || !isKnownVr(element) || hasPrivateKeys(element)) {
         isFull = false;
         continue;
       }
@@ -135,7 +135,13 @@ function isKnownVr({ vr }: IdentifierElement): boolean {
   return !/^(UN|O[BDFLVW])$/.test(vr);
 }
 
-function isCreator(tag: number): boolean {
+/** In the items of a sequence private elements are kept without their block: they are neither matched nor answered. */
+function hasPrivateKeys(element: IdentifierElement): boolean {
+  if (!('items' in element)) return false;
+  return element.items.some((item) => [...item].some(([tag, one]) => isPrivate(tag) || hasPrivateKeys(one)));
+}
+
+export function isCreator(tag: number): boolean {
   return isPrivate(tag) && (tag & 0xffff) < 0x1000;
 }
 
@@ -145,12 +151,12 @@ function asksFor(element: IdentifierElement): boolean {
   return matchingKind(element) !== 'universal';
 }
 
-function targetOf(tag: number, asked: Identifier): Promise<Target> {
+async function targetOf(tag: number, asked: Identifier): Promise<Target> {
   const key = tagDigits(tag);
   const creator = asked.get(creatorOf(tag));
   if (isPrivate(tag) && !isCreator(tag) && creator !== undefined && 'values' in creator) {
     const [name = ''] = creator.values;
-    if (name !== '' && !/[(),.[\]]/.test(name)) return parseTarget(`(${key.slice(0, 4)},xx${key.slice(6)},${name})`);
+    if (name !== '') return privateTarget(tag, name);
   }
   return parseTarget(`(${key.slice(0, 4)},${key.slice(4)})`);
 }

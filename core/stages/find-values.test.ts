@@ -35,3 +35,13 @@ test('of a sequence the items that match are answered (PS3.4 C.2.2.2.6)', () => 
   assert.deepEqual(answered('STEP A', 'STEP B'), ['STEP A', 'STEP B']);
   assert.deepEqual(answered(), ['STEP A', 'STEP B']);
 });
+
+test('what is no value of the VR that is asked for has zero length', () => {
+  const stored = (vr: string, kept: string) => storedElement({ vr, values: [] }, kept);
+  assert.deepEqual(stored('AT', '(0018,1063)\\(0018,1065)'), { vr: 'AT', values: ['00181063', '00181065'] });
+  assert.deepEqual(stored('AT', 'TIME'), { vr: 'AT', values: [] });
+  assert.deepEqual(stored('AT', '(0018,1063)\\TIME'), { vr: 'AT', values: [] });
+  assert.deepEqual(stored('US', 'many'), { vr: 'US', values: [] });
+  assert.deepEqual(stored('CS', 'SCHÄDEL'), { vr: 'CS', values: [] });
+  assert.deepEqual(stored('LO', 'Schädel'), { vr: 'LO', values: ['Schädel'] });
+});

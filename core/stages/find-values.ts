@@ -70,7 +70,12 @@ function storedValues(vr: string, text: string): readonly string[] {
   if (text === '') return NOTHING;
   const row = valueRepresentation(vr);
   if (row === undefined || row.kind === 'bytes' || row.kind === 'sequence') return NOTHING;
-  if (row.kind === 'tag') return text.replaceAll(/[(),]/g, '').split('\\');
+  if (row.kind === 'tag') {
+    const tags = text.replaceAll(/[(),]/g, '').split('\\');
+    return tags.every((tag) => /^[\dA-F]{8}$/i.test(tag)) ? tags : NOTHING;
+  }
+  // Only these may hold more than ASCII: a character in another's place would be no value of the file.
+  if (row.kind !== 'text' && /[^\0-\x7f]/.test(text)) return NOTHING;
   const values = splitValues(text, vr);
   const { format } = row;
   return format === undefined || values.every((value) => isNumber(value, format)) ? values : NOTHING;

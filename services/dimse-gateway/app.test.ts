@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import { type StoredInstance, StoreError } from '../../core/ports/instance-store.ts';
 import type { AdmittedPeer, PeerRight } from '../../core/ports/scp.ts';
-import { Gateway, type GatewayPeer } from './app.ts';
+import { Gateway, type GatewayPeer, gatewayPeers } from './app.ts';
 
 const ARRIVING = {
   SOPClassUID: '1.2.840.10008.5.1.4.1.1.2',
@@ -187,4 +187,16 @@ test('what is lost is discarded, and a released association says so', () => {
   assert.deepEqual(discarded, ['1.2.3.1']);
   assert.equal(lines[0]!.details['end'], 'released');
   assert.deepEqual(lines[0]!.details['received'], { 'lost on the way': 1, 'SOP class not supported (0122H)': 1 });
+});
+
+test('addresses of peers are compared as addresses, however they are written', async () => {
+  const host = 'many';
+  const known = [{ aeTitle: 'A', host, port: 104, isTls: false, rights: [], associations: 1 }];
+  const written = ['FD00::AB', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '10.0.0.1'];
+  const peers = await gatewayPeers(
+    known,
+    async () => written.map((address) => ({ address })),
+    () => assert.fail(),
+  );
+  assert.deepEqual([...peers.get('A')!.addresses!], ['fd00::ab', '::1', '127.0.0.1', '10.0.0.1']);
 });

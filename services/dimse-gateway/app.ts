@@ -1,5 +1,6 @@
 // The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, sees to it that they come into
 // the index, and answers what these peers ask and want to be sent. The same in a cluster and on one machine.
+import { isIPv6, SocketAddress } from 'node:net';
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
@@ -51,7 +52,7 @@ export async function gatewayPeers(
 ): Promise<ReadonlyMap<string, GatewayPeer>> {
   const addressesOf = async (aeTitle: string, host: string) => {
     try {
-      return new Set((await lookUp(host)).map(({ address }) => address));
+      return new Set((await lookUp(host)).map(({ address }) => plainAddress(address)));
     } catch (error) {
       throw noAddress({ aeTitle, host }, String((error as NodeJS.ErrnoException).code), error);
     }
@@ -62,6 +63,13 @@ export async function gatewayPeers(
     return [aeTitle, { aeTitle, addresses, rights: new Set(rights), associations, takes }] as const;
   });
   return new Map(await Promise.all(known));
+}
+
+/** As a connection has it: an address that is written in the configuration may be another text of the same one. */
+function plainAddress(address: string): string {
+  return isIPv6(address)
+    ? new SocketAddress({ address, family: 'ipv6' }).address.replace(/^::ffff:(?=\d+\.)/, '')
+    : address;
 }
 
 /** Connections beyond the associations: of peers that are told why they are refused, or have not said yet who they are. */
