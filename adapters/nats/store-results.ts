@@ -1,6 +1,6 @@
 // The port StoreResults over a stream with a subject for each page. The waiting side looks what is new instead of being
 // sent it: it keeps its own pace, and a connection that was away has missed nothing.
-import type { ResultPage, StoreResults } from '../../core/ports/store-results.ts';
+import type { KnownResults, ResultPage, StoreResults } from '../../core/ports/store-results.ts';
 import { decodePage, encodePage } from '../../core/wire/gateway-messages.ts';
 import type { Cluster } from './connection.ts';
 import { fitting } from './message-size.ts';
@@ -25,11 +25,15 @@ export class NatsStoreResults implements StoreResults {
       yield { page: decodePage(data), next: seq + 1 };
   }
 
-  async known(send: string, item: number): Promise<ReadonlySet<number>> {
+  async known(send: string, item: number): Promise<KnownResults> {
     const files = new Set<number>();
-    for await (const { data } of storedMessages(this.cluster, RESULTS, itemResults(send, item)))
-      for (const { file } of decodePage(data).results) files.add(file);
-    return files;
+    const attempts = new Set<number>();
+    for await (const { data } of storedMessages(this.cluster, RESULTS, itemResults(send, item))) {
+      const { attempt, results } = decodePage(data);
+      attempts.add(attempt);
+      for (const { file } of results) files.add(file);
+    }
+    return { files, tries: attempts.size };
   }
 
   async remove(send: string): Promise<void> {

@@ -24,13 +24,20 @@ export interface ResultPage {
   readonly isLast: boolean;
 }
 
+export interface KnownResults {
+  /** Files that have a result. */
+  readonly files: ReadonlySet<number>;
+  /** Attempts of which there is a page: a gateway that begins with an item writes an empty one. */
+  readonly tries: number;
+}
+
 export interface StoreResults {
   /** Resolves when the page is stored. */
   add(page: ResultPage): Promise<void>;
   /** Pages of a send, in the order of storing, from a place on that `next` gave; 0 for all. */
   pages(send: string, from: number): AsyncIterable<{ readonly page: ResultPage; readonly next: number }>;
-  /** Files of an item that have a result. */
-  known(send: string, item: number): Promise<ReadonlySet<number>>;
+  /** What the pages of an item say. */
+  known(send: string, item: number): Promise<KnownResults>;
   /** Forgets the results of a send. */
   remove(send: string): Promise<void>;
 }

@@ -15,6 +15,8 @@ const MR = '1.2.840.10008.5.1.4.1.1.4';
 const PACS = { host: 'pacs', port: 104, calledAETitle: 'A', callingAETitle: 'B', isTls: false };
 const DETAILS = { peer: 'pacs:104', reason: 'played', called: 'A', calling: 'B' };
 
+const AWAY = ditagError('pacs-unreachable', DETAILS);
+
 const bytesOf = (SOPInstanceUID: string) => dicomFile({ SOPInstanceUID, SeriesInstanceUID: '1.2', SOPClassUID: MR });
 
 function itemOf(number: number, instances: number, more: Partial<StoreItem> = {}): StoreItem {
@@ -39,6 +41,10 @@ interface Play {
   readonly store?: (SOPInstanceUID: string) => number | Promise<number>;
   readonly known?: ReadonlySet<number>;
   readonly isMounted?: boolean;
+  /** Whether another gateway sees the archive. */
+  readonly isSeenByAny?: boolean;
+  /** Attempts that were begun before; all before this one unless said. */
+  readonly tries?: number;
   readonly add?: () => Promise<void>;
   readonly find?: (signal: AbortSignal) => Promise<boolean>;
 }
@@ -50,6 +56,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
   const lines: string[] = [];
   const given: TakenItem[] = [];
   let opened = 0;
+  let attempts = 1;
   let answers: GatewayAnswers | undefined;
   const waiting = new Set<() => void>();
   const wake = () => {
@@ -74,10 +81,11 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
       results: {
         add: async (page) => {
           await play.add?.();
-          pages.push(page);
+          // An empty one says that the item is begun with.
+          if (page.results.length > 0 || page.isLast) pages.push(page);
         },
         async *pages() {},
-        known: async () => play.known ?? new Set(),
+        known: async () => ({ files: play.known ?? new Set(), tries: play.tries ?? attempts - 1 }),
         remove: async () => {},
       },
       commands: { serve: (one) => void (answers = one), stop: async () => {} },
@@ -93,13 +101,21 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
         open: async () => {
           const refusal = play.open?.(opened++);
           if (refusal !== undefined) throw refusal;
+          let isLost = false;
           return {
-            isOpen: true,
+            get isOpen() {
+              return !isLost;
+            },
             accepted: () => ['1.2.840.10008.1.2.1'],
             store: async ({ SOPInstanceUID }, dataSet) => {
               await Array.fromAsync(dataSet as AsyncIterable<Buffer>);
               sent.push(SOPInstanceUID);
-              return (await play.store?.(SOPInstanceUID)) ?? 0;
+              try {
+                return (await play.store?.(SOPInstanceUID)) ?? 0;
+              } catch (error) {
+                isLost = true;
+                throw error;
+              }
             },
             release: async () => {},
             abort: () => {},
@@ -108,6 +124,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
       }),
       find: (_, signal) => play.find?.(signal) ?? Promise.resolve(true),
       isMounted: async () => play.isMounted ?? true,
+      isSeenByAny: async () => play.isSeenByAny ?? false,
       log: { info: log, warn: log },
     },
     { archives: ['a'], associations, pauses },
@@ -121,6 +138,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
   let working = 0;
   const give = (item: StoreItem | FindItem, attempt = 1) =>
     new Promise<'done' | number>((resolve) => {
+      attempts = attempt;
       given.push({
         item,
         attempt,
@@ -145,8 +163,8 @@ test('an item is done when its results are told, the last page as such', async (
   assert.deepEqual(
     pages.map(({ item, attempt, page, isLast }) => [item, attempt, page, isLast]),
     [
-      [0, 1, 0, true],
-      [1, 1, 0, true],
+      [0, 1, 1, true],
+      [1, 1, 1, true],
     ],
   );
   assert.equal(sent.length, 4);
@@ -205,6 +223,40 @@ test('an item whose archive is not here comes again, and fails in the end', asyn
   assert.equal(await give(itemOf(0, 2), 30), 'done');
   assert.equal(pages[0]!.results[1]!.reason, 'no gateway that took it sees the archive a');
   assert.deepEqual([pages.length, sent.length], [1, 0]);
+});
+
+test('an item whose archive another gateway sees waits for it, however often it was passed on', async (t) => {
+  const { give, pages } = played(t, { isMounted: false, isSeenByAny: true });
+  for (const attempt of [1, 30, 1000]) assert.equal(await give(itemOf(0, 2), attempt), 2_000);
+  assert.deepEqual(pages, []);
+  const { give: giveHere, results } = played(t, { tries: 0, open: (times) => (times < 3 ? AWAY : undefined) });
+  assert.equal(await giveHere(itemOf(0, 1), 1000), 2_000, 'that were no tries of its own');
+  assert.equal(await giveHere(itemOf(0, 1), 1001), 'done');
+  assert.deepEqual(results(), ['0.0 stored']);
+});
+
+test('a PACS that goes away in the middle: what it has not got comes again', async (t) => {
+  let isAway = false;
+  const open = () => (isAway ? AWAY : undefined);
+  const store = async (uid: string) => {
+    if (uid !== '1.2.0.2') return 0;
+    isAway = true;
+    throw ditagError('association-aborted', DETAILS);
+  };
+  const { give, results } = played(t, { open, store });
+  assert.equal(await give(itemOf(0, 5)), 2_000);
+  assert.deepEqual(results(), ['0.0 stored', '0.1 stored']);
+});
+
+test('a PACS that is there again is not taken for one that is away', async (t) => {
+  let away: DitagError | undefined = AWAY;
+  const { give, results } = played(t, { open: () => away });
+  assert.equal(await give(itemOf(0, 1), 4), 'done');
+  away = undefined;
+  assert.equal(await give(itemOf(1, 1)), 'done');
+  away = ditagError('association-rejected', DETAILS);
+  assert.equal(await give(itemOf(2, 1)), 2_000);
+  assert.deepEqual(results(), ['0.0 failed', '1.0 stored']);
 });
 
 test('an item that may have ended those that took it is not tried for ever', async (t) => {

@@ -2,7 +2,7 @@
 // the gateway. What an earlier attempt has told is not done again.
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
-import type { ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
+import type { KnownResults, ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
 import type { StoreItem } from '../../core/ports/work-queue.ts';
 
 /** Results of a page: it has to fit into a message. */
@@ -12,6 +12,8 @@ export class ItemResults {
   private readonly item: StoreItem;
   private readonly attempt: number;
   private readonly known: ReadonlySet<number>;
+  /** Attempts that were begun before this one: not those of gateways that gave it back unseen. */
+  readonly tries: number;
   private readonly results: StoreResults;
   private readonly pauses: readonly number[];
   private readonly places: ReadonlyMap<SeriesFile, number>;
@@ -27,12 +29,13 @@ export class ItemResults {
   private constructor(
     item: StoreItem,
     attempt: number,
-    known: ReadonlySet<number>,
+    { files, tries }: KnownResults,
     { results, pauses }: { readonly results: StoreResults; readonly pauses: readonly number[] },
   ) {
     this.item = item;
     this.attempt = attempt;
-    this.known = known;
+    this.known = files;
+    this.tries = tries;
     this.results = results;
     this.pauses = pauses;
     this.places = new Map(item.files.map((file, place) => [file, place]));
@@ -45,8 +48,12 @@ export class ItemResults {
     results: StoreResults,
     pauses: readonly number[],
   ): Promise<ItemResults> {
-    const known = attempt === 1 ? new Set<number>() : await results.known(item.send, item.item);
-    return new ItemResults(item, attempt, known, { results, pauses });
+    const known = attempt === 1 ? { files: new Set<number>(), tries: 0 } : await results.known(item.send, item.item);
+    const own = new ItemResults(item, attempt, known, { results, pauses });
+    // Told whatever becomes of it: it may be what ends this gateway.
+    own.write(false);
+    await own.writing;
+    return own;
   }
 
   /** Files of instances of which something is not known. */
@@ -67,9 +74,12 @@ export class ItemResults {
     this.waiting = this.waiting.filter(({ outcome }) => outcome !== 'failed');
   }
 
-  /** Tells what has come together; where that fails `end` does. */
+  /** Tells what has come together, but for what has failed and may not have for good; where that fails `end` does. */
   flush(): void {
-    if (this.waiting.length > 0) this.write(false);
+    const failed = this.waiting.filter(({ outcome }) => outcome === 'failed');
+    this.forgetFailures();
+    while (this.waiting.length > 0) this.write(false);
+    this.waiting = failed;
   }
 
   /** Tells the rest. @param isLast whether that is all of the item */

@@ -15,7 +15,7 @@ import { readText } from '../../adapters/filesystem/read-text.ts';
 import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { serveHealth } from '../../adapters/http/health-server.ts';
 import type { Cluster } from '../../adapters/nats/connection.ts';
-import { NatsGatewaySource } from '../../adapters/nats/gateways.ts';
+import { NatsGatewaySource, NatsGateways } from '../../adapters/nats/gateways.ts';
 import { NatsInstanceIndex } from '../../adapters/nats/index-client.ts';
 import { NatsProjectStore } from '../../adapters/nats/project-store.ts';
 import { NatsScanCommands, newScan } from '../../adapters/nats/scan-commands.ts';
@@ -81,6 +81,7 @@ await runService('dimse-gateway', async ({ logger }) => {
   };
   const projectOf = (name: string) => new NatsProjectStore(cluster, name);
   const downloads = await openDownloads(set, { projectOf, tls, log: logger });
+  const gateways = new NatsGateways(cluster.connection);
   const work = new GatewayWork(
     {
       queue: new NatsWorkQueue(cluster, (reason) => logger.warn({ reason }, 'an item cannot be read')),
@@ -94,6 +95,7 @@ await runService('dimse-gateway', async ({ logger }) => {
       freeSpace: downloads?.freeSpace,
       doing: downloads?.doing,
       isMounted: (archive) => isMounted(roots.get(archive)!),
+      isSeenByAny: async (archive) => (await gateways.call())?.has(archive) === true,
       log: logger,
     },
     { archives: [...roots.keys()], associations: Number(set.DITAG_GATEWAY_ASSOCIATIONS ?? 4) },

@@ -17,6 +17,8 @@ export interface SendWorkPorts {
   readonly peerOf: (pacs: PacsAddress) => StorePeer;
   /** Whether an archive's mount is there now. */
   readonly isMounted: (archive: string) => Promise<boolean>;
+  /** Whether a gateway that runs now sees an archive. */
+  readonly isSeenByAny: (archive: string) => Promise<boolean>;
   readonly log: GatewayWorkLog;
 }
 
@@ -35,8 +37,8 @@ const AGAIN = 2_000;
 const MOST_TRIES = 4;
 /** The same where the PACS refuses: it may have enough of others. */
 const MOST_REFUSALS = 30;
-/** As often an item may be taken at all: it may be what ends those that take it. */
-const MOST_ATTEMPTS = 40;
+/** As often an item may be begun with at all: it may be what ends those that do. */
+const MOST_BEGUN = 40;
 
 export class SendWork {
   private readonly ports: SendWorkPorts;
@@ -58,29 +60,28 @@ export class SendWork {
     const { item, attempt } = taken;
     const { archive } = item.files[0]!;
     const { pauses = PAUSES } = this.options;
-    const results = await ItemResults.open(item, attempt, this.ports.results, pauses);
     const isSeen = this.options.archives.includes(archive) && (await this.ports.isMounted(archive));
-    if (!isSeen && attempt < MOST_REFUSALS) {
+    // Those that see it may have much to do.
+    if (!isSeen && (attempt < MOST_REFUSALS || (await this.ports.isSeenByAny(archive)))) {
       taken.later(AGAIN);
       return false;
     }
-    if (!isSeen || attempt > MOST_ATTEMPTS) {
+    const results = await ItemResults.open(item, attempt, this.ports.results, pauses);
+    if (!isSeen || results.tries >= MOST_BEGUN) {
       const reason = isSeen ? 'gateways that sent it ended' : `no gateway that took it sees the archive ${archive}`;
       await results.failRest(reason);
       return true;
     }
     const began = performance.now();
-    const peer = new WatchedPeer(this.ports.peerOf(item.pacs));
+    const peer = new WatchedPeer(this.ports.peerOf(item.pacs), () => void this.lost.delete(pacsName(item.pacs)));
     await this.sendRest(item, results, peer, signal);
-    if (!signal.aborted && this.isToComeAgain(taken, peer)) {
-      taken.later(AGAIN);
-      return false;
-    }
-    if (signal.aborted) results.forgetFailures();
-    await results.end(!signal.aborted);
-    this.tell(item, attempt, results, performance.now() - began);
-    if (!signal.aborted || this.isCancelled(item.send)) return true;
-    taken.later(0);
+    const comesAgain = !signal.aborted && this.isToComeAgain(item, results.tries + 1, peer);
+    if (signal.aborted || comesAgain) results.forgetFailures();
+    await results.end(!signal.aborted && !comesAgain);
+    if (!comesAgain || results.sent > 0) this.tell(item, attempt, results, performance.now() - began);
+    if (comesAgain) taken.later(AGAIN);
+    else if (!signal.aborted || this.isCancelled(item.send)) return true;
+    else taken.later(0);
     return false;
   }
 
@@ -90,10 +91,7 @@ export class SendWork {
     const series = [...new Set(rest.map(({ SeriesInstanceUID }) => SeriesInstanceUID))];
     // A PACS that was not to be had for long is asked once an item.
     const pauses = this.lost.has(pacsName(item.pacs)) ? [] : (this.options.pauses ?? PAUSES);
-    const timer = setInterval(() => {
-      // Before there is an association it is not known whether what fails here fails for good.
-      if (peer.associations > 0) results.flush();
-    }, TELL_EVERY);
+    const timer = setInterval(() => results.flush(), TELL_EVERY);
     try {
       const index = { instancesOf: () => bySeries(rest) };
       const onResult = (result: SendResult) => results.add(result);
@@ -103,13 +101,12 @@ export class SendWork {
     }
   }
 
-  /** Whether the PACS gave no association, and may give one later. */
-  private isToComeAgain({ item, attempt }: TakenItem<StoreItem>, { associations, refusal }: WatchedPeer): boolean {
+  /** Whether the PACS gave no association, or none any more, and may give one later. */
+  private isToComeAgain(item: StoreItem, tries: number, { refusal }: WatchedPeer): boolean {
     const name = pacsName(item.pacs);
-    if (associations > 0) this.lost.delete(name);
-    if (associations > 0 || refusal === undefined) return false;
-    const most = refusal.code === 'association-rejected' ? MOST_REFUSALS : MOST_TRIES;
-    if (attempt < most && !this.lost.has(name)) return true;
+    if (refusal === undefined) return false;
+    if (refusal.code === 'association-rejected') return tries < MOST_REFUSALS;
+    if (tries < MOST_TRIES && !this.lost.has(name)) return true;
     this.lost.add(name);
     return false;
   }
@@ -128,20 +125,24 @@ export class SendWork {
   }
 }
 
-/** Remembers whether there was an association, and why not. */
+/** Remembers why the last association was not to be had. */
 class WatchedPeer implements StorePeer {
   private readonly peer: StorePeer;
-  associations = 0;
+  private readonly opened: () => void;
+  /** Undefined where it was. */
   refusal: DitagError | undefined;
 
-  constructor(peer: StorePeer) {
+  /** @param opened is called when there is an association */
+  constructor(peer: StorePeer, opened: () => void) {
     this.peer = peer;
+    this.opened = opened;
   }
 
   async open(...[contexts, signal]: Parameters<StorePeer['open']>): ReturnType<StorePeer['open']> {
     try {
       const association = await this.peer.open(contexts, signal);
-      this.associations++;
+      this.refusal = undefined;
+      this.opened();
       return association;
     } catch (error) {
       if (error instanceof DitagError && !signal.aborted) this.refusal = error;
