@@ -15,6 +15,26 @@ export function isSent(outcome: string): boolean {
   return outcome === 'stored' || outcome === 'warning' || outcome === 'copy';
 }
 
+/**
+ * What becomes of files of which nothing was told and nothing will be: one speaks for each instance. @param files those of
+ * an instance next to each other @param isTold by place
+ */
+export function untoldFiles(
+  files: readonly SeriesFile[],
+  isTold: (place: number) => boolean,
+): { readonly file: SeriesFile; readonly outcome: 'failed' | 'copy' }[] {
+  const spoken = new Set<string>();
+  const keyOf = ({ SeriesInstanceUID, SOPInstanceUID }: SeriesFile) => `${SeriesInstanceUID} ${SOPInstanceUID}`;
+  for (const [place, file] of files.entries()) if (isTold(place)) spoken.add(keyOf(file));
+  return files
+    .filter((_, place) => !isTold(place))
+    .map((file) => {
+      const outcome = spoken.has(keyOf(file)) ? 'copy' : 'failed';
+      spoken.add(keyOf(file));
+      return { file, outcome };
+    });
+}
+
 /** An instance, or a series that is not there, and what became of it. */
 export interface SendResult {
   readonly SeriesInstanceUID: string;

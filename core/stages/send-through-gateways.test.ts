@@ -245,8 +245,8 @@ test('an instance goes from an archive that a gateway sees; an item is of one ar
   const { results } = await played.send(['1']);
   assert.deepEqual(outcomes(results).slice(-4), [
     '1.4 failed no gateway of the cluster sees the archive away',
-    '1.4 failed no gateway of the cluster sees the archive b',
-    '1.4 failed no gateway of the cluster sees the archive a',
+    '1.4 copy no gateway of the cluster sees the archive b',
+    '1.4 copy no gateway of the cluster sees the archive a',
     '1.5 failed no gateway of the cluster sees the archive b',
   ]);
 });

@@ -1,7 +1,7 @@
 // The stage that has instances sent by the gateways of a cluster: it puts items of work into the queue, a limited number
 // ahead of what is done, and tells what becomes of each instance exactly once, however often an item is carried out.
 import { DitagError, ditagError } from '../errors/errors.ts';
-import type { SendResult } from '../instance/send-outcome.ts';
+import { type SendOutcome, type SendResult, untoldFiles } from '../instance/send-outcome.ts';
 import type { Gateways } from '../ports/gateways.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { ResultPage, StoreResults } from '../ports/store-results.ts';
@@ -100,7 +100,8 @@ class GatewaySend {
     for await (const copies of instancesToSend(series, this.ports, options)) {
       const seen = copies.filter(({ archive }) => archives.has(archive));
       if (seen.length === 0) {
-        for (const file of copies) this.fail(file, `no gateway of the cluster sees the archive ${file.archive}`);
+        for (const { file, outcome } of untoldFiles(copies, () => false))
+          this.give(file, outcome, `no gateway of the cluster sees the archive ${file.archive}`);
         continue;
       }
       const others = copies.filter(({ archive }) => !archives.has(archive));
@@ -167,13 +168,13 @@ class GatewaySend {
 
   private end(item: number, { files, told }: OpenItem): void {
     this.open.delete(item);
-    for (const [number, file] of files.entries())
-      if (!told.has(number)) this.fail(file, 'no gateway said what became of it');
+    for (const { file, outcome } of untoldFiles(files, (place) => told.has(place)))
+      this.give(file, outcome, 'no gateway said what became of it');
   }
 
-  private fail(file: SeriesFile, reason: string): void {
+  private give(file: SeriesFile, outcome: SendOutcome, reason: string): void {
     const { SeriesInstanceUID } = file;
-    this.options.onResult({ SeriesInstanceUID, file, outcome: 'failed', status: undefined, reason, bytes: 0 });
+    this.options.onResult({ SeriesInstanceUID, file, outcome, status: undefined, reason, bytes: 0 });
   }
 
   /** Nothing was heard for a while. */

@@ -1,6 +1,6 @@
 // What becomes of the files of an item, on its way to who waits for it: in pages, so that it is known soon and survives
 // the gateway. What an earlier attempt has told is not done again.
-import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
+import { isSent, type SendResult, untoldFiles } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { KnownResults, ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
 import type { StoreItem } from '../../core/ports/work-queue.ts';
@@ -91,8 +91,8 @@ export class ItemResults {
 
   /** What has no result has failed. */
   async failRest(reason: string): Promise<void> {
-    for (const file of this.rest())
-      this.add({ SeriesInstanceUID: '', file, outcome: 'failed', status: undefined, reason, bytes: 0 });
+    for (const { file, outcome } of untoldFiles(this.item.files, (place) => this.known.has(place)))
+      this.add({ SeriesInstanceUID: '', file, outcome, status: undefined, reason, bytes: 0 });
     await this.end(true);
   }
 
