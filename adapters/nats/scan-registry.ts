@@ -197,6 +197,10 @@ export class NatsScanRegistry implements ScanRegistry {
     await this.addOnce(heldSubject(scan, piece, number), fitting(this.cluster, encodeHeld(change), 'its record'));
   }
 
+  async letGo(scan: string, piece: string): Promise<void> {
+    await this.cluster.manager.streams.purge(SCANS, { filter: heldSubject(scan, piece, '*') });
+  }
+
   async *held(scan: string): AsyncIterable<HeldChange> {
     for await (const message of storedMessages(this.cluster, SCANS, heldSubject(scan, '*', '*')))
       yield decodeHeld(message.data);

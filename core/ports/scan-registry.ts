@@ -38,6 +38,8 @@ export interface ScanRegistry {
   tally(scan: string): Promise<ScanTally>;
   /** Holds a change back; the same `piece` and `number` again is held once. */
   hold(scan: string, piece: string, number: number, change: HeldChange): Promise<void>;
+  /** Forgets what a piece of work held back: it is done again. */
+  letGo(scan: string, piece: string): Promise<void>;
   /** Everything held back, in the order of holding. */
   held(scan: string): AsyncIterable<HeldChange>;
   /** Forgets a scan, its tallies and what it held back. */

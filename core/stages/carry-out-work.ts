@@ -30,10 +30,10 @@ export interface WorkPorts {
 }
 
 /**
- * `superseded`: another one has written the same meanwhile; `unread`: something could not be read at the first attempt;
- * `unmounted`: the archive is not there now. In these cases the work has to be taken again.
+ * `superseded`: another one has written the same meanwhile; `unmounted`: the archive is not there now. In these cases the
+ * work has to be taken again.
  */
-export type WorkOutcome = 'done' | 'superseded' | 'unread' | 'unmounted';
+export type WorkOutcome = 'done' | 'superseded' | 'unmounted';
 
 /** Jobs that are under way at a time: most of each is waiting for the log. */
 const JOBS_AT_ONCE = 8;
@@ -42,6 +42,8 @@ const NUMBERS_A_JOB = 1_000_000;
 /** Sub-folders are scanned in the same piece of work up to so many folders, or files looked at: a message costs as much. */
 const FOLDERS_A_PIECE = 16;
 const FILES_A_PIECE = 250;
+/** What could not be read is tried once more after this (milliseconds): the mount may be back already. */
+const SECOND_LOOK = 500;
 
 /** Tells a piece of work from all others of its scan: the same jobs are the same piece, however often they were added. */
 export function pieceOf({ jobs }: ScanWork): string {
@@ -59,13 +61,18 @@ export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: Work
   const piece = pieceOf(work);
   const tally = TallySum.ofPiece();
   const ledgerOf = () => (work.isNew && isFirst ? EMPTY_LEDGER : ports.log.ledger(work.archive));
+  // What an attempt before has held was true then. What it has written is known, and what is gone still is gone.
+  if (!isFirst) await ports.registry.letGo(work.scan, piece);
+  let pause: Promise<void> | undefined;
+  // One pause for all of the piece: a thousand links that lead nowhere take no longer.
+  const beforeSecondLook = () => (pause ??= new Promise((resolve) => setTimeout(resolve, SECOND_LOOK)));
   const later: ScanJob[] = [];
   let number = 0;
   for (let level = work.jobs; level.length > 0; ) {
     const first = number;
     number += level.length;
     const children = await inOrder(level, (job, n) =>
-      new Job(work, piece, first + n, ports, tally, ledgerOf()).run(job, isFirst),
+      new Job(work, { piece, number: first + n, beforeSecondLook }, ports, tally, ledgerOf()).run(job),
     );
     const next: ScanJob[] = [];
     for (const child of children) {
@@ -132,32 +139,37 @@ interface Children {
   readonly jobs: readonly ScanJob[];
 }
 
-/** One job of a piece of work; `number` is its place in it. */
+/** A job's place in its piece of work. */
+interface Place {
+  readonly piece: string;
+  readonly number: number;
+  readonly beforeSecondLook: () => Promise<void>;
+}
+
+/** One job of a piece of work. */
 class Job {
   private readonly work: ScanWork;
-  private readonly piece: string;
-  private readonly number: number;
+  private readonly place: Place;
   private readonly ports: WorkPorts;
   private readonly tally: TallySum;
   private readonly ledger: LogLedger;
   private held = 0;
   private isSuperseded = false;
 
-  constructor(work: ScanWork, piece: string, number: number, ports: WorkPorts, tally: TallySum, ledger: LogLedger) {
+  constructor(work: ScanWork, place: Place, ports: WorkPorts, tally: TallySum, ledger: LogLedger) {
     this.work = work;
-    this.piece = piece;
-    this.number = number;
+    this.place = place;
     this.ports = ports;
     this.tally = tally;
     this.ledger = ledger;
   }
 
-  async run(job: ScanJob, isFirst: boolean): Promise<Children | Exclude<WorkOutcome, 'done'>> {
-    let found = await this.find(job, isFirst, this.ledger);
+  async run(job: ScanJob): Promise<Children | Exclude<WorkOutcome, 'done'>> {
+    let found = await this.find(job, this.ledger);
     if (typeof found === 'string') return found;
     const bits = await this.storeChunks(found.events, job);
     if (bits !== undefined) {
-      found = await this.find(job, isFirst, cutFiner(this.ledger, bits));
+      found = await this.find(job, cutFiner(this.ledger, bits));
       if (typeof found === 'string') return found;
     }
     await this.storeFolders(found.events);
@@ -168,16 +180,15 @@ class Job {
     };
   }
 
-  private async find(
-    job: ScanJob,
-    isFirst: boolean,
-    ledger: ScanLedger,
-  ): Promise<ScanFolderOutcome | 'unmounted' | 'unread'> {
+  private async find(job: ScanJob, ledger: ScanLedger): Promise<ScanFolderOutcome | 'unmounted'> {
     const { files, isMounted } = this.ports;
-    const found = await carryOutScanJob(job, { files, ledger }, this.work);
-    if (found.events.some(tellsOfLoss) && !(await isMounted())) return 'unmounted';
-    // The mount may be back already: what could not be read is tried once more before that is believed.
-    return isFirst && found.events.some(mayPass) ? 'unread' : found;
+    let found = await carryOutScanJob(job, { files, ledger }, this.work);
+    if (found.events.some(mayPass)) {
+      // Nothing of this job is stored yet: what is told of it is what the second look has found.
+      await this.place.beforeSecondLook();
+      found = await carryOutScanJob(job, { files, ledger }, this.work);
+    }
+    return found.events.some(tellsOfLoss) && !(await isMounted()) ? 'unmounted' : found;
   }
 
   /** Gives the bits by which the folder has to be cut where its chunk is too large: then nothing of it was stored. */
@@ -274,8 +285,8 @@ class Job {
   }
 
   private async hold(change: HeldChange): Promise<void> {
-    const number = this.number * NUMBERS_A_JOB + this.held++;
-    await this.ports.registry.hold(this.work.scan, this.piece, number, change);
+    const { piece, number } = this.place;
+    await this.ports.registry.hold(this.work.scan, piece, number * NUMBERS_A_JOB + this.held++, change);
   }
 }
 

@@ -108,16 +108,25 @@ describe('one machine and a cluster', () => {
     fs.rmSync(target);
     const listed = async (workspace: Workspace, name: string): Promise<string> => {
       const skipped = path.join(archive, '..', `skipped-${name}.csv`);
-      const options = { archive: workspace === here ? archive : 'mixed', skipped, quiet: true };
+      const options = { archive: workspace === here ? archive : 'mixed', skipped };
       const { code, stderr } = await commandIn(workspace, (context) => indexArchive(options, context));
       assert.equal(code, 1, stderr);
       assert.match(stderr, /^4 known file\(s\) could not be read/m);
+      files.add(/^Files: .*$/m.exec(stderr)![0].replace(/\d+ read, \d+ unchanged/, 'looked at'));
       return fs.readFileSync(skipped, 'utf8');
     };
+    // What could be read beside them, and what is new, is counted once.
+    fs.writeFileSync(
+      path.join(archive, 'linked', 'b', 'new.dcm'),
+      dicomFile({ SOPInstanceUID: '1.2.77.2', SeriesInstanceUID: '1.2.77' }),
+    );
+    const files = new Set<string>();
     const own = await listed(here, 'here');
     assert.equal(await listed(compared.there, 'there'), own);
     const unread = ['a', 'b', 'z/9', 'z'].map((folder) => `unreadable,linked/${folder}/link.dcm\n`).join('');
     assert.ok(own.startsWith(`reason,path\n${unread}`), own);
+    assert.equal(files.size, 1, [...files].join('\n'));
+    assert.match([...files][0]!, /looked at; 1 new, 0 gone/);
     const notes = [...own.matchAll(/linked\/(.*)\/notes\.txt/g)].map(([, folder]) => folder);
     assert.deepEqual(notes, ['a', 'b', 'z', 'z/9']);
     fs.rmSync(path.join(archive, 'linked'), { recursive: true });

@@ -221,6 +221,15 @@ export function scanRegistryContract(name: string, make: () => Promise<Open<Scan
       [[...last.entry.record!], last.entry.headers, last.expected, last.lost],
       [[1, 2, 3], headers, 3, 2],
     );
+    // A piece that is done again holds back what is true then.
+    await registry.letGo('s1', '9');
+    await registry.letGo('s1', 'none');
+    await registry.hold('s1', '4', 2, gone('once'));
+    assert.equal((await collect(registry.held('s1'))).length, 1050);
+    await registry.letGo('s1', '4');
+    await registry.hold('s1', '4', 2, gone('anew'));
+    const anew = (await collect(registry.held('s1'))).map((change) => change.held === 'folder-gone' && change.folder);
+    assert.deepEqual([anew.length, anew.includes('late'), anew.at(-1)], [1049, false, 'anew']);
     await registry.remove('s1');
     assert.deepEqual(await collect(registry.held('s1')), []);
   });
