@@ -58,9 +58,10 @@ class Finish {
     await log.write({ entry: 'archive', archive: scan.archive, indexedAt: ports.now() }, undefined);
     const removedArchives = scan.append ? [] : await this.removeOtherArchives();
     await this.untilIndexed();
+    const emptied = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
+    const keptFolders = await this.withoutMoved(emptied);
     await this.countRefused();
     const totals = await ports.index.totals(scan.archive.name);
-    const keptFolders = tally.kept.filter(({ reason }) => reason === 'lists-empty').map(({ folder }) => folder);
     const { goneFiles } = this;
     const { changedChunks, appeared, vanished } = tally;
     return { ...totals, changedChunks, appeared, vanished, keptFolders, goneFiles, removedArchives };
@@ -91,15 +92,29 @@ class Finish {
     if (missed > most) throw refusal(missed);
   }
 
-  /** How many of the lost instances stand nowhere else now: the others have moved. */
-  private async missed(lost: LostInstances): Promise<number> {
+  /** Of folders that list empty those stay of which something stands in no other one now; the others leave the index. */
+  private async withoutMoved(emptied: readonly string[]): Promise<string[]> {
+    const kept: string[] = [];
+    const isEmptied = (folder: string) => emptied.some((one) => isWithin(folder, one));
+    for (const folder of emptied) {
+      const lost = new LostInstances();
+      await lost.add(this.changesOf({ held: 'folder-gone', folder }));
+      if (lost.isCut || (await this.missed(lost, isEmptied)) > 0) kept.push(folder);
+      else await this.removeBelow(folder);
+    }
+    if (kept.length < emptied.length) await this.untilIndexed();
+    return kept;
+  }
+
+  /** How many of the lost instances stand nowhere else now: the others have moved. @param isOut a place that does not count */
+  private async missed(lost: LostInstances, isOut: (folder: string) => boolean = () => false): Promise<number> {
     const { scan, ports } = this;
     // What has appeared elsewhere is found in the index, once that holds all that the scan has found.
     await this.untilIndexed();
     let missed = 0;
     for (const series of lost.series(SERIES_AT_ONCE)) {
       for (const found of await ports.index.instances(scan.archive.name, [...series.keys()])) {
-        if (lost.isChanged(found.folder, found.chunk)) continue;
+        if (lost.isChanged(found.folder, found.chunk) || isOut(found.folder)) continue;
         const instances = series.get(found.SeriesInstanceUID);
         for (const SOPInstanceUID of found.SOPInstanceUIDs) instances?.delete(SOPInstanceUID);
       }
@@ -202,4 +217,9 @@ class Finish {
     while (!(await feed.isPast(end))) await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
     await index.refresh();
   }
+}
+
+/** @param top '' is the archive's root */
+function isWithin(folder: string, top: string): boolean {
+  return top === '' || folder === top || folder.startsWith(`${top}/`);
 }

@@ -182,6 +182,38 @@ describe('one machine and a cluster', () => {
     await indexBoth();
   });
 
+  test('a folder that lists empty leaves where its instances stand elsewhere, and is kept where one does not', async (t) => {
+    if ((await compared.orSkip(t)) === undefined) return;
+    const at = (...names: string[]) => path.join(archive, 'emptied', ...names);
+    const write = (folder: string, n: number) =>
+      writeFile(
+        archive,
+        `emptied/${folder}/${n}.dcm`,
+        dicomFile({ SeriesInstanceUID: `1.6.${n}`, SOPInstanceUID: `1.6.${n}.1` }),
+        LONG_AGO,
+      );
+    for (const n of [1, 2]) write('left', n);
+    for (const n of [3, 4]) write('half', n);
+    await indexBoth();
+    fs.mkdirSync(at('there'));
+    for (const [folder, n] of [
+      ['left', 1],
+      ['left', 2],
+      ['half', 3],
+    ] as const)
+      fs.renameSync(at(folder, `${n}.dcm`), at('there', `${n}.dcm`));
+    fs.rmSync(at('half', '4.dcm'));
+    const { report } = await index(here, archive);
+    const ofThese = report.keptFolders.filter((folder) => folder.startsWith('emptied/'));
+    assert.deepEqual(ofThese, ['emptied/half']);
+    const { report: its } = await index(compared.there, 'mixed');
+    assert.deepEqual([its.keptFolders, its.instances], [report.keptFolders, report.instances]);
+    await compared.areSame();
+    await index(here, archive, { acceptDeletions: true });
+    await index(compared.there, 'mixed', { acceptDeletions: true });
+    await compared.areSame();
+  });
+
   test('an index that is built anew from the log answers the same, also meanwhile and without the mount', async (t) => {
     if ((await compared.orSkip(t)) === undefined) return;
     const before = await compared.answers(compared.there);
