@@ -5,6 +5,7 @@ import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { makeFolders } from '../adapters/system/make-folders.ts';
 import { DitagError, ditagError } from '../core/errors/errors.ts';
+import { writeFailure } from '../core/errors/write-failure.ts';
 import { isActive } from '../core/jobs/scan-state.ts';
 import { csvLine } from '../core/query/csv.ts';
 import {
@@ -242,7 +243,7 @@ export class CommandOperations implements Operations {
       makeFolders(path.resolve(folder), 0o700);
       fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
     } catch (error) {
-      throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
+      throw writeFailure(file, error);
     }
     return file;
   }

@@ -1,7 +1,7 @@
 // Writing results: to a file that appears when it is whole, or to a stream whose reader may go away.
 import fs from 'node:fs';
 import path from 'node:path';
-import { ditagError } from '../core/errors/errors.ts';
+import { writeFailure } from '../core/errors/write-failure.ts';
 
 /** Thrown when the reader of a stream went away (`| head`): the command ends at once, successfully. */
 export class ReaderGone extends Error {}
@@ -14,7 +14,7 @@ export interface Output {
   abandon(): Promise<void>;
 }
 
-/** Output to a stream, no faster than it is read. Throws ReaderGone and `cannot-write`. */
+/** Output to a stream, no faster than it is read. Throws ReaderGone, `cannot-write` and `no-room`. */
 export function streamOutput(stream: NodeJS.WritableStream): Output {
   let failure: Error | undefined;
   let goOn: (() => void) | undefined;
@@ -25,7 +25,7 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   stream.on('drain', wake);
   stream.on('close', wake);
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    failure ??= error.code === 'EPIPE' ? new ReaderGone() : cannotWrite('standard output', error);
+    failure ??= error.code === 'EPIPE' ? new ReaderGone() : writeFailure('standard output', error);
     wake();
   });
   const check = () => {
@@ -49,7 +49,7 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   };
 }
 
-/** Output to a file, readable by its owner only: rows are patient data. Throws `cannot-write`. */
+/** Output to a file, readable by its owner only: rows are patient data. Throws as `streamOutput`. */
 export function fileOutput(named: string): Output {
   let file = named;
   try {
@@ -66,12 +66,15 @@ export function fileOutput(named: string): Output {
     );
     return new OpenFile(file, temporary, 'wx');
   } catch (error) {
-    throw cannotWrite(named === '' ? 'a file' : named, error);
+    throw writeFailure(named === '' ? 'a file' : named, error);
   }
 }
 
-function cannotWrite(target: string, error: unknown) {
-  return ditagError('cannot-write', { path: target, reason: (error as Error).message }, error);
+/** Whether `fileOutput` could write there, found out without leaving anything. Throws `cannot-write`, `no-room`. */
+export async function tryFileOutput(named: string): Promise<void> {
+  const there = named === '' ? undefined : fs.statSync(named, { throwIfNoEntry: false });
+  // A pipe that is opened and closed has told its reader the end.
+  if (there === undefined || there.isFile() || there.isDirectory()) await fileOutput(named).abandon();
 }
 
 class OpenFile implements Output {
@@ -90,7 +93,7 @@ class OpenFile implements Output {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data;
       for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.handle!, bytes, at);
     } catch (error) {
-      throw cannotWrite(this.file, error);
+      throw (error as NodeJS.ErrnoException).code === 'EPIPE' ? new ReaderGone() : writeFailure(this.file, error);
     }
   }
 
@@ -100,7 +103,7 @@ class OpenFile implements Output {
       this.close();
       if (this.written !== this.file) fs.renameSync(this.written, this.file);
     } catch (error) {
-      throw cannotWrite(this.file, error);
+      throw writeFailure(this.file, error);
     }
   }
 

@@ -1,9 +1,13 @@
 // The port AccessStore: a file beside the index, readable by its owner only. An index can be deleted and made anew; who
 // asked it, and who may, stays.
+import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { AccessToken, AuditEntry } from '../../core/access/access.ts';
+import { writeFailure } from '../../core/errors/write-failure.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
+import { makeFolders } from '../system/make-folders.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
+import { explained } from './sqlite-errors.ts';
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS token (name TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, token TEXT NOT NULL) WITHOUT ROWID;
@@ -18,13 +22,19 @@ export class SqliteAccessStore implements AccessStore {
   private readonly database: DatabaseSync;
   private readonly sql: Record<'add' | 'all' | 'revoke' | 'find' | 'record' | 'trail', StatementSync>;
 
-  /** Opens or makes the file. */
+  /** Opens or makes the file. Throws `cannot-write`, `no-room`, `damaged-database`, `index-disk-full`. @param path absolute */
   constructor(path: string) {
-    createPrivateFile(path);
-    this.database = new DatabaseSync(path, { timeout: 60_000 });
-    setJournal(this.database, path);
-    // An entry outlives the process as soon as it is written; the last ones may not outlive a failure of the power.
-    this.database.exec(`PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+    try {
+      makeFolders(dirname(path), 0o700);
+      createPrivateFile(path);
+      this.database = new DatabaseSync(path, { timeout: 60_000 });
+      setJournal(this.database, path);
+      // An entry outlives the process as soon as it is written; the last ones may not outlive a failure of the power.
+      this.database.exec(`PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      throw /^E[A-Z]+$/.test(code) ? writeFailure(path, error) : explained(error, path);
+    }
     const sql = (text: string) => this.database.prepare(text);
     this.sql = {
       add: sql('INSERT OR IGNORE INTO token (name, digest, token) VALUES (?, ?, ?)'),

@@ -1,12 +1,12 @@
 // `ditag index`: indexes an archive and says what it found.
 
-import { ditagError } from '../../core/errors/errors.ts';
+import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { shownPath } from '../../core/instance/byte-path.ts';
 import { SKIP_REASON_TEXT, type SkipReason } from '../../core/instance/skipped.ts';
 import { csvLine } from '../../core/query/csv.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { threadCount } from '../options.ts';
-import { fileOutput, type Output } from '../output.ts';
+import { fileOutput, type Output, tryFileOutput } from '../output.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { IndexOutcome, ScanWaitsFor } from '../workspaces/workspace.ts';
 
@@ -39,7 +39,7 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
   const progress = await context.progress(quiet);
   const threads = threadCount(options.threads);
   // Opened first: a run of hours must not end with a file that cannot be written.
-  const skippedFile = options.skipped === undefined ? undefined : fileOutput(options.skipped);
+  if (options.skipped !== undefined) await tryFileOutput(options.skipped);
   let outcome: IndexOutcome;
   try {
     outcome = await workspace.index({
@@ -65,17 +65,22 @@ export async function indexArchive(options: IndexArchiveOptions, context: Comman
       },
       signal,
     });
-  } catch (error) {
-    await skippedFile?.abandon();
-    throw error;
   } finally {
     progress.stop();
   }
-  if (skippedFile !== undefined) await listSkipped(skippedFile, workspace, outcome);
   if (!quiet) stderr.write(summary(outcome));
   const kept =
     newFolders(outcome) + keptFolders(outcome) + keptFiles(outcome) + unreadWork(outcome) + refusedRecords(outcome);
   stderr.write(kept + lostPath(outcome));
+  if (options.skipped !== undefined) {
+    try {
+      await listSkipped(fileOutput(options.skipped), workspace, outcome);
+    } catch (error) {
+      if (!(error instanceof DitagError)) throw error;
+      stderr.write(`${error.message} The index is whole; its list of skipped files is not.\n`);
+      return 1;
+    }
+  }
   return kept === '' ? 0 : 1;
 }
 

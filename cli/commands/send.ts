@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DitagError, ditagError, type ErrorCode } from '../../core/errors/errors.ts';
+import { writeFailure } from '../../core/errors/write-failure.ts';
 import { shownPath } from '../../core/instance/byte-path.ts';
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import { csvLine } from '../../core/query/csv.ts';
@@ -153,7 +154,7 @@ async function readEarlier(file: string): Promise<Earlier> {
   };
   const columns = ['SeriesInstanceUID', 'SOPInstanceUID', 'outcome'];
   const told = ['status', 'reason'];
-  await readingInput(file, () => readColumns(fs.createReadStream(file), columns, add, told), 'bad-results');
+  await readingInput(file, () => readColumns(fs.createReadStream(file), columns, add, told, true), 'bad-results');
   return { series: [...series], sent };
 }
 
@@ -262,15 +263,26 @@ class ResultsFile implements Disposable {
     if (this.isNew) fs.rmSync(this.file, { force: true });
   }
 
+  /** A whole line or nothing: one that the disk took the beginning of would be read as what it is not. */
   private write(text: string): void {
-    this.writing(() => fs.writeSync(this.handle, text));
+    this.writing(() => {
+      const bytes = Buffer.from(text);
+      let at = 0;
+      try {
+        while (at < bytes.length) at += fs.writeSync(this.handle, bytes, at);
+      } catch (error) {
+        if (at > 0 && fs.fstatSync(this.handle).isFile())
+          fs.ftruncateSync(this.handle, fs.fstatSync(this.handle).size - at);
+        throw error;
+      }
+    });
   }
 
   private writing<T>(write: () => T): T {
     try {
       return write();
     } catch (error) {
-      throw ditagError('cannot-write', { path: this.file, reason: (error as Error).message }, error);
+      throw writeFailure(this.file, error);
     }
   }
 }

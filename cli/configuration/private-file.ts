@@ -2,9 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { makeFolders } from '../../adapters/system/make-folders.ts';
-import { ditagError } from '../../core/errors/errors.ts';
+import { writeFailure } from '../../core/errors/write-failure.ts';
 
-/** Writes a file in the place of the one that is there; its folder is made if need be. Throws `cannot-write`. */
+/** Writes a file in the place of the one that is there; its folder is made if need be. Throws `cannot-write`, `no-room`. */
 export function replaceFile(file: string, text: string): void {
   try {
     makeFolders(path.dirname(path.resolve(file)), 0o700);
@@ -12,6 +12,6 @@ export function replaceFile(file: string, text: string): void {
     fs.writeFileSync(temporary, text, { mode: 0o600 });
     fs.renameSync(temporary, file);
   } catch (error) {
-    throw ditagError('cannot-write', { path: file, reason: (error as Error).message }, error);
+    throw writeFailure(file, error);
   }
 }

@@ -208,6 +208,11 @@ export const ERRORS = {
   },
   'pattern-too-expensive': { message: '{reason}', exitCode: 2, retry: 'never' },
   'cannot-write': { message: 'Cannot write {path}: {reason}.', exitCode: 2, retry: 'never' },
+  'no-room': {
+    message: 'The disk has no room for {path}, or a quota is used up. Make room, then run the same command again.',
+    exitCode: 1,
+    retry: 'later',
+  },
   'scan-failed': {
     message: 'The scan of {archive} stopped: {reason}. What was read is kept; run the same command again to go on.',
     exitCode: 1,

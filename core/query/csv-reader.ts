@@ -26,8 +26,12 @@ export interface CsvLine {
   readonly line: number;
 }
 
-/** The lines of a list, those of a chunk together: of any number of values, with any line ends. Throws BadList. @param column that is looked for */
-export async function* csvLines(chunks: Chunks, column: string): AsyncGenerator<readonly CsvLine[], void, undefined> {
+/** The lines of a list, those of a chunk together: of any number of values, with any line ends. Throws BadList. @param column that is looked for @param mayBeCut its end may be missing */
+export async function* csvLines(
+  chunks: Chunks,
+  column: string,
+  mayBeCut = false,
+): AsyncGenerator<readonly CsvLine[], void, undefined> {
   let lines: CsvLine[] = [];
   const parser = parse({
     bom: true,
@@ -58,6 +62,7 @@ export async function* csvLines(chunks: Chunks, column: string): AsyncGenerator<
     await ended;
   } catch (error) {
     yield taken();
+    if (mayBeCut && (error as { code?: string }).code === 'CSV_QUOTE_NOT_CLOSED') return;
     throw new BadList(`line ${(error as { lines?: number }).lines ?? '?'} is no CSV`, column);
   }
   yield taken();

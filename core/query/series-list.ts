@@ -38,15 +38,16 @@ function noColumn(values: readonly string[], column: string): BadList {
   );
 }
 
-/** Calls `each` with the values of these columns, line by line. Throws BadList. @param optional columns that may be missing: then '' */
+/** Calls `each` with the values of these columns, line by line. Throws BadList. @param optional columns that may be missing: then '' @param mayBeCut the end of the last line may be missing */
 export async function readColumns(
   chunks: Chunks,
   columns: readonly string[],
   each: (values: readonly string[]) => void,
   optional: readonly string[] = [],
+  mayBeCut = false,
 ): Promise<void> {
   let places: readonly number[] | undefined;
-  for await (const lines of csvLines(chunks, columns[0]!))
+  for await (const lines of csvLines(chunks, columns[0]!, mayBeCut))
     for (const { values } of lines) {
       if (places !== undefined) {
         each(places.map((place) => values[place] ?? ''));

@@ -1,6 +1,7 @@
 // The SCP of a download: takes instances from the PACS that was asked for them, and from nobody else. Different from a
 // gateway, it says 0000H for what is whole and not yet on disk: the PACS keeps what it sends, and what counts is what is
 // noted when it is on disk. So the PACS does not wait for the disk, and what could not be stored is missing.
+import { shownPath } from '../instance/byte-path.ts';
 import type { ArrivingInstance, IncomingFile, InstanceStore, StoredInstance } from '../ports/instance-store.ts';
 import { StoreError, type StoreFailure } from '../ports/instance-store.ts';
 import {
@@ -50,7 +51,8 @@ export class Arrivals implements Scp {
   admit({ callingAETitle, calledAETitle, address }: Caller): AdmittedPeer | Refusal {
     const { ownAETitle, senders } = this.options;
     if (!senders.has(callingAETitle) && !senders.has(address)) {
-      if (this.refusedCallers.size < MOST_REFUSED) this.refusedCallers.add(`${callingAETitle} at ${address}`);
+      if (this.refusedCallers.size < MOST_REFUSED)
+        this.refusedCallers.add(`${shownPath(callingAETitle)} at ${address}`);
       return 'calling-not-known';
     }
     return calledAETitle === ownAETitle ? this.peer : 'called-not-known';

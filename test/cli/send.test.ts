@@ -224,10 +224,14 @@ describe('ditag send', () => {
     // In the middle of the SOPInstanceUID of its last line, as a full disk does it.
     const cut = lines[40]!;
     fs.writeFileSync(file('cut.csv'), `${lines.slice(0, 40).join('\n')}\n${cut.slice(0, cut.indexOf(',') + 4)}`);
-    const rest = await playStorePeer(t);
-    const ended = await send(rest.port, '--input', list, '--retry', file('cut.csv'));
-    assert.equal(ended.code, 0, ended.stderr);
-    assert.equal(rest.taken.size, 60 - 39);
+    // Of a quoted value too.
+    fs.writeFileSync(file('cut-quoted.csv'), `${lines.slice(0, 40).join('\n')}\n1.2,1.2.3,,stored,0000H,,100,"/a,b`);
+    for (const name of ['cut.csv', 'cut-quoted.csv']) {
+      const rest = await playStorePeer(t);
+      const ended = await send(rest.port, '--input', list, '--retry', file(name));
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.equal(rest.taken.size, 60 - 39);
+    }
   });
 
   test('Ctrl-C in the middle: 130, the results are true, and the same command with --retry sends the rest', async (t) => {
