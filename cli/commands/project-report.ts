@@ -65,10 +65,10 @@ function keepReport(project: Project, report: ProjectReport, { stderr }: Command
   }
 }
 
-function costOf(text: string): string {
+function costOf(text: string, option = '--get-cost'): string {
   const cost = text.trim().replace(/^\$/, '');
   if (/^\d+(\.\d+)?$/.test(cost)) return cost;
-  throw ditagError('bad-option', { option: '--get-cost', value: text, allowed: 'give an amount, for example 0.50' });
+  throw ditagError('bad-option', { option, value: text, allowed: 'give an amount, for example 0.50' });
 }
 
 /** Gathers the figures. */
@@ -96,7 +96,8 @@ async function reportOf(project: Project): Promise<ProjectReport> {
     studies: totals.studies,
     patients: totals.patients,
     topSeriesDescriptions: topDescriptions(sums.descriptions),
-    costPerStudy: costPerStudy === undefined ? undefined : Number(costPerStudy),
+    costPerStudy:
+      costPerStudy === undefined ? undefined : Number(costOf(String(costPerStudy), `cost_per_study of ${name}.yml`)),
     expected: totals.instances,
     received: sums.received,
     missing: totals.instances - sums.received,

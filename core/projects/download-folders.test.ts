@@ -170,6 +170,9 @@ test('a folder in which another patient has begun is not shared, also where name
   const beside = foldersBeside(all, new Map([['1.1', 'Jane_Doe/T1']]));
   assert.equal(beside.get('1.3')!.subject, `Jane_Doe_${digits('P2')}`);
   assert.equal(beside.get('1.2')!.subject, 'Mary_Roe');
+  // Whose a series was that has left the project is not known.
+  const left = foldersBeside(all, new Map([['9.9', 'Jane_Doe/T1']]));
+  assert.equal(left.get('1.3')!.subject, `Jane_Doe_${digits('P2')}`);
   // Of the same patient it stays.
   const own = foldersBeside(all, new Map([['1.3', 'Jane_Doe/T1']]));
   assert.equal(own.get('1.3')!.subject, 'Jane_Doe');

@@ -79,10 +79,10 @@ export function foldersBeside(folders: SeriesFolders, begun: ReadonlyMap<string,
   const patients = new Map<string, Set<string>>();
   for (const [uid, folder] of begun) {
     taken.set(folded(folder), uid);
-    const patient = folders.get(uid)?.patient;
+    // Whose a series is that has left the project is not known: its folder is nobody's who is expected now.
+    const patient = folders.get(uid)?.patient ?? `\0series ${uid}`;
     const [subject = ''] = folder.split('/', 1);
     const own = patients.get(folded(subject));
-    if (patient === undefined) continue;
     if (own === undefined) patients.set(folded(subject), new Set([patient]));
     else own.add(patient);
   }

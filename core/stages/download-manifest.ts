@@ -29,19 +29,15 @@ export async function* manifestLines(
     const identity = { AccessionNumber, StudyInstanceUID, SeriesInstanceUID };
     const received = new Map((await download.receivedOf(SeriesInstanceUID)).map((one) => [one.SOPInstanceUID, one]));
     const lines: string[] = [];
-    if (!isWanted(SeriesInstanceUID)) {
-      // Of an earlier run, perhaps.
-      for (const found of received.values())
-        lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
-      yield lines.join('');
-      continue;
-    }
+    // Of the others there is what an earlier run has received, perhaps.
+    const isMissingTold = isWanted(SeriesInstanceUID);
     const reason = (await download.reasonOf(SeriesInstanceUID)) || NOT_YET;
     for (const SOPInstanceUID of await listedOf(series, store)) {
       const found = received.get(SOPInstanceUID);
       received.delete(SOPInstanceUID);
-      if (found === undefined) lines.push(missing({ ...identity, SOPInstanceUID }, reason));
-      else lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
+      if (found === undefined && isMissingTold) lines.push(missing({ ...identity, SOPInstanceUID }, reason));
+      else if (found !== undefined)
+        lines.push(manifestLine({ ...identity, ...found, outcome: 'received', reason: '' }));
     }
     const unlisted = unlistedCount(series);
     for (const found of received.values())
@@ -50,7 +46,7 @@ export async function* manifestLines(
           ? manifestLine({ ...identity, ...found, outcome: 'received', reason: '' })
           : manifestLine({ ...identity, ...found, outcome: 'not-asked-for', reason: 'no longer listed by the PACS' }),
       );
-    for (let n = received.size; n < unlisted; n++)
+    for (let n = received.size; isMissingTold && n < unlisted; n++)
       lines.push(missing({ ...identity, SOPInstanceUID: '' }, `${reason} (${NO_UID})`));
     yield lines.join('');
   }

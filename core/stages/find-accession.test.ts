@@ -61,7 +61,7 @@ test('an answer of another accession number, study or series is none', async () 
   const { find } = played({
     STUDY: () => [STUDY, { AccessionNumber: 'A12', StudyInstanceUID: '1.2' }, { StudyInstanceUID: '1.3' }],
     SERIES: () => [SERIES, { StudyInstanceUID: '1.2', SeriesInstanceUID: '1.2.1' }],
-    IMAGE: () => [...instances([1]), { SeriesInstanceUID: '1.9', SOPInstanceUID: '1.9.1' }, { SeriesInstanceUID: '' }],
+    IMAGE: () => [...instances([1]), { SeriesInstanceUID: '1.9', SOPInstanceUID: '1.9.1' }],
   });
   const { outcome, studies } = await find();
   assert.equal(outcome, 'found');
@@ -254,4 +254,36 @@ test('a study without series, and a list that may be cut and cannot be asked for
     ['incomplete', true],
     reason,
   );
+});
+
+test('answers without their UID are none, and what may be missing for that is said', async () => {
+  const series = { STUDY: one(STUDY), SERIES: one(SERIES), IMAGE: () => instances([1, 2]) };
+  const tell = async (levels: Parameters<typeof played>[0]) => {
+    const { outcome, reason } = await played({ ...series, ...levels }).find();
+    return [outcome, reason];
+  };
+  assert.deepEqual(await tell({}), ['found', '']);
+  assert.deepEqual(await tell({ STUDY: one({ AccessionNumber: 'A1' }) }), [
+    'failed',
+    'the PACS has 1 studies of it, and gives no StudyInstanceUID',
+  ]);
+  assert.deepEqual(await tell({ STUDY: () => [STUDY, { AccessionNumber: 'A1' }] }), [
+    'incomplete',
+    'the PACS gives 1 studies without StudyInstanceUID',
+  ]);
+  assert.deepEqual(await tell({ SERIES: () => [SERIES, { StudyInstanceUID: '1.1' }] }), [
+    'incomplete',
+    'the PACS gives 1 answers at SERIES level without SeriesInstanceUID',
+  ]);
+  assert.deepEqual(await tell({ IMAGE: () => [...instances([1, 2]), { SeriesInstanceUID: '1.1.1' }] }), [
+    'incomplete',
+    'the PACS gives 1 answers at IMAGE level without SOPInstanceUID',
+  ]);
+  assert.deepEqual(await tell({ STUDY: one({ StudyInstanceUID: '1.1' }) }), [
+    'failed',
+    'the PACS answered with 1 studies without an accession number',
+  ]);
+  const others = Array.from({ length: 500 }, (_, i) => ({ AccessionNumber: `B${i}`, StudyInstanceUID: `1.${i}` }));
+  assert.equal((await tell({ STUDY: () => others }))[0], 'failed');
+  assert.equal((await tell({ STUDY: () => others.slice(0, 3) }))[0], 'not-found');
 });

@@ -102,14 +102,9 @@ class Finding {
     }
     if (exact.length === 0 && alike.length > 0) this.notes.push(`the PACS has it as ${spellings[0]}`);
     const byUid = distinct(own, 'StudyInstanceUID');
-    if (byUid.size === 0 && isCut) {
-      const reason = `the PACS broke off after ${all.length} studies of other accession numbers`;
-      return { accession, outcome: 'failed', reason, studies: [] };
-    }
-    if (byUid.size === 0) {
-      const reason = all.length === 0 ? '' : `the PACS answered with ${all.length} studies of other accession numbers`;
-      return { accession, outcome: 'not-found', reason, studies: [] };
-    }
+    if (byUid.size === 0) return this.noStudy(all, own, isCut);
+    const nameless = own.filter((answer) => one(answer, 'StudyInstanceUID') === '').length;
+    if (nameless > 0) this.shortfalls.push(`the PACS gives ${nameless} studies without StudyInstanceUID`);
     if (isCut) this.shortfalls.push(`the PACS broke off after ${all.length} studies`);
     else if (this.counts.mayBeLimit('STUDY', all.length)) {
       this.counts.doubt(accession, 'STUDY', all.length);
@@ -125,6 +120,22 @@ class Finding {
     }
     const outcome = this.shortfalls.length === 0 ? 'found' : 'incomplete';
     return { accession, outcome, reason: [...this.shortfalls, ...this.notes].join('; '), studies };
+  }
+
+  /** Not found is only what the PACS can be believed not to have. @param own those of the accession number, without a UID */
+  private noStudy(all: readonly Identifier[], own: readonly Identifier[], isCut: boolean): AccessionAnswer {
+    const { accession } = this;
+    const failed = (reason: string): AccessionAnswer => ({ accession, outcome: 'failed', reason, studies: [] });
+    const unnamed = all.filter((answer) => one(answer, 'AccessionNumber') === '').length;
+    if (own.length > 0) return failed(`the PACS has ${own.length} studies of it, and gives no StudyInstanceUID`);
+    if (unnamed > 0) return failed(`the PACS answered with ${unnamed} studies without an accession number`);
+    if (isCut) return failed(`the PACS broke off after ${all.length} studies of other accession numbers`);
+    if (this.counts.mayBeLimit('STUDY', all.length))
+      return failed(
+        `the PACS answered with ${all.length} studies of other accession numbers, as many as a limit of answers would leave`,
+      );
+    const reason = all.length === 0 ? '' : `the PACS answered with ${all.length} studies of other accession numbers`;
+    return { accession, outcome: 'not-found', reason, studies: [] };
   }
 
   /**
@@ -205,6 +216,10 @@ class Finding {
     const { uid, number } = NAMED_BY[level];
     const { answers: all, isCut } = await this.answers(level, keys);
     const found = distinct(all.filter(belongs), uid);
+    const nameless = all.filter((answer) => belongs(answer) && one(answer, uid) === '').length;
+    // Where it is said how many there are it is seen by that whether one is missing.
+    if (nameless > 0 && announced === undefined)
+      this.shortfalls.push(`the PACS gives ${nameless} answers at ${level} level without ${uid}`);
     const mayBeLimit = this.counts.mayBeLimit(level, all.length);
     const isShort = isCut || (announced === undefined ? mayBeLimit : found.size < announced);
     if (!isShort || found.size === 0) return found;
