@@ -142,7 +142,7 @@ export class ElasticsearchInstanceIndex implements InstanceIndex {
       const filter = { term: { SeriesInstanceUID } };
       // A page that is not full is the last.
       for await (const [hit] of reader.pages({ filter, docValues: WHOLE_HEADER_FIELDS }, { first: 2, others: 2 }))
-        if (hit !== undefined) return headerElements(fullHeader(hit.fields));
+        if (hit !== undefined) return headerElements(fullHeader(hit.fields)).filter(({ text }) => text !== '');
       return undefined;
     } finally {
       await reader.close();

@@ -257,12 +257,13 @@ export class Incoming implements IncomingFile {
       const unnamed = { file, temporary, dataSetStart, bytes };
       const named = await nameInstance(folders, unnamed, identity.SOPInstanceUID, await place(arrived), make);
       const { path, outcome } = named;
+      const other = named.isOther === true ? { isOther: true } : {};
       await Promise.all([this.remove(), folders.sync(named.folder)]);
-      if (this.hash === undefined) return { ...identity, path, bytes, outcome };
+      if (this.hash === undefined) return { ...identity, path, bytes, outcome, ...other };
       // What was there before has the same data set, but perhaps another file meta.
       if (outcome === 'already-there')
-        return { ...identity, path, outcome, ...(await digestOf(`${folders.archive}/${path}`)) };
-      return { ...identity, path, bytes, outcome, sha256: this.hash.digest('hex') };
+        return { ...identity, path, outcome, ...other, ...(await digestOf(`${folders.archive}/${path}`)) };
+      return { ...identity, path, bytes, outcome, ...other, sha256: this.hash.digest('hex') };
     } catch (error) {
       await this.remove();
       throw storeError(error);

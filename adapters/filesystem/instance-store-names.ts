@@ -19,7 +19,7 @@ export interface UnnamedFile {
   readonly bytes: number;
 }
 
-interface Name extends Pick<StoredInstance, 'path' | 'outcome'> {
+interface Name extends Pick<StoredInstance, 'path' | 'outcome' | 'isOther'> {
   /** The folder of its series. */
   readonly folder: string;
 }
@@ -50,11 +50,11 @@ export async function nameInstance(
     const suffix = digits === 0 ? '' : `.other-${digest.slice(0, digits)}`;
     const path = `${folder}/${fileNameOf(SOPInstanceUID)}${suffix}.dcm`;
     if (await link(folders, unnamed, folder, path, make))
-      return { folder, path, outcome: digits === 0 ? 'stored' : 'differs' };
+      return { folder, path, outcome: digits === 0 ? 'stored' : 'differs', isOther: digits > 0 };
     if (await isSame(unnamed, `${folders.archive}/${path}`)) {
       // Whoever wrote it may not have synced its name yet, or that of its folder.
       await folders.make(folder);
-      return { folder, path, outcome: 'already-there' };
+      return { folder, path, outcome: 'already-there', isOther: digits > 0 };
     }
   }
   throw new StoreError('failed', `All names for ${SOPInstanceUID} are taken in ${folder}.`);

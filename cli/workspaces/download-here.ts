@@ -104,8 +104,9 @@ export async function downloadHere(
     removeIfEmpty(path.join(folder, INCOMING));
     await files.writeManifest(manifestLines({ store, download, files }, isWanted));
     const { outcomes } = await store.totals();
-    const isAll = wanted === undefined && isWhollyKnown(outcomes) && plan.failure === undefined;
-    await download.setComplete(isAll && plan.counts.received === plan.counts.expected);
+    const isWhole = plan.failure === undefined && plan.counts.received === plan.counts.expected;
+    // Of a part it can only be said that something is missing.
+    if (wanted === undefined || !isWhole) await download.setComplete(isWhole && isWhollyKnown(outcomes));
   }
 }
 
@@ -114,10 +115,14 @@ export async function downloadHere(
  * today.
  */
 export async function downloadFolder({ name, store }: OfProject, within: string, downloads: readonly DownloadState[]) {
+  let isNewerWhole = false;
   for (const { folder, completedAt } of downloads) {
     if (path.dirname(folder) !== within) continue;
-    if (completedAt === undefined || !(await isWhole(store, await store.download(folder))))
-      return { folder, isContinued: true };
+    if (completedAt === undefined) return { folder, isContinued: true };
+    // One that was complete once is gone on with only as long as no later one is.
+    if (isNewerWhole) continue;
+    if (!(await isWhole(store, await store.download(folder)))) return { folder, isContinued: true };
+    isNewerWhole = true;
   }
   const now = new Date();
   const today = now.getFullYear() * 10_000 + (now.getMonth() + 1) * 100 + now.getDate();

@@ -159,7 +159,7 @@ export interface InstanceIndex {
   everyFile(): AsyncIterable<readonly SeriesFile[]>;
   /**
    * The full header of a series, in the order of keys: that of the file which speaks for it, as texts (core/dicom/kept-text.ts).
-   * Undefined where the series is not in the index.
+   * Elements without a value are left out. Undefined where the series is not in the index.
    */
   headerOf(SeriesInstanceUID: string): Promise<readonly HeaderElement[] | undefined>;
   close(): Promise<void>;

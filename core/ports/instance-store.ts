@@ -43,6 +43,8 @@ export interface StoredInstance {
    * SOPInstanceUID was there before, both are kept.
    */
   readonly outcome: 'stored' | 'already-there' | 'differs';
+  /** Another data set has the first name of this SOPInstanceUID: so of what differs, now or when it came before. */
+  readonly isOther?: boolean;
   /** Of the whole file at `path`, in hexadecimal digits; undefined where the store does not make it. */
   readonly sha256?: string;
 }

@@ -12,6 +12,7 @@ const SLOW = 40;
 /** A series with so many listed instances, 1.1.1 on, of which 1.1.1 is noted; notes take their time to be read, as over a network. */
 async function planned({ listed, announced }: { readonly listed: number; readonly announced: number }) {
   const notes: ReceivedInstance[] = [];
+  const aside: string[] = [];
   const note = (uid: string): ReceivedInstance => ({
     SOPInstanceUID: uid,
     path: `P/S/${uid}.dcm`,
@@ -23,7 +24,7 @@ async function planned({ listed, announced }: { readonly listed: number; readonl
     startedAt: '2026-01-01T00:00:00.000Z',
     begun: async () => new Map([[SERIES, 'P/S']]),
     add: async (_, received) => void notes.push(received),
-    addNotAskedFor: async () => {},
+    addNotAskedFor: async (_, { path }) => void aside.push(path),
     remove: async () => {},
     receivedOf: async () => {
       const now = [...new Map(notes.map((one) => [one.SOPInstanceUID, one])).values()];
@@ -64,8 +65,27 @@ async function planned({ listed, announced }: { readonly listed: number; readonl
     const identity = { SOPInstanceUID: uid, SOPClassUID: '1.9', StudyInstanceUID: '1', SeriesInstanceUID: SERIES };
     plan.stored({ ...identity, path: `P/S/${uid}.dcm`, bytes: 10, outcome: 'stored', sha256: '00' });
   };
-  return { plan, series: series!, come };
+  return { plan, series: series!, come, notes, aside };
 }
+
+test('another version of an instance is kept aside, also where it comes again', async () => {
+  const { plan, series, come, notes, aside } = await planned({ listed: 2, announced: 2 });
+  const active = await plan.begin(series);
+  come('1.1.2');
+  const identity = { SOPInstanceUID: '1.1.2', SOPClassUID: '1.9', StudyInstanceUID: '1', SeriesInstanceUID: SERIES };
+  const other = { ...identity, path: 'P/S/1.1.2.other-0.dcm', bytes: 9, sha256: '01', isOther: true };
+  for (const outcome of ['differs', 'already-there'] as const) plan.stored({ ...other, outcome });
+  plan.end(active);
+  await plan.noted();
+  assert.deepEqual(
+    [notes.map(({ path }) => path), aside],
+    [
+      ['P/S/1.1.1.dcm', 'P/S/1.1.2.dcm'],
+      [other.path, other.path],
+    ],
+  );
+  assert.equal(plan.counts.notAskedFor, 1);
+});
 
 for (const [kind, known] of [
   ['listed', { listed: 4, announced: 4 }],

@@ -192,10 +192,10 @@ export class DownloadPlan {
 
   /** Notes what has come. */
   stored(stored: StoredInstance): void {
-    const { SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome } = stored;
+    const { SOPInstanceUID, SeriesInstanceUID, path, bytes: size, sha256 = '', outcome, isOther = false } = stored;
     const { download } = this.ports;
     const received = { SOPInstanceUID, path, size, sha256 };
-    if (path.startsWith(`${NOT_ASKED_FOR}/`) || outcome === 'differs') {
+    if (path.startsWith(`${NOT_ASKED_FOR}/`) || isOther) {
       if (outcome !== 'already-there') this.counts.notAskedFor++;
       this.note(download.addNotAskedFor(SeriesInstanceUID, received));
       this.putAsideOf(stored);
@@ -223,7 +223,11 @@ export class DownloadPlan {
   private putAsideOf(stored: StoredInstance): void {
     const { SOPInstanceUID, SeriesInstanceUID, path } = stored;
     const active = this.active.get(SeriesInstanceUID);
-    if (active === undefined) return;
+    if (active === undefined) {
+      for (const { missing, notCounted } of this.active.values())
+        if (missing.has(SOPInstanceUID)) notCounted.add(SOPInstanceUID, 'other-series');
+      return;
+    }
     active.lastArrival = performance.now();
     if (path.startsWith(`${CUT_OFF}/`)) active.notCounted.add(SOPInstanceUID, 'cut-off');
     else if (!this.isOfItsStudy(stored)) active.notCounted.add(SOPInstanceUID, 'other-study');

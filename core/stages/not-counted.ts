@@ -1,8 +1,8 @@
 // Instances that came when they were waited for and do not count: why a series is not whole although the PACS has sent it.
 import type { StoreFailure } from '../ports/instance-store.ts';
 
-/** `cut-off` and `other-study` are kept aside, the others are not on disk. */
-export type NotCountedReason = StoreFailure | 'cut-off' | 'other-study';
+/** `cut-off`, `other-study` and `other-series` are kept aside, the others are not on disk. */
+export type NotCountedReason = StoreFailure | 'cut-off' | 'other-study' | 'other-series';
 
 const TEXTS: Readonly<Record<NotCountedReason, string>> = {
   identity: 'came with the data set of another instance',
@@ -10,6 +10,7 @@ const TEXTS: Readonly<Record<NotCountedReason, string>> = {
   failed: 'came, and could not be stored',
   'cut-off': 'came with a data set that is cut off, and is kept aside',
   'other-study': 'came with another StudyInstanceUID, and is kept aside',
+  'other-series': 'came with another SeriesInstanceUID, and is kept aside',
 };
 
 export class NotCounted {
