@@ -90,7 +90,7 @@ export function commands(run: Run): Command {
   add<IndexArchiveOptions>(
     new Command('index')
       .description('index an archive: afterwards the index holds this archive only, unless --append is given')
-      .option('--archive <dir>', 'folder of the archive (default: the one indexed last)')
+      .option('--archive <dir>', 'folder of the archive (default: the one indexed last without --append)')
       .option('--append', 'keep the other archives of the index')
       .option('--threads <n>', 'scan workers (default: one a processor, at most 8)')
       .option('--skipped <file>', 'list the files that were not taken, with the reason, as CSV')

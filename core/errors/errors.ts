@@ -5,7 +5,7 @@
 interface ErrorKind {
   readonly message: string;
   /** 1: ran, but something is missing or failed; 2: input or configuration. */
-  readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2 | 130;
   readonly retry: 'later' | 'never';
 }
 
@@ -265,13 +265,13 @@ export const ERRORS = {
   },
   detached: {
     message: 'The scan {scan} goes on without this command: `ditag jobs` shows it, `ditag jobs cancel {scan}` ends it.',
-    exitCode: 1,
+    exitCode: 130,
     retry: 'never',
   },
   'detached-rebuild': {
     message:
       'The index goes on being built without this command, by the indexers that run; queries are answered by the old one until then.',
-    exitCode: 1,
+    exitCode: 130,
     retry: 'never',
   },
   'scan-cancelled': {
@@ -428,7 +428,7 @@ export interface DitagErrorOptions extends ErrorOptions {
 /** An error that a person is told: its `message` is complete, its stack is of no interest. */
 export class DitagError extends Error {
   readonly code: ErrorCode;
-  readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2 | 130;
   readonly retry: 'later' | 'never';
   /** The option that is wrong, as it is typed (`--where`), where it is one. */
   readonly option: string | undefined;

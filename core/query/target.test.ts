@@ -58,6 +58,8 @@ test('what is no tag is refused, with a hint', async () => {
     ['seriesdescription', /Did you mean SeriesDescription\?/],
     ['', /Give a keyword/],
     ['(0008,103)', /Give a keyword/],
+    ['(0008,103E', /Give a keyword/],
+    ['0008103E)', /Give a keyword/],
     ['RequestAttributesSequence.Nonsense zzz', /Nonsense zzz \(in RequestAttributesSequence\.Nonsense zzz\)/],
     ['(0018,xx10,ACME)', /Group 0018 is even/],
     ['PatientName[x]', /PatientName/],

@@ -107,7 +107,9 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
     }
     return { key: `${group}xx${creator[2]!.toUpperCase()}:${owner}`, ...item };
   }
-  const tag = /^\(?\s*([0-9a-f]{4})\s*,?\s*([0-9a-f]{4})\s*\)?$/i.exec(name);
+  const isBracketed = name.startsWith('(') && name.endsWith(')');
+  const digits = isBracketed ? name.slice(1, -1) : name;
+  const tag = /^\s*([0-9a-f]{4})\s*,?\s*([0-9a-f]{4})\s*$/i.exec(digits);
   if (tag !== null) return { ...numberedStep(tag[1]!.toUpperCase(), tag[2]!.toUpperCase()), ...item };
   if (name === '' && whole !== '')
     throw ditagError('unknown-tag', { tag: whole, hint: 'A step of the path is empty.' });

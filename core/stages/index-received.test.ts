@@ -92,6 +92,29 @@ test('a scan that fails is told and tried again after its pause, however many in
   assert.equal(scans.length, 3);
 });
 
+test('a scan that fails is tried again also where nothing more comes', async (t) => {
+  const { index, scans, settle, pass } = indexing(t);
+  index.received();
+  pass(100);
+  scans[0]!.fail();
+  await settle();
+  pass(1_000);
+  assert.equal(scans.length, 2);
+});
+
+test('its end waits for a scan behind which nothing came', async (t) => {
+  const { index, scans, settle, pass } = indexing(t);
+  index.received();
+  pass(100);
+  let isClosed = false;
+  const closed = index.close().then(() => (isClosed = true));
+  await settle();
+  assert.deepEqual([scans.length, isClosed], [1, false]);
+  scans[0]!.end();
+  await closed;
+  assert.equal(scans.length, 1);
+});
+
 test('its end waits for the scan, and for another one where something came that it may have missed', async (t) => {
   const { index, scans, settle, pass } = indexing(t);
   index.received();
@@ -99,6 +122,8 @@ test('its end waits for the scan, and for another one where something came that 
   index.received();
   let isClosed = false;
   const closed = index.close().then(() => (isClosed = true));
+  await settle();
+  assert.deepEqual([scans.length, isClosed], [1, false]);
   scans[0]!.end();
   await settle();
   assert.deepEqual([scans.length, isClosed], [2, false]);

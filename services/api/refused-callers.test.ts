@@ -40,6 +40,18 @@ test('what followed is written when the time is over, and all are counted howeve
   assert.equal(told(entries), 5_000);
 });
 
+test('of more than 1,000 addresses the others are one, and those stay known', async () => {
+  const { entries, access } = written();
+  const refused = new RefusedCallers(access, 60_000);
+  const of = (address: number) => refused.note({ who: '', from: `a${address}`, what: 'GET /' });
+  for (let address = 0; address < 5_000; address++) await of(address);
+  for (let again = 0; again < 3; again++) await of(0);
+  assert.equal(entries.length, 1_001);
+  await refused.close();
+  assert.equal(told(entries), 5_003);
+  assert.equal(entries.length, 1_003);
+});
+
 test('a trail that cannot be written keeps nobody from being refused', async () => {
   const refused = new RefusedCallers(written(true).access);
   await refused.note({ who: '', from: 'a', what: 'GET /' });

@@ -18,6 +18,9 @@ interface Refusals {
   count: number;
 }
 
+/** No address. */
+const OTHERS = '';
+
 export class RefusedCallers {
   private readonly access: AccessStore;
   private readonly between: number;
@@ -32,14 +35,15 @@ export class RefusedCallers {
 
   /** Writes it down, at once where it is the first of its address. The caller is refused also where that fails. */
   async note(refused: RefusedCaller): Promise<void> {
-    const known = this.byAddress.get(refused.from);
+    // Of more addresses than are remembered the others are one.
+    const address = this.byAddress.has(refused.from) || this.byAddress.size < MOST_ADDRESSES ? refused.from : OTHERS;
+    const known = this.byAddress.get(address);
     if (known !== undefined) {
       known.last = refused;
       known.count++;
       return;
     }
-    if (this.byAddress.size === MOST_ADDRESSES) await this.sweep();
-    this.byAddress.set(refused.from, { last: refused, count: 0 });
+    this.byAddress.set(address, { last: refused, count: 0 });
     this.timer ??= setInterval(() => void this.sweep(), this.between).unref();
     await this.write(refused, 1);
   }
@@ -51,12 +55,12 @@ export class RefusedCallers {
   }
 
   private async sweep(): Promise<void> {
-    const all = [...this.byAddress.values()];
+    const all = [...this.byAddress];
     this.byAddress.clear();
-    for (const { last, count } of all) {
+    for (const [address, { last, count }] of all) {
       if (count === 0) continue;
       // It goes on: the next entry is due in as long again.
-      this.byAddress.set(last.from, { last, count: 0 });
+      this.byAddress.set(address, { last, count: 0 });
       await this.write(last, count);
     }
   }

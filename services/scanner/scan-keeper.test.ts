@@ -47,7 +47,9 @@ function kept(t: TestContext, all: readonly KnownScan[], remove: (id: string) =>
 
 test('scans are forgotten 30 days after their end, and the oldest of more than 1,000', async (t) => {
   const removed: string[] = [];
-  const old = [ended('old', 31), ended('very-old', 90)];
+  const old = [ended('old', 31), ended('very-old', 90), ended('not-yet', 29.9)];
+  const underWay = ended('scanning', 40);
+  old.push({ ...underWay, state: { ...underWay.state, status: 'scanning' } });
   kept(t, [...Array.from({ length: 990 }, (_, i) => ended(`s${i}`, i / 100)), ...old], async (id) => {
     removed.push(id);
   });
