@@ -3,6 +3,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { ditagError } from '../../core/errors/errors.ts';
+import { listenFailure } from '../../core/errors/listen-failure.ts';
 import type { Scp } from '../../core/ports/scp.ts';
 import { Association } from './association.ts';
 import type { TlsMaterial } from './connection.ts';
@@ -101,9 +102,7 @@ export class DimseListener {
     const listener = new DimseListener(scp, options);
     const { host, port } = options;
     await new Promise<void>((resolve, reject) => {
-      listener.server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(ditagError('cannot-listen', { host, port, reason: error.code ?? error.message }, error)),
-      );
+      listener.server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(host, port, error)));
       listener.server.listen({ host, port }, () => resolve());
     });
     // A connection that the system could not give, for want of memory for example, is that connection's loss only.

@@ -2,7 +2,7 @@
 import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { addHealth } from '../../adapters/http/health-server.ts';
 import { ThreadedPreviews } from '../../adapters/imaging/previews.ts';
-import { ditagError } from '../../core/errors/errors.ts';
+import { listenFailure } from '../../core/errors/listen-failure.ts';
 import { buildApi, isOnlyLocal, PROBLEMS } from '../../services/api/app.ts';
 import type { ServeOptions, Workspace } from './workspace.ts';
 
@@ -33,8 +33,7 @@ export async function serveIndex(
       onReady(await server.listen({ host, port }));
     } catch (error) {
       await server.close();
-      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      throw ditagError('cannot-listen', { host, port, reason }, error);
+      throw listenFailure(host, port, error);
     }
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });

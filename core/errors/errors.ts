@@ -355,7 +355,7 @@ export const ERRORS = {
     retry: 'never',
   },
   'cannot-listen': {
-    message: 'Cannot listen on {host}:{port} ({reason}): choose another port, or end what listens there.',
+    message: 'Cannot listen on {host}:{port} ({reason}): {advice}.',
     exitCode: 2,
     retry: 'later',
   },

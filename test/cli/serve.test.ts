@@ -143,6 +143,7 @@ test('statistics are those of `ditag stats`', async () => {
 test('what is wrong with a request is told as a problem, with the field or the sentence of the command line', async () => {
   const { next } = (await (await ask('/rows', { rows: 3 })).json()) as { next: string };
   const cases: [where: string, body: unknown, expected: Record<string, unknown>][] = [
+    ['/rows', { columns: new Array(101).fill('Rows').join(',') }, { status: 400 }],
     ['/query', { limit: -1 }, { status: 400, field: 'limit' }],
     ['/query', { limit: '3' }, { status: 400, field: 'limit' }],
     ['/query', { wheer: [] }, { status: 400, field: 'wheer' }],

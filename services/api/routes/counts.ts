@@ -1,7 +1,7 @@
 // POST /facets and GET /statistics: how much there is of what.
 import type { FastifyInstance } from 'fastify';
-import { makeQuery } from '../../../core/query/query.ts';
 import type { IndexAsker } from '../index-asker.ts';
+import { queryOf } from '../query-of.ts';
 import { FacetsAnswer, FacetsBody, PROBLEMS, StatisticsAnswer } from '../schemas.ts';
 
 const MOST_VALUES = 10;
@@ -14,7 +14,7 @@ export function addCounts(server: FastifyInstance, asker: IndexAsker): void {
   };
   server.post<{ Body: FacetsBody }>('/facets', { schema: facets, config: { isAudited: true } }, async (request) => {
     const { attributes, mostValues = MOST_VALUES, dates = 'year', ...text } = request.body;
-    const query = await makeQuery(text);
+    const query = await queryOf(text);
     return asker.ask((index) => index.facets(query, { attributes, mostValues, dates }));
   });
   const statistics = {

@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { ditagError } from '../../../core/errors/errors.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
-import { makeQuery } from '../../../core/query/query.ts';
 import type { IndexAsker } from '../index-asker.ts';
+import { queryOf } from '../query-of.ts';
 import { OrderedAnswer, OrderedBody, PROBLEMS } from '../schemas.ts';
 
 const ROWS = 100;
@@ -17,7 +17,7 @@ export function addOrdered(server: FastifyInstance, asker: IndexAsker): void {
   };
   server.post<{ Body: OrderedBody }>('/rows', { schema, config: { isAudited: true } }, async (request) => {
     const { orderBy = 'StudyDate', descending = false, rows = ROWS, after, ...text } = request.body;
-    const query = await makeQuery(text);
+    const query = await queryOf(text);
     // A place of one order says nothing in another.
     const order = `${orderBy} ${descending ? 'descending' : 'ascending'} `;
     if (after !== undefined && !after.startsWith(order)) throw ditagError('bad-place', {});

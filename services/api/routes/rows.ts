@@ -3,11 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { mayDo } from '../../../core/access/access.ts';
 import type { RowBatch } from '../../../core/ports/instance-index.ts';
 import { parsedFormat } from '../../../core/query/parsed-formats.ts';
-import { makeQuery } from '../../../core/query/query.ts';
 import { csvFormat, type RowFormat } from '../../../core/query/row-format.ts';
 import { firstRows } from '../../../core/query/row-lines.ts';
 import { notAllowed } from '../callers.ts';
 import type { IndexAsker } from '../index-asker.ts';
+import { queryOf } from '../query-of.ts';
 import { answerOf, PROBLEMS, RowsBody } from '../schemas.ts';
 import { streamed } from '../streamed.ts';
 
@@ -30,7 +30,7 @@ export function addRows(server: FastifyInstance, asker: IndexAsker): void {
     const { format = 'csv', limit = Number.POSITIVE_INFINITY, ...text } = request.body;
     const { caller } = request;
     if (limit > MOST_READ && caller !== undefined && !mayDo(caller.role, 'export')) throw notAllowed(caller, 'export');
-    const query = await makeQuery(text);
+    const query = await queryOf(text);
     const more = query.columns.map((target) => target.name);
     const printing = format === 'csv' ? csvFormat(more) : parsedFormat(format, more);
     request.rowsTold = 0;
