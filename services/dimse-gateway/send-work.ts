@@ -60,9 +60,10 @@ export class SendWork {
     const { item, attempt } = taken;
     const { archive } = item.files[0]!;
     const { pauses = PAUSES } = this.options;
-    const isSeen = this.options.archives.includes(archive) && (await this.ports.isMounted(archive));
-    // Those that see it may have much to do.
-    if (!isSeen && (attempt < MOST_REFUSALS || (await this.ports.isSeenByAny(archive)))) {
+    const isOwn = this.options.archives.includes(archive);
+    const isSeen = isOwn && (await this.ports.isMounted(archive));
+    // Those that see it may have much to do. Where its mount is gone here it may be gone everywhere.
+    if (!isSeen && (attempt < MOST_REFUSALS || (!isOwn && (await this.ports.isSeenByAny(archive))))) {
       taken.later(AGAIN);
       return false;
     }
