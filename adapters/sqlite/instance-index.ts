@@ -29,7 +29,6 @@ import { ValueTexts } from './value-texts.ts';
 export class SqliteInstanceIndex implements InstanceIndex {
   private readonly database: DatabaseSync;
   private readonly path: string;
-  private readonly end: () => void;
   /** What answers that are being read have in common. */
   private readonly texts = new Map<number, ValueTexts>();
   private numbers = NOTHING_KEPT;
@@ -38,10 +37,9 @@ export class SqliteInstanceIndex implements InstanceIndex {
   /** SQLite's number of the state that was read last: another one where somebody has written. */
   private state = -1;
 
-  /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages @param end called by `close` */
-  constructor(path: string, config: string, end: () => void = () => {}) {
+  /** Throws `no-index`, `old-database`, `newer-database`, `not-a-database`. @param config named in messages */
+  constructor(path: string, config: string) {
     this.path = path;
-    this.end = end;
     this.database = openForReading(path, config);
     let isEmpty: boolean;
     try {
@@ -103,7 +101,6 @@ export class SqliteInstanceIndex implements InstanceIndex {
 
   async close(): Promise<void> {
     this.database.close();
-    this.end();
   }
 
   private readonly textsOf = (attribute: number): ValueTexts => {

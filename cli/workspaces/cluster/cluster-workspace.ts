@@ -135,11 +135,10 @@ export class ClusterWorkspace implements Workspace {
       const { pacs } = await project.settings();
       const file = path.join(folder, `${name}.db`);
       await writeProjectIndex(project.store, file, { pacs: pacs.aetitle ?? 'PACS', config: this.configFile });
-      return new SqliteInstanceIndex(file, this.configFile, remove);
-    } catch (error) {
-      remove();
-      throw error;
+      return new SqliteInstanceIndex(file, this.configFile);
     } finally {
+      // What is open can be read without its name: so however this command ends, nothing of it stays.
+      remove();
       await project.close();
     }
   }
