@@ -184,8 +184,9 @@ export class HeaderReader extends HeaderBytes {
     const deflated = this.syntax?.deflated === true;
     // Compressed bytes may look like more of group 0002: there the group length decides, and where the walk is lost.
     const isLost = end === 'garbage' || end === 'truncated';
-    const isWrong = end === 'complete' && !deflated && this.goesOnAt(this.announcedEnd(), start);
-    const announced = deflated || isLost || isWrong ? this.announcedEnd() : -1;
+    const byLength = this.announcedEnd();
+    const isWrong = end === 'complete' && !deflated && this.goesOnAt(byLength, start);
+    const announced = deflated || isLost || isWrong ? byLength : -1;
     if (announced >= 0) {
       start = announced;
       while (meta.count > 0 && meta.ends[meta.count - 1]! > announced) meta.count--;

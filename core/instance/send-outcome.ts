@@ -15,6 +15,11 @@ export function isSent(outcome: string): boolean {
   return outcome === 'stored' || outcome === 'warning' || outcome === 'copy';
 }
 
+/** Of all files of one instance in a series the same. */
+export function instanceKey({ SeriesInstanceUID, SOPInstanceUID }: SeriesFile): string {
+  return `${SeriesInstanceUID} ${SOPInstanceUID}`;
+}
+
 /**
  * What becomes of files of which nothing was told and nothing will be: one speaks for each instance. @param files those of
  * an instance next to each other @param isTold by place
@@ -24,13 +29,12 @@ export function untoldFiles(
   isTold: (place: number) => boolean,
 ): { readonly file: SeriesFile; readonly outcome: 'failed' | 'copy' }[] {
   const spoken = new Set<string>();
-  const keyOf = ({ SeriesInstanceUID, SOPInstanceUID }: SeriesFile) => `${SeriesInstanceUID} ${SOPInstanceUID}`;
-  for (const [place, file] of files.entries()) if (isTold(place)) spoken.add(keyOf(file));
+  for (const [place, file] of files.entries()) if (isTold(place)) spoken.add(instanceKey(file));
   return files
     .filter((_, place) => !isTold(place))
     .map((file) => {
-      const outcome = spoken.has(keyOf(file)) ? 'copy' : 'failed';
-      spoken.add(keyOf(file));
+      const outcome = spoken.has(instanceKey(file)) ? 'copy' : 'failed';
+      spoken.add(instanceKey(file));
       return { file, outcome };
     });
 }

@@ -88,6 +88,8 @@ class Finish {
     const refusal = (missed: string | number) =>
       ditagError('too-many-deletions', { archive: scan.archive.name, missed, known: scan.knownInstances });
     if (lost.isCut) throw refusal(`Up to ${lost.count} (some may have moved)`);
+    // What has appeared elsewhere is found in the index, once that holds all that the scan has found.
+    await this.untilIndexed();
     const missed = await this.missed(lost);
     if (missed > most) throw refusal(missed);
   }
@@ -106,11 +108,9 @@ class Finish {
     return kept;
   }
 
-  /** How many of the lost instances stand nowhere else now: the others have moved. @param isOut a place that does not count */
+  /** How many of the lost instances stand nowhere else now: the others have moved, in an index that is up to date. @param isOut a place that does not count */
   private async missed(lost: LostInstances, isOut: (folder: string) => boolean = () => false): Promise<number> {
     const { scan, ports } = this;
-    // What has appeared elsewhere is found in the index, once that holds all that the scan has found.
-    await this.untilIndexed();
     let missed = 0;
     for (const series of lost.series(SERIES_AT_ONCE)) {
       for (const found of await ports.index.instances(scan.archive.name, [...series.keys()])) {

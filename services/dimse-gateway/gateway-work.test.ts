@@ -251,6 +251,22 @@ test('a PACS that goes away in the middle: what it has not got comes again', asy
   assert.deepEqual(results(), ['0.0 stored', '0.1 stored']);
 });
 
+test('what fails for now takes its further files with it: another of them may go the next time', async (t) => {
+  let isAway = true;
+  const store = async () => {
+    if (!isAway) return 0;
+    throw ditagError('association-aborted', DETAILS);
+  };
+  const { give, results } = played(t, { open: (times) => (isAway && times > 0 ? AWAY : undefined), store });
+  const { files, ...item } = itemOf(0, 1);
+  const twice = { ...item, files: [...files, ...files.map((file) => ({ ...file }))] };
+  assert.equal(await give(twice), 2_000);
+  assert.deepEqual(results(), []);
+  isAway = false;
+  assert.equal(await give(twice, 2), 'done');
+  assert.deepEqual(results().sort(), ['0.0 stored', '0.1 copy']);
+});
+
 test('a PACS that is there again is not taken for one that is away', async (t) => {
   let away: DitagError | undefined = AWAY;
   const { give, results } = played(t, { open: () => away });

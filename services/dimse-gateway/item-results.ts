@@ -1,6 +1,6 @@
 // What becomes of the files of an item, on its way to who waits for it: in pages, so that it is known soon and survives
 // the gateway. What an earlier attempt has told is not done again.
-import { isSent, type SendResult, untoldFiles } from '../../core/instance/send-outcome.ts';
+import { instanceKey, isSent, type SendResult, untoldFiles } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { KnownResults, ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
 import type { StoreItem } from '../../core/ports/work-queue.ts';
@@ -59,8 +59,8 @@ export class ItemResults {
   /** Files of instances of which something is not known. */
   rest(): readonly SeriesFile[] {
     const { files } = this.item;
-    const open = new Set(files.filter((_, place) => !this.known.has(place)).map(instanceOf));
-    return files.filter((file) => open.has(instanceOf(file)));
+    const open = new Set(files.filter((_, place) => !this.known.has(place)).map(instanceKey));
+    return files.filter((file) => open.has(instanceKey(file)));
   }
 
   add({ file, outcome, status, reason, bytes }: SendResult): void {
@@ -71,15 +71,23 @@ export class ItemResults {
 
   /** What failed while the item was being ended may have failed for that: it is not told, and tried again if need be. */
   forgetFailures(): void {
-    this.waiting = this.waiting.filter(({ outcome }) => outcome !== 'failed');
+    this.takeFailures();
   }
 
   /** Tells what has come together, but for what has failed and may not have for good; where that fails `end` does. */
   flush(): void {
-    const failed = this.waiting.filter(({ outcome }) => outcome === 'failed');
-    this.forgetFailures();
+    const failed = this.takeFailures();
     while (this.waiting.length > 0) this.write(false);
     this.waiting = failed;
+  }
+
+  /** Results of instances that failed, with those of their further files: another of these may go the next time. */
+  private takeFailures(): StoredFile[] {
+    const keyOf = ({ file }: StoredFile) => instanceKey(this.item.files[file]!);
+    const failed = new Set(this.waiting.filter(({ outcome }) => outcome === 'failed').map(keyOf));
+    const taken = this.waiting.filter((result) => failed.has(keyOf(result)));
+    this.waiting = this.waiting.filter((result) => !failed.has(keyOf(result)));
+    return taken;
   }
 
   /** Tells the rest. @param isLast whether that is all of the item */
@@ -122,8 +130,4 @@ export class ItemResults {
     }
     await this.results.add(page);
   }
-}
-
-function instanceOf({ SeriesInstanceUID, SOPInstanceUID }: SeriesFile): string {
-  return `${SeriesInstanceUID} ${SOPInstanceUID}`;
 }
