@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SequenceNode } from '../../core/query/pattern/ast.ts';
+import { nativeLength } from '../../core/query/pattern/native.ts';
+import { parsePattern } from '../../core/query/pattern/parse.ts';
 import { compilePattern, PatternError, PatternTooExpensive } from '../../core/query/pattern/pattern.ts';
 
 /** Pattern, value, right answer. */
@@ -56,6 +59,26 @@ test('what is too large is refused when it is compiled', () => {
   for (const pattern of ['a'.repeat(2_001), '('.repeat(300) + ')'.repeat(300), '((a{100}){100}){100}', '(.{30000})']) {
     assert.throws(() => compilePattern(pattern), PatternError);
   }
+});
+
+test('long ways through a pattern are native for short values only, very long ones for none', () => {
+  const longest = (pattern: string) => nativeLength(parsePattern(pattern).root);
+  assert.ok(longest('[ab][cd]') >= 20_000 / 1.1);
+  assert.ok(longest('[ab]{400}x') < 2_500);
+  assert.ok(longest('(?:[ab]{20}[cd]{20}){10}x') < 2_500);
+  assert.equal(longest('[ab]{1000}[ab]{1000}x'), 0);
+  // One of many branches: that others are tried in vain counts.
+  const branches = Array.from({ length: 400 }, (_, at) => String.fromCodePoint(0x4e00 + at)).join('|');
+  assert.ok(longest(`(?:${branches})x`) < 2_500);
+});
+
+test('a set that a pattern has hundreds of times is made and written once', () => {
+  const sets = new Set<unknown>();
+  for (const item of (parsePattern('\\w'.repeat(900)).root as SequenceNode).items) {
+    assert.equal(item.type, 'set');
+    sets.add(item);
+  }
+  assert.equal(sets.size, 1);
 });
 
 test('repeating nothing is nothing', () => {

@@ -73,6 +73,7 @@ function bestOf(items: readonly Node[]): Runs | undefined {
 
 /** Neither halves of surrogate pairs, nor characters that are such pairs: they are two for an expression without u. */
 function isFew(set: CodeSet): boolean {
+  if (set.length > 2 * MOST_CHARACTERS) return false;
   const ranges = toRanges(set);
   const count = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
   return (

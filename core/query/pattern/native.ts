@@ -12,15 +12,20 @@ import { type CodeSet, complement, intersection } from './code-set.ts';
 const MAX_STEPS = 50_000;
 /** Longest value given to the native engine, in UTF-16 units. */
 const MAX_VALUE = 20_000;
+/** Characters that count as one step where they are looked at one after the other: few of them are, as a rule. */
+const WALKED_AT_ONCE = 16;
+/** A way of more characters is not for the native engine: compiling it would take longer than what it saves. */
+const MAX_WALK = 500;
 
 /** The longest value (in UTF-16 units) for which the native form is within its bounds; 0: never use it. */
 export function nativeLength(root: Node): number {
   const cost = costOf(root);
-  if (cost === undefined) return 0;
+  if (cost === undefined || cost.walk > MAX_WALK) return 0;
+  const ways = cost.ways * Math.max(1, cost.walk / WALKED_AT_ONCE);
   const loops = cost.loops + (isAnchored(root) ? 0 : 1);
   let length = 0;
   for (let candidate = 16; candidate <= MAX_VALUE; candidate = Math.ceil(candidate * 1.1)) {
-    if (cost.ways * combinations(candidate, loops) > MAX_STEPS) break;
+    if (ways * combinations(candidate, loops) > MAX_STEPS) break;
     length = candidate;
   }
   return length;
@@ -30,6 +35,8 @@ export function nativeLength(root: Node): number {
 interface Cost {
   readonly ways: number;
   readonly loops: number;
+  /** most characters and positions that are looked at in one way, each round of an endless repeat not counted */
+  readonly walk: number;
 }
 
 /** Ways to place `count` ends in a text of a length, which bounds the steps of that many repeats one after another. */
@@ -44,7 +51,7 @@ function costOf(node: Node): Cost | undefined {
   switch (node.type) {
     case 'set':
     case 'position':
-      return { ways: 1, loops: 0 };
+      return { ways: 1, loops: 0, walk: 1 };
     case 'sequence':
       return product(node.items);
     case 'alternation': {
@@ -52,9 +59,13 @@ function costOf(node: Node): Cost | undefined {
       if (costs.includes(undefined)) return undefined;
       const known = costs as Cost[];
       const ways = known.map((cost) => cost.ways);
+      const walk = Math.max(...known.map((cost) => cost.walk));
+      const isOneOf = areDisjoint(node.branches);
       return {
-        ways: areDisjoint(node.branches) ? Math.max(...ways) : ways.reduce((sum, way) => sum + way, 0),
+        ways: isOneOf ? Math.max(...ways) : ways.reduce((sum, way) => sum + way, 0),
         loops: Math.max(...known.map((cost) => cost.loops)),
+        // Where one branch at most can be taken, the others are tried in vain.
+        walk: isOneOf ? walk + node.branches.length : walk,
       };
     }
     case 'repeat':
@@ -70,24 +81,28 @@ function costOf(node: Node): Cost | undefined {
 function product(nodes: readonly Node[]): Cost | undefined {
   let ways = 1;
   let loops = 0;
+  let walk = 0;
   for (const node of nodes) {
     const cost = costOf(node);
     if (cost === undefined) return undefined;
     ways *= cost.ways;
     loops += cost.loops;
+    walk += cost.walk;
   }
-  return { ways, loops };
+  return { ways, loops, walk };
 }
 
 function repeatCost(min: number, max: number, possessive: boolean, body: Node): Cost | undefined {
   const cost = costOf(body);
   if (cost === undefined || possessive) return undefined;
-  if (min === 0 && max === 1 && !isNullable(body)) return { ways: cost.ways + 1, loops: cost.loops };
+  if (min === 0 && max === 1 && !isNullable(body)) return { ...cost, ways: cost.ways + 1 };
   if (cost.loops > 0 || isNullable(body)) return undefined;
-  if (max === Infinity) return cost.ways === 1 ? { ways: Math.max(min, 1), loops: 1 } : undefined;
-  if (max > 1_000) return undefined;
-  if (cost.ways === 1) return { ways: max - min + 1 + (body.type === 'set' ? 0 : max), loops: 0 };
-  return { ways: cost.ways ** max * (max - min + 1), loops: 0 };
+  if (max === Infinity) {
+    return cost.ways === 1 ? { ways: 1, loops: 1, walk: cost.walk * Math.max(min, 1) } : undefined;
+  }
+  const walk = cost.walk * max;
+  if (cost.ways === 1) return { ways: max - min + 1 + (body.type === 'set' ? 0 : max), loops: 0, walk };
+  return { ways: cost.ways ** max * (max - min + 1), loops: 0, walk };
 }
 
 /** Whether at most one of the branches can start with any given character. */
@@ -153,7 +168,17 @@ function writePosition({ at, ascii: asciiWords }: PositionNode, ascii: boolean):
   return `(?!^$)${not}`;
 }
 
+/** How a set is written, for ASCII alone and for all; a pattern has the same few sets again and again. */
+const written = { ascii: new WeakMap<CodeSet, string>(), all: new WeakMap<CodeSet, string>() };
+
 function writeSet(set: CodeSet, ascii: boolean): string {
+  const known = ascii ? written.ascii : written.all;
+  const text = known.get(set) ?? textOf(set, ascii);
+  known.set(set, text);
+  return text;
+}
+
+function textOf(set: CodeSet, ascii: boolean): string {
   const all = [0, ascii ? 0x7f : 0xffff];
   const within = intersection(set, all);
   const outside = intersection(complement(set), all);

@@ -27,8 +27,8 @@ export interface RawSequence {
 }
 
 export type RawItem =
-  | { readonly type: 'literal'; readonly code: number; readonly negated: boolean }
-  | { readonly type: 'set'; readonly negated: boolean; readonly members: readonly SetMember[] }
+  | RawLiteral
+  | RawSet
   | { readonly type: 'any' }
   | { readonly type: 'at'; readonly escape: '^' | '$' | 'A' | 'Z' | 'b' | 'B' }
   | { readonly type: 'branch'; readonly branches: readonly RawSequence[] }
@@ -43,6 +43,18 @@ export type RawItem =
       readonly yes: RawSequence;
       readonly no: RawSequence | undefined;
     };
+
+export interface RawLiteral {
+  readonly type: 'literal';
+  readonly code: number;
+  readonly negated: boolean;
+}
+
+export interface RawSet {
+  readonly type: 'set';
+  readonly negated: boolean;
+  readonly members: readonly SetMember[];
+}
 
 export interface RawRepeat {
   readonly type: 'repeat';

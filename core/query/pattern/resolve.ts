@@ -8,7 +8,7 @@ import { anySet, hasCased, ignoreCaseLiteral, ignoreCaseSet, plainSet } from './
 import { type CodeSet, complement } from './code-set.ts';
 import { invalidPattern } from './errors.ts';
 import type { ParseState } from './parse-state.ts';
-import type { FlagChange, Flags, RawItem, RawRepeat, RawSequence } from './raw.ts';
+import type { FlagChange, Flags, RawItem, RawLiteral, RawRepeat, RawSequence, RawSet } from './raw.ts';
 import { widthOf } from './raw.ts';
 
 /** What the items of one pattern have in common. */
@@ -17,6 +17,8 @@ interface Context {
   readonly groupWidths: ParseState['groupWidths'];
   /** the deprecated flag `t`, under which CPython refuses repeats */
   readonly template: boolean;
+  /** each set once, however often the pattern has it: a class of Unicode has hundreds of ranges */
+  readonly sets: Map<string, Node>;
 }
 
 /** The AST of a whole pattern. Throws PatternError for a look-behind that may have several widths. */
@@ -25,7 +27,7 @@ export function resolve(source: string, raw: RawSequence, state: ParseState): No
     { ignoreCase: false, multiLine: false, dotAll: false, verbose: false, ascii: false },
     { on: state.flags, off: '' },
   );
-  const context = { source, groupWidths: state.groupWidths, template: state.flags.includes('t') };
+  const context = { source, groupWidths: state.groupWidths, template: state.flags.includes('t'), sets: new Map() };
   const root = sequence(context, raw, flags);
   const guard = startGuard(context, raw, flags);
   return guard === undefined ? root : { type: 'sequence', items: [guard, root] };
@@ -81,14 +83,9 @@ function isEmpty(node: Node): node is SequenceNode {
 function resolveItem(context: Context, item: RawItem, flags: Flags): Node {
   const alphabet: Alphabet = flags.ascii ? 'ascii' : 'unicode';
   switch (item.type) {
-    case 'literal': {
-      const set = flags.ignoreCase ? ignoreCaseLiteral(item.code, alphabet) : [item.code, item.code];
-      return setNode(set, item.negated);
-    }
-    case 'set': {
-      const set = flags.ignoreCase ? ignoreCaseSet(item.members, alphabet) : plainSet(item.members, alphabet);
-      return setNode(set, item.negated);
-    }
+    case 'literal':
+    case 'set':
+      return knownSet(context, item, flags.ignoreCase, alphabet);
     case 'any':
       return setNode(anySet(flags.dotAll), false);
     case 'at':
@@ -117,6 +114,18 @@ function resolveItem(context: Context, item: RawItem, flags: Flags): Node {
         no: item.no === undefined ? EMPTY : sequence(context, item.no, flags),
       };
   }
+}
+
+function knownSet(context: Context, item: RawLiteral | RawSet, ignoreCase: boolean, alphabet: Alphabet): Node {
+  const key = JSON.stringify([item, ignoreCase, alphabet]);
+  const known = context.sets.get(key) ?? setNode(setOf(item, ignoreCase, alphabet), item.negated);
+  context.sets.set(key, known);
+  return known;
+}
+
+function setOf(item: RawLiteral | RawSet, ignoreCase: boolean, alphabet: Alphabet): CodeSet {
+  if (item.type === 'set') return ignoreCase ? ignoreCaseSet(item.members, alphabet) : plainSet(item.members, alphabet);
+  return ignoreCase ? ignoreCaseLiteral(item.code, alphabet) : [item.code, item.code];
 }
 
 function setNode(set: CodeSet, negated: boolean): Node {
