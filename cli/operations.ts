@@ -5,7 +5,7 @@ import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { makeFolders } from '../adapters/system/make-folders.ts';
 import { DitagError, ditagError } from '../core/errors/errors.ts';
-import { writeFailure } from '../core/errors/write-failure.ts';
+import { writeFailure } from '../core/errors/file-failure.ts';
 import { isActive } from '../core/jobs/scan-state.ts';
 import { csvLine } from '../core/query/csv.ts';
 import {

@@ -1,7 +1,7 @@
 // Writing results: to a file that appears when it is whole, or to a stream whose reader may go away.
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeFailure } from '../core/errors/write-failure.ts';
+import { writeFailure } from '../core/errors/file-failure.ts';
 
 /** Thrown when the reader of a stream went away (`| head`): the command ends at once, successfully. */
 export class ReaderGone extends Error {}

@@ -1,6 +1,7 @@
 // Lists of series that commands are given: a file, or standard input.
 import fs from 'node:fs';
 import { ditagError } from '../core/errors/errors.ts';
+import { readFailure } from '../core/errors/file-failure.ts';
 import { BadList, type Chunks } from '../core/query/csv-reader.ts';
 import { readSeriesList } from '../core/query/series-list.ts';
 
@@ -27,6 +28,6 @@ export async function readingInput<T>(
     if (error instanceof BadList) {
       throw ditagError(bad, { source, reason: error.message, column: error.column }, error);
     }
-    throw ditagError('cannot-read', { path: source, reason: (error as Error).message }, error);
+    throw readFailure(source, error);
   }
 }

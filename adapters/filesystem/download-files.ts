@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { readFailure, writeFailure } from '../../core/errors/file-failure.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { DownloadFiles, SeriesIdentity } from '../../core/ports/download-files.ts';
 import { CUT_OFF, NOT_ASKED_FOR } from '../../core/projects/download-folders.ts';
@@ -80,7 +81,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
         throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
     } catch (error) {
       if (error instanceof DitagError) throw error;
-      throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+      throw writeFailure(file, error);
     }
   }
 
@@ -91,7 +92,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
       if (others.length > 0) throw ditagError('foreign-download', { folder: this.folder, file: OWNER });
     } catch (error) {
       if (error instanceof DitagError) throw error;
-      throw ditagError('cannot-write', { path: this.folder, reason: failureCode(error) }, error);
+      throw writeFailure(this.folder, error);
     }
   }
 
@@ -118,8 +119,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     try {
       names = fs.readdirSync(absolute);
     } catch (error) {
-      if (failureCode(error) !== 'ENOENT')
-        throw ditagError('cannot-read', { path: absolute, reason: failureCode(error) }, error);
+      if (failureCode(error) !== 'ENOENT') throw readFailure(absolute, error);
       names = [];
     }
     for (const name of names) {
@@ -153,7 +153,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     const handle = await fs.promises.open(path.join(this.folder, file)).catch((error) => {
       // In a zip are only instances that were noted before.
       if (failureCode(error) === 'ENOENT') return undefined;
-      throw ditagError('cannot-read', { path: file, reason: failureCode(error) }, error);
+      throw readFailure(file, error);
     });
     if (handle === undefined) return undefined;
     try {
@@ -175,7 +175,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
         .readdir(path.join(this.folder, folder), { withFileTypes: true })
         .catch((error: unknown) => {
           if (failureCode(error) === 'ENOENT') return [];
-          throw ditagError('cannot-read', { path: path.join(this.folder, folder!), reason: failureCode(error) }, error);
+          throw readFailure(path.join(this.folder, folder!), error);
         });
       for (const entry of entries) {
         const name = `${folder}/${entry.name}`;
@@ -207,7 +207,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
       fs.renameSync(from, place);
       return path.relative(this.folder, place).replaceAll(path.sep, '/');
     } catch (error) {
-      throw ditagError('cannot-write', { path: to, reason: failureCode(error) }, error);
+      throw writeFailure(to, error);
     }
   }
 
@@ -259,7 +259,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
       fs.renameSync(temporary, file);
       syncFolderNow(this.folder);
     } catch (error) {
-      throw ditagError('cannot-write', { path: file, reason: failureCode(error) }, error);
+      throw writeFailure(file, error);
     }
   }
 }

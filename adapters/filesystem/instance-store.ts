@@ -3,7 +3,7 @@
 // one store.
 import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { ditagError } from '../../core/errors/errors.ts';
+import { writeFailure } from '../../core/errors/file-failure.ts';
 import { isLocalFileSystem } from '../../core/instance/file-systems.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { ArrivingInstance, IncomingFile, InstanceStore } from '../../core/ports/instance-store.ts';
@@ -68,7 +68,7 @@ export class FilesystemInstanceStore implements InstanceStore {
       const around = { sync, folders, identities, make, quick, place, isHashed };
       return new FilesystemInstanceStore(around, incoming);
     } catch (error) {
-      throw ditagError('cannot-write', { path: folder, reason: failureCode(error) }, error);
+      throw writeFailure(folder, error);
     }
   }
 

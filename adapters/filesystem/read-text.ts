@@ -1,12 +1,12 @@
 // Text files that settings name: certificates and their keys.
 import fs from 'node:fs';
-import { ditagError } from '../../core/errors/errors.ts';
+import { readFailure } from '../../core/errors/file-failure.ts';
 
 /** Throws `cannot-read`. */
 export function readText(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8');
   } catch (error) {
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    throw readFailure(file, error);
   }
 }

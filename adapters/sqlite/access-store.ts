@@ -3,11 +3,10 @@
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { AccessToken, AuditEntry } from '../../core/access/access.ts';
-import { writeFailure } from '../../core/errors/write-failure.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
-import { explained } from './sqlite-errors.ts';
+import { explainedOpen } from './sqlite-errors.ts';
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS token (name TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, token TEXT NOT NULL) WITHOUT ROWID;
@@ -32,8 +31,7 @@ export class SqliteAccessStore implements AccessStore {
       // An entry outlives the process as soon as it is written; the last ones may not outlive a failure of the power.
       this.database.exec(`PRAGMA synchronous = NORMAL; ${SCHEMA}`);
     } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      throw /^E[A-Z]+$/.test(code) ? writeFailure(path, error) : explained(error, path);
+      throw explainedOpen(error, path);
     }
     const sql = (text: string) => this.database.prepare(text);
     this.sql = {

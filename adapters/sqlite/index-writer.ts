@@ -19,7 +19,7 @@ import type { Deletions } from './folder-changes.ts';
 import { lockIndex } from './index-lock.ts';
 import { databaseKind, openForWriting } from './open-database.ts';
 import { Publication } from './publish.ts';
-import { explained, isOutOfRoom } from './sqlite-errors.ts';
+import { explained, explainedOpen, isOutOfRoom } from './sqlite-errors.ts';
 import { Staging } from './staging.ts';
 import { countStudies } from './statistics.ts';
 
@@ -71,10 +71,7 @@ export class SqliteIndexWriter implements IndexWriter {
       );
     } catch (error) {
       this.resources.dispose();
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== undefined && /^E[A-Z]+$/.test(code))
-        throw ditagError('cannot-write', { path: databasePath, reason: message }, error);
-      throw explained(error, databasePath);
+      throw explainedOpen(error, databasePath);
     }
     try {
       const resumed = this.staging.begin(archive);

@@ -21,7 +21,7 @@ import { makeFolders } from '../system/make-folders.ts';
 import { SqliteDownloadStore } from './download-store.ts';
 import { createPrivateFile, setJournal } from './open-database.ts';
 import { PROJECT_APPLICATION_ID, PROJECT_FORMAT, PROJECT_SCHEMA } from './project-schema.ts';
-import { explained, isNotADatabase } from './sqlite-errors.ts';
+import { explained, explainedOpen, isNotADatabase } from './sqlite-errors.ts';
 import { WriteBatch } from './write-batch.ts';
 
 /** Rows that are read at a time where all are gone through. */
@@ -53,10 +53,7 @@ export class SqliteProjectStore implements ProjectStore {
       makeFolders(path.dirname(path.resolve(file)), 0o700);
       this.database = openProject(file);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== undefined && /^E[A-Z]+$/.test(code))
-        throw ditagError('cannot-write', { path: file, reason: message }, error);
-      throw this.explain(error);
+      throw explainedOpen(error, file);
     }
     this.batch = new WriteBatch(this.database, this.explain);
     this.listed = this.database.prepare(

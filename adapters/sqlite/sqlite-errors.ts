@@ -1,5 +1,6 @@
 // What SQLite's own errors mean to a person: a damaged file, a full disk. Everything else is a fault of ours.
 import { ditagError } from '../../core/errors/errors.ts';
+import { fileReason, writeFailure } from '../../core/errors/file-failure.ts';
 
 /** Primary result codes (https://www.sqlite.org/rescode.html). */
 const BUSY = 5;
@@ -35,6 +36,12 @@ export function explained(error: unknown, database: string): unknown {
   }
 }
 
+/** The error to be told where the file at `path` cannot be made or opened for writing, by SQLite or by the file system. */
+export function explainedOpen(error: unknown, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && /^E[A-Z]+$/.test(code) ? writeFailure(path, error) : explained(error, path);
+}
+
 /** Is there no room, or does the disk not take more now? */
 export function isOutOfRoom(error: unknown): boolean {
   const { code, errcode } = error as { code?: string; errcode?: number };
@@ -56,7 +63,7 @@ export function isNotADatabase(error: unknown): boolean {
 /** The error to be told where the file at `path` cannot even be looked at. */
 export function explainedRead(error: unknown, path: string): unknown {
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
-  const reason = message ?? 'unknown';
+  const reason = code === 'ERR_SQLITE_ERROR' ? (message ?? 'unknown') : fileReason(error);
   if (code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === CORRUPT) {
     return ditagError('damaged-database', { database: path, reason }, error);
   }

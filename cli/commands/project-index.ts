@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { readFailure } from '../../core/errors/file-failure.ts';
 import { type AccessionOutcome, isWhollyKnown, type Target } from '../../core/projects/expected.ts';
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -161,7 +162,7 @@ function readText(file: string): string {
   try {
     return decoded(fs.readFileSync(file));
   } catch (error) {
-    throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    throw readFailure(file, error);
   }
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DitagError, ditagError, type ErrorCode } from '../../core/errors/errors.ts';
-import { writeFailure } from '../../core/errors/write-failure.ts';
+import { writeFailure } from '../../core/errors/file-failure.ts';
 import { shownPath } from '../../core/instance/byte-path.ts';
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import { csvLine } from '../../core/query/csv.ts';

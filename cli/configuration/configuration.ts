@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ditagError } from '../../core/errors/errors.ts';
+import { readFailure } from '../../core/errors/file-failure.ts';
 import type { NatsSettings } from '../../core/settings/settings.ts';
 import { canHold, IniFile } from './ini.ts';
 import { replaceFile } from './private-file.ts';
@@ -170,8 +171,7 @@ export function readIni(file: string): IniFile {
   try {
     return new IniFile(fs.readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
   } catch (error) {
-    if ('code' in (error as Error))
-      throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    if ('code' in (error as Error)) throw readFailure(file, error);
     throw ditagError('bad-config', { config: file, reason: (error as Error).message }, error);
   }
 }

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { makeFolders } from '../../adapters/system/make-folders.ts';
-import { writeFailure } from '../../core/errors/write-failure.ts';
+import { writeFailure } from '../../core/errors/file-failure.ts';
 
 /** Writes a file in the place of the one that is there; its folder is made if need be. Throws `cannot-write`, `no-room`. */
 export function replaceFile(file: string, text: string): void {

@@ -9,7 +9,8 @@ import { localAddress } from '../../adapters/dimse/local-address.ts';
 import { FilesystemDownloadFiles, INCOMING, openDownloadStore } from '../../adapters/filesystem/download-files.ts';
 import { syncFolderNow } from '../../adapters/filesystem/store-folders.ts';
 import { makeFolders } from '../../adapters/system/make-folders.ts';
-import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { DitagError } from '../../core/errors/errors.ts';
+import { writeFailure } from '../../core/errors/file-failure.ts';
 import type { DownloadState, ProjectStore } from '../../core/ports/project-store.ts';
 import { shortageText } from '../../core/projects/download-space.ts';
 import { isWhollyKnown } from '../../core/projects/expected.ts';
@@ -146,7 +147,7 @@ function makeFolder(folder: string): void {
     // A folder whose own name is lost takes all with it.
     syncFolderNow(path.dirname(folder));
   } catch (error) {
-    throw ditagError('cannot-write', { path: folder, reason: (error as Error).message }, error);
+    throw writeFailure(folder, error);
   }
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { isOfDownload, MANIFEST } from '../../adapters/filesystem/download-files.ts';
 import { type ExpectedFile, listFiles, verifyFiles } from '../../adapters/filesystem/verify-download.ts';
 import { ditagError } from '../../core/errors/errors.ts';
+import { readFailure } from '../../core/errors/file-failure.ts';
 import { readManifest } from '../../core/projects/manifest.ts';
 import { BadList } from '../../core/query/csv-reader.ts';
 
@@ -57,8 +58,7 @@ export async function verifyDownload(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof BadList) throw ditagError('bad-manifest', { path: file, reason: error.message }, error);
-    if (typeof (error as { code?: unknown }).code === 'string')
-      throw ditagError('cannot-read', { path: file, reason: (error as Error).message }, error);
+    if (typeof (error as { code?: unknown }).code === 'string') throw readFailure(file, error);
     throw error;
   }
   return { good: named.size - problems, problems, missing, unknown };

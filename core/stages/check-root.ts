@@ -1,15 +1,13 @@
 // Whether the root of an archive is there, and is the archive that is known: a missing mount is not an empty archive, and
 // another mount is not this archive. Recognised by a sample of names, since device numbers change on network mounts.
 import { ditagError } from '../errors/errors.ts';
+import { fileReason } from '../errors/file-failure.ts';
 import { type ArchiveFiles, failureCode } from '../ports/archive-files.ts';
 import type { KnownArchive } from '../ports/index-writer.ts';
 
-const REASONS: Record<string, string> = {
+const OF_FOLDERS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such folder',
   ENOTDIR: 'it is not a folder',
-  EACCES: 'permission denied',
-  ESTALE: 'stale file handle',
-  EIO: 'input/output error',
 };
 
 /** What lies in a root: the number of its entries, and whether one of the sample is among them. */
@@ -37,8 +35,8 @@ export async function listRoot(
       })(),
     );
   } catch (error) {
-    const code = failureCode(error);
-    throw ditagError('archive-missing', { archive, reason: REASONS[code] ?? code }, error);
+    const reason = OF_FOLDERS[failureCode(error)] ?? fileReason(error);
+    throw ditagError('archive-missing', { archive, reason }, error);
   }
   return { entries, hasKnown };
 }
