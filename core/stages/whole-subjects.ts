@@ -1,6 +1,6 @@
 // Which subjects of a project are wholly on disk, as far as is noted: those get a zip.
 import type { DownloadStore, ProjectStore } from '../ports/project-store.ts';
-import { downloadFolders, type SeriesFolders } from '../projects/download-folders.ts';
+import { downloadFolders, foldersBeside, type SeriesFolders } from '../projects/download-folders.ts';
 import { expectedCount } from '../projects/expected.ts';
 import { receivedOfExpected } from './download-counts.ts';
 
@@ -21,9 +21,10 @@ export async function projectSeries(
 /** SeriesInstanceUIDs of each subject of which all series of the project are whole, by the name of its folder. */
 export async function wholeSubjects(
   store: Pick<ProjectStore, 'series' | 'instancesOf'>,
-  download: Pick<DownloadStore, 'receivedOf'>,
+  download: Pick<DownloadStore, 'receivedOf' | 'begun'>,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { folders } = await projectSeries(store);
+  // What has not begun counts for the subject into whose folder it would be put.
+  const folders = foldersBeside((await projectSeries(store)).folders, await download.begun());
   const subjects = new Map<string, string[]>();
   const notWhole = new Set<string>();
   for await (const series of store.series()) {

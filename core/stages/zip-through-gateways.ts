@@ -7,7 +7,7 @@ import { wholeSubjects } from './whole-subjects.ts';
 
 export interface GatewayZipPorts extends ItemPorts {
   readonly store: Pick<ProjectStore, 'series' | 'instancesOf'>;
-  readonly download: Pick<DownloadStore, 'receivedOf' | 'reasonOf' | 'setReason'>;
+  readonly download: Pick<DownloadStore, 'begun' | 'receivedOf' | 'reasonOf' | 'setReason'>;
 }
 
 export interface GatewayZipOptions {
