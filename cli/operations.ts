@@ -240,7 +240,7 @@ export class CommandOperations implements Operations {
     const folder = path.join(this.options.configuration.projectsFolder, project);
     const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);
     try {
-      makeFolders(path.resolve(folder), 0o700);
+      makeFolders(folder, 0o700);
       fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
     } catch (error) {
       throw writeFailure(file, error);

@@ -200,7 +200,7 @@ export class FilesystemDownloadFiles implements DownloadFiles {
     const [from, to] = [path.join(this.folder, file), path.join(this.folder, NOT_ASKED_FOR, CHANGED, file)];
     try {
       if (fs.lstatSync(from, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
-      makeFolders(path.dirname(path.resolve(to)), PRIVATE_FOLDER);
+      makeFolders(path.dirname(to), PRIVATE_FOLDER);
       // It may have been changed before, and brought anew since.
       let place = to;
       for (let n = 2; fs.lstatSync(place, { throwIfNoEntry: false }) !== undefined; n++) place = `${to}.${n}`;

@@ -1,5 +1,6 @@
 // The life of a service's process: a logger, signals, health over HTTP, and an exit code. The first SIGTERM or Ctrl-C
 // lets it finish what it has taken; the second ends it at once.
+import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { DitagError } from '../../core/errors/errors.ts';
 
@@ -47,7 +48,7 @@ export async function runService(name: string, build: (tools: ServiceTools) => P
           } catch (error) {
             if (error instanceof DitagError && error.retry === 'never') throw error;
             logger.warn({ reason: (error as Error).message }, `${part} does not answer yet`);
-            await new Promise((resolve) => setTimeout(resolve, WAIT));
+            await wait(WAIT);
           }
         }
       },

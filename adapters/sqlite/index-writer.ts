@@ -59,7 +59,7 @@ export class SqliteIndexWriter implements IndexWriter {
     // Beside `path` while an old tool's database still stands there.
     let written = databasePath;
     try {
-      makeFolders(path.dirname(path.resolve(databasePath)), 0o700);
+      makeFolders(path.dirname(databasePath), 0o700);
       this.resources.use(lockIndex(databasePath));
       this.resources.use(this.files);
       const old = databaseKind(databasePath) === 'python-tool';

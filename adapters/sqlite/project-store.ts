@@ -50,7 +50,7 @@ export class SqliteProjectStore implements ProjectStore {
   constructor(file: string) {
     this.explain = (error) => explained(error, file);
     try {
-      makeFolders(path.dirname(path.resolve(file)), 0o700);
+      makeFolders(path.dirname(file), 0o700);
       this.database = openProject(file);
     } catch (error) {
       throw explainedOpen(error, file);

@@ -4,13 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { failureCode } from '../../core/ports/archive-files.ts';
 
-/** Gives those that were made. Throws the error of node:fs. @param folder absolute path @param mode of those that are made */
+/** Gives those that were made, as absolute paths. Throws the error of node:fs. @param mode of those that are made */
 export function makeFolders(folder: string, mode: number): string[] {
+  return makeWithParents(path.resolve(folder), mode);
+}
+
+function makeWithParents(folder: string, mode: number): string[] {
   const outcome = makeOne(folder, mode);
   if (outcome === 'made') return [folder];
   if (outcome === 'there') return [];
   const parent = path.dirname(folder);
-  const made = parent === folder ? [] : makeFolders(parent, mode);
+  const made = parent === folder ? [] : makeWithParents(parent, mode);
   // Its parent is there now: whatever is wrong still is wrong with it.
   fs.mkdirSync(folder, mode);
   return [...made, folder];

@@ -7,7 +7,7 @@ import { writeFailure } from '../../core/errors/file-failure.ts';
 /** Writes a file in the place of the one that is there; its folder is made if need be. Throws `cannot-write`, `no-room`. */
 export function replaceFile(file: string, text: string): void {
   try {
-    makeFolders(path.dirname(path.resolve(file)), 0o700);
+    makeFolders(path.dirname(file), 0o700);
     const temporary = `${file}.${process.pid}-${Date.now()}.tmp`;
     fs.writeFileSync(temporary, text, { mode: 0o600 });
     fs.renameSync(temporary, file);

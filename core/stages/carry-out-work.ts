@@ -2,6 +2,7 @@
 // before the work itself is done. It can be done again at any point without harm: entries are written on the condition
 // that the log is as it was read, and tallies and held changes count once a piece of work. Whatever would take instances
 // out of the index is not written but held back until the end of the scan (finish-scan.ts).
+
 import { createHash } from 'node:crypto';
 import { MessageTooLarge } from '../errors/message-too-large.ts';
 import { joinPath } from '../instance/byte-path.ts';
@@ -14,6 +15,7 @@ import type { ScanQueue, ScanWork } from '../ports/scan-queue.ts';
 import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
 import { carryOutScanJob } from './carry-out-scan-job.ts';
 import { bitsThatFit, cutFiner } from './finer-chunks.ts';
+import { pause } from './pause.ts';
 import type { ScanFolderOutcome } from './scan-folder.ts';
 
 /** Folders that are scanned as one piece of work, at most; fewer where there are few, so that all scanners get some. */
@@ -63,9 +65,9 @@ export async function carryOutWork(work: ScanWork, isFirst: boolean, ports: Work
   const ledgerOf = () => (work.isNew && isFirst ? EMPTY_LEDGER : ports.log.ledger(work.archive));
   // What an attempt before has held was true then. What it has written is known, and what is gone still is gone.
   if (!isFirst) await ports.registry.letGo(work.scan, piece);
-  let pause: Promise<void> | undefined;
+  let paused: Promise<void> | undefined;
   // One pause for all of the piece: a thousand links that lead nowhere take no longer.
-  const beforeSecondLook = () => (pause ??= new Promise((resolve) => setTimeout(resolve, SECOND_LOOK)));
+  const beforeSecondLook = () => (paused ??= pause(SECOND_LOOK));
   const later: ScanJob[] = [];
   let number = 0;
   for (let level = work.jobs; level.length > 0; ) {

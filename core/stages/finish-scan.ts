@@ -1,6 +1,7 @@
 // The end of a cluster's scan, when none of its jobs is left: what was held back is believed or refused, the archive is
 // signed, other archives leave where they are not to be kept, and the scan is over when all of it can be queried. Every
 // step can be done again, also by two scanners at once: whoever takes over begins at the beginning.
+
 import { DitagError, ditagError } from '../errors/errors.ts';
 import { joinPath } from '../instance/byte-path.ts';
 import { decodeFolderRecord } from '../instance/folder-record.ts';
@@ -12,6 +13,7 @@ import type { PublishReport } from '../ports/index-writer.ts';
 import type { PublishedIndex } from '../ports/published-index.ts';
 import type { ArchiveIdentity, LogEntry, LogLedger, RecordFeed, RecordLog } from '../ports/record-log.ts';
 import type { HeldChange, ScanRegistry } from '../ports/scan-registry.ts';
+import { pause } from './pause.ts';
 
 /** How often it is asked whether the index has come so far (milliseconds). */
 const ASK_EVERY = 50;
@@ -214,7 +216,7 @@ class Finish {
   private async untilIndexed(): Promise<void> {
     const { log, feed, index } = this.ports;
     const end = await log.end();
-    while (!(await feed.isPast(end))) await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
+    while (!(await feed.isPast(end))) await pause(ASK_EVERY);
     await index.refresh();
   }
 }

@@ -1,7 +1,9 @@
 // Waiting for items that gateways carry out: until none is left, as long as there are gateways.
+
 import { ditagError } from '../errors/errors.ts';
 import type { Gateways } from '../ports/gateways.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
+import { pause } from './pause.ts';
 
 const LOOK_EVERY = 200;
 /** After so long without anything new it is looked whether anybody works (milliseconds); then so long nobody may. */
@@ -37,7 +39,7 @@ export async function untilDone(
       absentSince = (await isThere()) ? undefined : (absentSince ?? performance.now());
       if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('gateways-gone', {});
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    await pause(LOOK_EVERY);
   }
   await look();
 }

@@ -1,11 +1,13 @@
 // The stage that has instances sent by the gateways of a cluster: it puts items of work into the queue, a limited number
 // ahead of what is done, and tells what becomes of each instance exactly once, however often an item is carried out.
+
 import { DitagError, ditagError } from '../errors/errors.ts';
 import { type SendOutcome, type SendResult, untoldFiles } from '../instance/send-outcome.ts';
 import type { Gateways } from '../ports/gateways.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { ResultPage, StoreResults } from '../ports/store-results.ts';
 import type { PacsAddress, WorkQueue } from '../ports/work-queue.ts';
+import { pause } from './pause.ts';
 import { instancesToSend } from './send-instances.ts';
 import { ItemCutter } from './store-items.ts';
 
@@ -215,8 +217,4 @@ async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
       await pause(AGAIN);
     }
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

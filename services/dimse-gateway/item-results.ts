@@ -1,5 +1,6 @@
 // What becomes of the files of an item, on its way to who waits for it: in pages, so that it is known soon and survives
 // the gateway. What an earlier attempt has told is not done again.
+import { setTimeout as wait } from 'node:timers/promises';
 import { instanceKey, isSent, type SendResult, untoldFiles } from '../../core/instance/send-outcome.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { KnownResults, ResultPage, StoredFile, StoreResults } from '../../core/ports/store-results.ts';
@@ -125,7 +126,7 @@ export class ItemResults {
         await this.results.add(page);
         return;
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await wait(pause);
       }
     }
     await this.results.add(page);

@@ -158,7 +158,7 @@ async function openDownloads(set: Static<typeof DownloadVariables>, { projectOf,
     projectOf,
     filesOf: (folder) => {
       const below = path.join(root, folder);
-      makeFolders(path.resolve(below), 0o700);
+      makeFolders(below, 0o700);
       return new FilesystemDownloadFiles(below);
     },
     pacsOf: ({ isTls, ...pacs }, method, patience) =>

@@ -1,5 +1,6 @@
 // Keeps an indexer at work for every generation of the index: the one that answers, and one that is being built from
 // the replayed log. The one that is built answers as soon as it holds everything that the log did when it was looked at.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { IndexGenerations } from '../../core/ports/index-generations.ts';
 import type { RecordFeed, RecordLog } from '../../core/ports/record-log.ts';
 import type { Indexer, IndexerLog } from './app.ts';
@@ -43,7 +44,7 @@ export class GenerationKeeper {
       } catch (error) {
         this.ports.logger.warn({ reason: (error as Error).message }, 'the generations could not be looked at');
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+      await wait(LOOK_EVERY);
     }
   }
 

@@ -1,5 +1,6 @@
 // Watches a scan of the cluster to its end. The scan goes on without its watcher; where nothing comes of it, the watcher
 // finds out what it waits for.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Cluster } from '../../../adapters/nats/connection.ts';
 import { NatsIndexGenerations } from '../../../adapters/nats/index-generations.ts';
 import { NatsRecordFeed } from '../../../adapters/nats/record-feed.ts';
@@ -64,7 +65,7 @@ export async function watchScan(
         throw ditagError('cluster-unreachable', { url, reason, hint: '' }, error);
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    await wait(LOOK_EVERY);
   }
 }
 
