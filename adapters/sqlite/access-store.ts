@@ -31,7 +31,7 @@ export class SqliteAccessStore implements AccessStore {
       // An entry outlives the process as soon as it is written; the last ones may not outlive a failure of the power.
       this.database.exec(`PRAGMA synchronous = NORMAL; ${SCHEMA}`);
     } catch (error) {
-      throw explainedOpen(error, path);
+      throw explainedOpen(error, path, 'access');
     }
     const sql = (text: string) => this.database.prepare(text);
     this.sql = {

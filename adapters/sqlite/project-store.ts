@@ -48,12 +48,12 @@ export class SqliteProjectStore implements ProjectStore {
 
   /** Opens the file, which is made if need be. Throws `cannot-write`, `damaged-database`, `newer-database`, `not-a-database`. */
   constructor(file: string) {
-    this.explain = (error) => explained(error, file);
+    this.explain = (error) => explained(error, file, 'project');
     try {
       makeFolders(path.dirname(file), 0o700);
       this.database = openProject(file);
     } catch (error) {
-      throw explainedOpen(error, file);
+      throw explainedOpen(error, file, 'project');
     }
     this.batch = new WriteBatch(this.database, this.explain);
     this.listed = this.database.prepare(

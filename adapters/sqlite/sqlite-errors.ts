@@ -15,15 +15,26 @@ const NOTADB = 26;
 const NEEDS_FOLDER =
   'files are written beside an index while it is read, so you need to be allowed to write to its folder';
 
-/** The error to be told instead of one of node:sqlite about the index at `database`; other errors come back as they are. */
-export function explained(error: unknown, database: string): unknown {
+/** What to do where a file is damaged, by what it holds. */
+const ADVICE = {
+  index: 'move it away and run `ditag index --archive DIR` again',
+  project: 'move it away and run `ditag project index` with its list again',
+  access:
+    'bring back a copy, or move it away: then tokens have to be made again, and what was recorded so far is in it alone',
+};
+
+/** What a file of SQLite holds. */
+export type Holds = keyof typeof ADVICE;
+
+/** The error to be told instead of one of node:sqlite about the file at `database`; other errors come back as they are. */
+export function explained(error: unknown, database: string, holds: Holds = 'index'): unknown {
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
   if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error;
   const reason = message ?? 'unknown';
   switch (errcode & 0xff) {
     case CORRUPT:
     case NOTADB:
-      return ditagError('damaged-database', { database, reason }, error);
+      return ditagError('damaged-database', { database, reason, advice: ADVICE[holds] }, error);
     case FULL:
       return ditagError('index-disk-full', { path: database }, error);
     case BUSY:
@@ -37,9 +48,9 @@ export function explained(error: unknown, database: string): unknown {
 }
 
 /** The error to be told where the file at `path` cannot be made or opened for writing, by SQLite or by the file system. */
-export function explainedOpen(error: unknown, path: string): unknown {
+export function explainedOpen(error: unknown, path: string, holds: Holds = 'index'): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  return code !== undefined && /^E[A-Z]+$/.test(code) ? writeFailure(path, error) : explained(error, path);
+  return code !== undefined && /^E[A-Z]+$/.test(code) ? writeFailure(path, error) : explained(error, path, holds);
 }
 
 /** Is there no room, or does the disk not take more now? */
@@ -65,7 +76,7 @@ export function explainedRead(error: unknown, path: string): unknown {
   const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
   const reason = code === 'ERR_SQLITE_ERROR' ? (message ?? 'unknown') : fileReason(error);
   if (code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === CORRUPT) {
-    return ditagError('damaged-database', { database: path, reason }, error);
+    return ditagError('damaged-database', { database: path, reason, advice: ADVICE.index }, error);
   }
   const isReadOnly = code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === READONLY;
   return ditagError('cannot-read', { path, reason: isReadOnly ? NEEDS_FOLDER : reason }, error);

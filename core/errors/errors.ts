@@ -134,7 +134,7 @@ export const ERRORS = {
     retry: 'never',
   },
   'damaged-database': {
-    message: 'The index {database} is damaged ({reason}): move it away and run `ditag index --archive DIR` again.',
+    message: '{database} is damaged ({reason}): {advice}.',
     exitCode: 2,
     retry: 'never',
   },

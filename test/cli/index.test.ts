@@ -273,10 +273,7 @@ test('a damaged index is one sentence', async (t) => {
       await runDitag(['stats'], { home }),
       await index(),
     ]) {
-      assert.match(
-        ended.stderr,
-        /(The index .*dicom\.db is damaged \(.+\)|dicom\.db is not a ditag index): move it away.*\.\n$/,
-      );
+      assert.match(ended.stderr, /(.*dicom\.db is damaged \(.+\)|dicom\.db is not a ditag index): move it away.*\.\n$/);
       assert.doesNotMatch(ended.stderr, /\n\s+at |ditag failed/);
       assert.equal(ended.code, 2);
     }
