@@ -63,6 +63,11 @@ function queryOptions(command: Command): Command {
     .option('--output <file>', 'write to a file instead of stdout');
 }
 
+function refuseCommand(name: string, parent: Command): never {
+  const allowed = parent.commands.map((command) => command.name()).join(', ');
+  parent.error(`error: unknown command '${name}'\n(choose one of ${allowed})`);
+}
+
 export function commands(run: Run): Command {
   const program = withGlobalOptions(new Command('ditag'))
     .description('Indexes DICOM archives in place and finds series by date, regular expression and any tag.')
@@ -73,9 +78,13 @@ export function commands(run: Run): Command {
     action: (options: Options, context: CommandContext, args: readonly string[]) => Promise<ExitCode>,
     parent = program,
   ) => {
+    const isDefault = command.name() === 'list';
     withGlobalOptions(command)
       .exitOverride()
+      // A mistyped command is given to the one that is meant where none is named.
+      .allowExcessArguments(isDefault)
       .action(async () => {
+        if (isDefault && command.args.length > 0) refuseCommand(command.args[0]!, parent);
         const { configFile, nats, local } = command.optsWithGlobals<GlobalOptions>();
         const global = {
           ...(configFile === undefined ? {} : { configFile }),
@@ -84,7 +93,7 @@ export function commands(run: Run): Command {
         };
         await run((context) => action(command.opts<Options & object>(), context, command.args), global);
       });
-    parent.addCommand(command, { isDefault: command.name() === 'list' });
+    parent.addCommand(command, { isDefault });
   };
 
   add<IndexArchiveOptions>(
@@ -264,7 +273,7 @@ export function commands(run: Run): Command {
       .description('make a token and print it, this once')
       .option(
         '--role <role>',
-        'read (ask), export (any number of rows), operate (start and end work), admin (the trail)',
+        'needed: read (ask), export (any number of rows), operate (start and end work), admin (the trail)',
       )
       .option('--days <n>', 'how long it is taken, at most 3650 (default: until it is revoked)'),
     async (options, context, [name]) => (await loadToken()).createToken(name!, options, context),

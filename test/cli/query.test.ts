@@ -458,6 +458,7 @@ describe('what is refused', () => {
       [['query', '--nonsense'], /unknown option/],
       [['stats', '--format', 'csv'], /^--format "csv" is not valid/],
       [['nonsense'], /unknown command/],
+      [['token', 'craete'], /unknown command 'craete'\n\(choose one of create, list, revoke, trail\)/],
     ]);
   });
 
