@@ -3,9 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { makeFolders } from '../adapters/system/make-folders.ts';
 import { DitagError, ditagError } from '../core/errors/errors.ts';
-import { writeFailure } from '../core/errors/file-failure.ts';
 import { isActive } from '../core/jobs/scan-state.ts';
 import { csvLine } from '../core/query/csv.ts';
 import {
@@ -88,7 +86,7 @@ export class CommandOperations implements Operations {
         const results = this.file('results.csv', []);
         watch.onResults(results);
         try {
-          return await this.command(watch, (context) => send({ input, results }, context));
+          return await this.command(watch, (context) => send({ input, results, isForOthers: true }, context));
         } finally {
           fs.rmSync(input, { force: true });
         }
@@ -96,8 +94,9 @@ export class CommandOperations implements Operations {
       case 'project-index': {
         const { projectIndex } = await import('./commands/project-index.ts');
         const { project: projectName, accessions, refresh = false } = operation;
-        const targetList = this.targetList(projectName, accessions);
-        return this.command(watch, (context) => projectIndex({ projectName, targetList, refresh }, context));
+        const targetList = this.targetList(projectName);
+        const listText = accessions.map((accession) => `${accession}\n`).join('');
+        return this.command(watch, (context) => projectIndex({ projectName, targetList, listText, refresh }, context));
       }
       case 'project-download': {
         const output = this.options.output!;
@@ -233,19 +232,12 @@ export class CommandOperations implements Operations {
     return file;
   }
 
-  /** Kept with the project, which remembers where its list is. */
-  private targetList(project: string, accessions: readonly string[]): string {
+  /** Where a list of accession numbers is kept, beside the project's other files. */
+  private targetList(project: string): string {
     // Whoever calls: a name becomes a path only here.
     if (!isProjectName(project)) throw ditagError('bad-project-name', { project });
-    const folder = path.join(this.options.configuration.projectsFolder, project);
-    const file = path.join(folder, `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`);
-    try {
-      makeFolders(folder, 0o700);
-      fs.writeFileSync(file, accessions.map((accession) => `${accession}\n`).join(''), { mode: 0o600 });
-    } catch (error) {
-      throw writeFailure(file, error);
-    }
-    return file;
+    const name = `accessions-${new Date().toISOString().replaceAll(':', '')}.txt`;
+    return path.join(this.options.configuration.projectsFolder, project, name);
   }
 }
 

@@ -3,7 +3,7 @@ import { ditagError } from '../core/errors/errors.ts';
 import type { CommandOptions } from '../core/jobs/project-job.ts';
 
 /** How a run tells of itself and where its cluster is: whoever resumes it has options of his own for that. */
-const OF_A_RUN = new Set(['quiet', 'configFile', 'nats', 'local']);
+const OF_A_RUN = new Set(['quiet', 'configFile', 'nats', 'local', 'listText']);
 
 /** Options of a command as they are kept for `ditag jobs resume`. */
 export function keptOptions(options: object): CommandOptions {

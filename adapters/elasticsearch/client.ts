@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { Client, errors } from '@elastic/elasticsearch';
 import { ditagError } from '../../core/errors/errors.ts';
+import { readFailure } from '../../core/errors/file-failure.ts';
 import type { ElasticsearchSettings } from '../../core/settings/settings.ts';
 
 /** Where Elasticsearch answers. */
@@ -14,9 +15,15 @@ export interface ElasticsearchAddress {
   readonly ca?: string | undefined;
 }
 
-/** The address that settings say, with what is in their files. */
+/** The address that settings say, with what is in their files. Throws `cannot-read`. */
 export function addressOf({ url, apiKeyFile, caFile }: ElasticsearchSettings): ElasticsearchAddress {
-  const read = (file: string | undefined) => (file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim());
+  const read = (file: string | undefined) => {
+    try {
+      return file === undefined ? undefined : fs.readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      throw readFailure(file!, error);
+    }
+  };
   return { node: url, apiKey: read(apiKeyFile), ca: read(caFile) };
 }
 

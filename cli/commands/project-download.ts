@@ -2,6 +2,7 @@
 // unobtainable.
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import type { StoreFailure } from '../../core/ports/instance-store.ts';
+import { printable } from '../../core/projects/printable.ts';
 import { parseWindow } from '../../core/projects/time-window.ts';
 import type { DownloadProgress } from '../../core/stages/download-project.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
@@ -155,7 +156,7 @@ async function ended(
   for (const [reason, count] of notStored)
     stderr.write(`${grouped(count)} instances came and were not stored: ${NOT_STORED[reason]}.\n`);
   for (const caller of refusedCallers)
-    stderr.write(`${caller} wanted to send and was refused: --accept-from would let it.\n`);
+    stderr.write(`${printable(caller)} wanted to send and was refused: --accept-from would let it.\n`);
   // The project was taken from this command, which tells so.
   if (signal.reason instanceof DitagError) return 1;
   if (signal.aborted) {
@@ -214,14 +215,14 @@ async function doubtsOfSeries({ store, name }: Project, chosen: ReadonlySet<stri
 function tellFailures(failures: readonly string[], stderr: NodeJS.WriteStream): void {
   for (const failure of failures.slice(0, MOST_TOLD)) stderr.write(`${failure}\n`);
   const more = failures.length - MOST_TOLD;
-  if (more > 0) stderr.write(`… and ${grouped(more)} more archives could not be made.\n`);
+  if (more > 0) stderr.write(`… and ${grouped(more)} more zips could not be made.\n`);
 }
 
 /** By accession number and series. */
 function tellMissing(open: ProjectDownloadOutcome['open'], stderr: NodeJS.WriteStream): void {
   for (const [{ accession, SeriesInstanceUID, expected, received }, reason] of open.slice(0, MOST_TOLD))
     stderr.write(
-      `Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(expected - received)}; ${reason || 'not downloaded yet'}\n`,
+      `${printable(`Missing of ${accession}, series ${SeriesInstanceUID}: ${grouped(expected - received)}; ${reason || 'not downloaded yet'}`)}\n`,
     );
   const more = open.length - MOST_TOLD;
   if (more > 0) stderr.write(`… and ${grouped(more)} more series: the manifest has them all.\n`);

@@ -8,6 +8,7 @@ import { type AccessionOutcome, isWhollyKnown, type Target } from '../../core/pr
 import { readTargetList, startLine, type TargetList } from '../../core/projects/target-list.ts';
 import type { CommandContext, ExitCode } from '../command.ts';
 import { expandHome } from '../configuration/configuration.ts';
+import { replaceFile } from '../configuration/private-file.ts';
 import { keptOptions, projectName, threadCount, wholeNumber } from '../options.ts';
 import { grouped } from '../reporters/statistics-text.ts';
 import type { ProjectPacsOptions } from '../workspaces/pacs.ts';
@@ -16,6 +17,8 @@ import type { Project } from '../workspaces/project.ts';
 export interface ProjectIndexOptions extends ProjectPacsOptions {
   readonly projectName?: string;
   readonly targetList?: string;
+  /** The list itself where it is not read from `targetList`, but is to be kept there, for whoever asks again. */
+  readonly listText?: string;
   readonly startAtLine?: string;
   readonly startAtAccession?: string;
   readonly refresh?: boolean;
@@ -43,12 +46,15 @@ export async function projectIndex(options: ProjectIndexOptions, context: Comman
     const settings = pacs.projectSettings(options, known.pacs);
     const listFile = options.targetList === undefined ? known.targetList : path.resolve(expandHome(options.targetList));
     if (listFile === undefined) throw ditagError('no-target-list', {});
-    const list = readTargetList(readText(listFile));
+    const list = readTargetList(options.listText ?? readText(listFile));
     const from = startLine(list, { line, accession: options.startAtAccession });
     if (from === undefined) throw notInList(options, listFile);
     await pacs.reach(settings);
     const { destination: host, port, aetitle } = settings;
-    await project.change({ pacs: { host, port, aetitle }, target_list: listFile });
+    if (options.listText !== undefined) replaceFile(listFile, options.listText);
+    // A list of its own stays that of the project.
+    const ownList = options.listText === undefined ? undefined : known.targetList;
+    await project.change({ pacs: { host, port, aetitle }, target_list: ownList ?? listFile });
     const { added, newlyRefused } = await addTargets(project, list);
     if (options.quiet !== true) stderr.write(listSummary(list, added));
     if (list.odd > 0)

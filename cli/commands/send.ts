@@ -21,6 +21,8 @@ export interface SendOptions extends PacsOptions {
   readonly results?: string;
   readonly retry?: string;
   readonly quiet?: boolean;
+  /** Started over HTTP: files of its own are nothing that a caller could name. */
+  readonly isForOthers?: boolean;
 }
 
 const THREADS = 4;
@@ -99,7 +101,10 @@ export async function send(options: SendOptions, context: CommandContext): Promi
   if (!quiet) stderr.write(counts.summary(series.length, `${aetitle} at ${destination}:${port}`));
   stderr.write(counts.reasons());
   if (context.signal.aborted) {
-    const again = options.results === undefined ? '' : `; --retry ${options.results} leaves out what was stored`;
+    const again =
+      options.results === undefined || options.isForOthers === true
+        ? ''
+        : `; --retry ${options.results} leaves out what was stored`;
     stderr.write(`Interrupted: the rest was not sent. Run the same command again${again}.\n`);
     return 130;
   }

@@ -75,7 +75,8 @@ export function readConfiguration(file: string | undefined, choice: ClusterChoic
 
 const PACS_KEYS = ['destination', 'port', 'aetitle', 'myaet'] as const satisfies (keyof PacsSettings)[];
 
-function variableOf(key: keyof PacsSettings): string {
+/** The environment variable that says it. */
+export function variableOf(key: keyof PacsSettings): string {
   return `DITAG_PACS_${key.toUpperCase()}`;
 }
 

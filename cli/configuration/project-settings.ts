@@ -63,24 +63,37 @@ export class ProjectFile {
     let found: unknown;
     try {
       // As text: 0012 and a number of 21 digits stay what they are.
-      found = this.exists ? parse(fs.readFileSync(this.file, 'utf8'), { schema: 'failsafe' }) : {};
+      found = this.exists ? parse(fs.readFileSync(this.file, 'utf8'), { schema: 'failsafe', logLevel: 'error' }) : {};
     } catch (error) {
       throw ditagError('bad-config', { config: this.file, reason: (error as Error).message.split('\n')[0]! }, error);
     }
-    const setting = (at: unknown, key: string) => {
-      const value = (at as Record<string, unknown> | null)?.[key];
-      return typeof value === 'string' && value !== '' ? value : undefined;
+    const settings = this.keysOf(found, 'it');
+    const setting = (of: Readonly<Record<string, unknown>>, key: string) => {
+      const value = of[key] ?? '';
+      if (typeof value !== 'string') throw this.wrong(`${key} has to be a text`);
+      return value === '' ? undefined : value;
     };
-    const pacs = (found as { pacs?: unknown } | null)?.pacs;
+    const pacs = this.keysOf(settings['pacs'], 'pacs');
     const of = (key: string, as: string) => (setting(pacs, key) === undefined ? {} : { [as]: setting(pacs, key)! });
     const absolute = (value: string | undefined) =>
       value === undefined ? undefined : path.resolve(this.folder, expandHome(value));
     return {
       pacs: { ...of('host', 'destination'), ...of('port', 'port'), ...of('aetitle', 'aetitle') },
-      targetList: absolute(setting(found, 'target_list')),
-      databasePath: absolute(setting(found, 'database_path')) ?? this.beside('.db'),
-      costPerStudy: setting(found, 'cost_per_study'),
+      targetList: absolute(setting(settings, 'target_list')),
+      databasePath: absolute(setting(settings, 'database_path')) ?? this.beside('.db'),
+      costPerStudy: setting(settings, 'cost_per_study'),
     };
+  }
+
+  /** Nothing is no keys. Throws `bad-config`. */
+  private keysOf(found: unknown, what: string): Readonly<Record<string, unknown>> {
+    if (found === undefined || found === null || found === '') return {};
+    if (typeof found === 'object' && !Array.isArray(found)) return found as Record<string, unknown>;
+    throw this.wrong(`${what} has to be keys with values`);
+  }
+
+  private wrong(reason: string) {
+    return ditagError('bad-config', { config: this.file, reason });
   }
 
   /** Throws `bad-config`, `cannot-write`. */

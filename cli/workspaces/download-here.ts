@@ -118,7 +118,7 @@ export async function downloadHere(
 export async function downloadFolder({ name, store }: OfProject, within: string, downloads: readonly DownloadState[]) {
   let isNewerWhole = false;
   for (const { folder, completedAt } of downloads) {
-    if (path.dirname(folder) !== within) continue;
+    if (realPath(path.dirname(folder)) !== realPath(within)) continue;
     if (completedAt === undefined) return { folder, isContinued: true };
     // One that was complete once is gone on with only as long as no later one is.
     if (isNewerWhole) continue;
@@ -128,7 +128,17 @@ export async function downloadFolder({ name, store }: OfProject, within: string,
   const now = new Date();
   const today = now.getFullYear() * 10_000 + (now.getMonth() + 1) * 100 + now.getDate();
   const folder = path.join(within, `${name}_${today}`);
-  return { folder, isContinued: downloads.some((one) => one.folder === folder) };
+  const known = downloads.find((one) => realPath(one.folder) === realPath(folder));
+  return { folder: known?.folder ?? folder, isContinued: known !== undefined };
+}
+
+/** Without symbolic links, so that a folder is known by whatever path it is reached. */
+function realPath(folder: string): string {
+  try {
+    return fs.realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }
 
 /** Another command may be receiving into it. */

@@ -4,7 +4,7 @@ import type { Peer } from '../../adapters/dimse/connection.ts';
 import { readTls } from '../../adapters/filesystem/read-tls.ts';
 import { AE_TITLE_RULE, isAETitle } from '../../core/dimse/ae-title.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
-import { type Configuration, type PacsSettings, savePacsSettings } from '../configuration/configuration.ts';
+import { type Configuration, type PacsSettings, savePacsSettings, variableOf } from '../configuration/configuration.ts';
 
 /** `--destination`, `--port`, `--pacs-aetitle`, `--myaet`. */
 export interface PacsOptions {
@@ -58,6 +58,12 @@ export class Pacs {
   ): PacsSettings {
     const { pacs, environmentPacs, file } = this.configuration;
     const value = (key: keyof PacsSettings) => given[key] ?? environmentPacs[key] ?? ofProject[key] ?? pacs[key];
+    // Whoever has to mend a value is told where it stands.
+    const named = (key: keyof PacsSettings): string => {
+      if (given[key] !== undefined) return options[key];
+      if (environmentPacs[key] !== undefined) return variableOf(key);
+      return ofProject[key] === undefined ? `${key} under [PACS] in ${file}` : `${key} under pacs of the project`;
+    };
     const needed = (key: keyof PacsSettings): string => {
       const found = value(key);
       if (found === undefined) throw ditagError('no-pacs', { missing: options[key], key, config: file });
@@ -65,9 +71,9 @@ export class Pacs {
     };
     return {
       destination: needed('destination'),
-      port: portNumber(needed('port'), options.port),
-      aetitle: aeTitle(options.aetitle, needed('aetitle')),
-      myaet: aeTitle(options.myaet, value('myaet') ?? OWN_AE_TITLE),
+      port: portNumber(needed('port'), named('port')),
+      aetitle: aeTitle(named('aetitle'), needed('aetitle')),
+      myaet: aeTitle(named('myaet'), value('myaet') ?? OWN_AE_TITLE),
     };
   }
 

@@ -119,7 +119,7 @@ export const ERRORS = {
   },
   'foreign-download': {
     message:
-      '{folder} is there, and not as a download of this project: {file} in it is missing, or another project has written it, or one of this name with another configuration. Choose another --output, or move it away.',
+      '{folder} is there, and not as a download of this project: {file} in it is missing, or another project has written it, or one of this name with another configuration, or it was moved here. Choose another --output, or move it away, or back.',
     exitCode: 2,
     retry: 'never',
   },

@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { csvLine } from '../query/csv.ts';
 import type { AccessionOutcome, TargetState } from './expected.ts';
+import { printable } from './printable.ts';
 
 export interface DescriptionCount {
   readonly description: string;
@@ -221,9 +222,4 @@ function counted(n: number, one: string, several = `${one}s`): string {
 
 function grouped(n: number): string {
   return n.toLocaleString('en-US');
-}
-
-/** Values of a PACS can hold what would move the cursor of a terminal, or turn a line around. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, ' ');
 }

@@ -1,7 +1,7 @@
 // Settings of the services that belong together.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pacsTlsFiles, receivingSettings } from './settings.ts';
+import { elasticsearchSettings, pacsTlsFiles, receivingSettings } from './settings.ts';
 
 test('a certificate for PACSs and its key go together: half a pair would leave a port without TLS', () => {
   const [cert, key, ca] = ['/cert.pem', '/key.pem', '/ca.pem'];
@@ -50,4 +50,21 @@ test('a gateway serves peers as it is told, and else as one is shipped', () => {
     code: 'bad-settings',
     message: /DITAG_GATEWAY_TLS_CERT, DITAG_GATEWAY_TLS_KEY/,
   });
+});
+
+test('an address of Elasticsearch is one, and holds no secret, since messages name it', () => {
+  const url = (DITAG_ELASTICSEARCH_URL: string) => elasticsearchSettings({ DITAG_ELASTICSEARCH_URL }).url;
+  assert.equal(url('https://search.example:9200'), 'https://search.example:9200');
+  for (const secret of [
+    'http://elastic:hidden@search:9200',
+    'http://elastic:hid den@search:x',
+    'elastic:hidden@search',
+  ])
+    assert.throws(
+      () => url(secret),
+      ({ code, message }: { code: string; message: string }) =>
+        code === 'bad-settings' && /API_KEY_FILE/.test(message) && !message.includes('hid'),
+    );
+  for (const wrong of ['localhost:9200', 'ftp://search', 'nothing', 'http://'])
+    assert.throws(() => url(wrong), { code: 'bad-settings', message: /is ".*" \(http:\/\/host:9200/ });
 });

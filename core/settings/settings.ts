@@ -61,12 +61,29 @@ export interface ElasticsearchSettings {
   readonly caFile: string | undefined;
 }
 
+/** Throws `bad-settings`. */
 export function elasticsearchSettings(set: Static<typeof ElasticsearchVariables>): ElasticsearchSettings {
   return {
-    url: set.DITAG_ELASTICSEARCH_URL,
+    url: elasticsearchUrl(set.DITAG_ELASTICSEARCH_URL),
     apiKeyFile: set.DITAG_ELASTICSEARCH_API_KEY_FILE,
     caFile: set.DITAG_ELASTICSEARCH_CA,
   };
+}
+
+/** Messages name addresses: what is in one must not be a secret. */
+function elasticsearchUrl(text: string): string {
+  // Whatever stands before an @ is a user or a password, also where it makes the address unreadable.
+  if (text.includes('@')) {
+    const wrong =
+      'DITAG_ELASTICSEARCH_URL has a user name or a password in it (give the address alone, and a file with an API key in DITAG_ELASTICSEARCH_API_KEY_FILE)';
+    throw ditagError('bad-settings', { wrong });
+  }
+  const url = URL.parse(text);
+  if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol))
+    throw ditagError('bad-settings', {
+      wrong: `DITAG_ELASTICSEARCH_URL is "${text}" (http://host:9200 or https://host:9200)`,
+    });
+  return text;
 }
 
 /** Where a service answers /health, /ready and /metrics. */

@@ -2,6 +2,7 @@
 // whoever can call is `local` and may do all. What a route asks for stands in its config; one that says nothing is for
 // readers.
 import { createHash, randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuditEntry, isValid, LONGEST_DETAIL, mayDo, type Role, tokenDigest } from '../../core/access/access.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
@@ -60,7 +61,7 @@ export function admitCallers(
       request.caller = await callerOf(request, access, isLocal);
     } catch (error) {
       if (error instanceof UnknownCaller)
-        await refused.note({ who: error.who, from: request.ip, what: whatOf(request) });
+        await refused.note({ who: error.who, from: addressIn(request), what: whatOf(request) });
       throw error;
     }
     if (mayDo(request.caller.role, role)) return;
@@ -130,15 +131,15 @@ class Trail {
 
   /** Throws 503 where it cannot be written. */
   async begin(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const id = randomUUID().slice(0, 13);
+    const known = { id: randomUUID().slice(0, 13), detail: detailOf(request) };
     try {
       if (this.owed.length > 0) await this.flush();
-      await this.access.record(entryOf(id, request, 0));
+      await this.access.record(entryOf(known, request, 0));
     } catch {
       throw new HttpProblem(503, 'The audit trail cannot be written, so nothing is answered until it can.');
     }
     reply.raw.once('close', () => {
-      this.owed.push(entryOf(id, request, reply.raw.writableFinished ? reply.raw.statusCode : 0));
+      this.owed.push(entryOf(known, request, reply.raw.writableFinished ? reply.raw.statusCode : 0));
       this.flush().catch(() => {});
     });
   }
@@ -162,23 +163,43 @@ function whatOf({ method, routeOptions }: FastifyRequest): string {
   return `${method} ${routeOptions.url ?? ''}`;
 }
 
-function entryOf(id: string, request: FastifyRequest, status: number): AuditEntry {
-  const { rowsTold, body, params, query } = request;
-  const asked = { ...(params as object), ...(query as object), ...(typeof body === 'object' ? body : {}) };
+/** What is asked for, as JSON. Throws 400 where that cannot be told. */
+function detailOf({ body, params, query }: FastifyRequest): string {
+  const [path, sent, search] = [params as object, typeof body === 'object' ? body : {}, query as object];
+  // What is done is told first, so that nothing else pushes it out, and nothing that has the same name stands in its place.
+  const asked = { ...path, ...sent, ...search, ...sent, ...path };
   const shortened = (_: string, value: unknown) =>
     Array.isArray(value) && value.length > MOST_VALUES
       ? [...(value as unknown[]).slice(0, MOST_VALUES), `${value.length} in all, SHA-256 ${digestOfList(value)}`]
       : value;
+  if (Object.keys(asked).length === 0) return '';
+  try {
+    return JSON.stringify(asked, shortened).slice(0, LONGEST_DETAIL);
+  } catch {
+    throw new HttpProblem(400, 'The request is nested too deeply.');
+  }
+}
+
+function entryOf(
+  known: { readonly id: string; readonly detail: string },
+  request: FastifyRequest,
+  status: number,
+): AuditEntry {
+  const { rowsTold } = request;
   return {
-    id,
+    ...known,
     at: new Date().toISOString(),
     who: request.caller!.name,
-    from: request.ip,
+    from: addressIn(request),
     what: whatOf(request),
-    detail: Object.keys(asked).length === 0 ? '' : JSON.stringify(asked, shortened).slice(0, LONGEST_DETAIL),
     status,
     ...(rowsTold === undefined ? {} : { rows: rowsTold }),
   };
+}
+
+/** A proxy may hand on as an address what a caller has written. */
+function addressIn({ ip, socket }: FastifyRequest): string {
+  return isIP(ip) > 0 ? ip : (socket.remoteAddress ?? '');
 }
 
 /** Of the values, each with a line end behind it: whoever has the list can tell that it was this one. */

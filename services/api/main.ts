@@ -22,6 +22,7 @@ import { CommandOperations } from '../../cli/operations.ts';
 import { ClusterWorkspace } from '../../cli/workspaces/cluster/cluster-workspace.ts';
 import { Pacs } from '../../cli/workspaces/pacs.ts';
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
+import { listenFailure } from '../../core/errors/listen-failure.ts';
 import {
   ApiVariables,
   archivesOf,
@@ -89,7 +90,10 @@ await runService('api', async ({ logger, waitFor }) => {
   return {
     run: async (ready) => {
       if (set.DITAG_HTTP_PORT !== undefined) {
-        await server.listen({ host, port: Number(set.DITAG_HTTP_PORT) });
+        const port = Number(set.DITAG_HTTP_PORT);
+        await server.listen({ host, port }).catch((error: unknown) => {
+          throw listenFailure(host, port, error);
+        });
       }
       requests.start();
       // The server knows of the subscriptions when it has answered.

@@ -160,6 +160,34 @@ test('who asked what, and how many rows they got, is written down', async () => 
   assert.ok(!JSON.stringify(entries).includes(tokens.get('read')!.slice(6)));
 });
 
+test('what is done stands in the trail, whatever else a request says', async () => {
+  const admin = tokens.get('admin');
+  const trailOf = async () =>
+    (await (await beyond.ask('GET', '/trail', { token: admin })).text()).trimEnd().split('\n');
+  const detail = async (what: string) => {
+    for (let tries = 0; tries < 50; tries++) {
+      const found = (await trailOf())
+        .map((line) => JSON.parse(line) as { what: string; detail: string; status: number })
+        .findLast((entry) => entry.what === what && entry.status !== 0);
+      if (found !== undefined) return JSON.parse(found.detail) as Record<string, unknown>;
+      await sleep(50);
+    }
+    throw new Error(`nothing of ${what}`);
+  };
+  assert.equal((await beyond.ask('GET', `/series/${UID}?uid=9.9.9`, { token: admin })).status, 200);
+  assert.equal((await detail('GET /series/:uid'))['uid'], UID);
+  const long = '%01'.repeat(4_000);
+  const body = { where: ['PatientName=told'], limit: 1 };
+  const asked = await beyond.ask('POST', `/query?x=${long}&limit=5`, { token: admin, body });
+  assert.equal(asked.status, 200);
+  await asked.text();
+  assert.ok((await trailOf()).some((line) => line.includes('{\\"where\\":[\\"PatientName=told\\"],\\"limit\\":1')));
+  // What cannot be written down is the fault of who asks, not of the trail.
+  const deep = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`) as unknown;
+  const answer = await beyond.ask('POST', '/query', { token: admin, body: { where: deep } });
+  assert.equal(answer.status, 400);
+});
+
 test('beyond this machine it wants TLS, or to be told that a proxy has it', async () => {
   const { code, stderr } = await runDitag(['serve', '--port', '0', '--host', '0.0.0.0'], { home });
   assert.equal(code, 2);
@@ -273,6 +301,9 @@ test('behind a proxy callers are told apart, and need tokens on loopback, too', 
       (await token('trail')).stdout.split('\n').flatMap((line) => line.match(/\b192\.0\.2\.\d|1\.2\.3\.4/) ?? []),
     );
     assert.deepEqual([...from].sort(), ['192.0.2.1', '192.0.2.2']);
+    // A proxy that hands on anything: what is no address is none in the trail.
+    assert.equal(await rows('Invented^Name'), 200);
+    assert.ok(!(await token('trail')).stdout.includes('Invented'));
     let status = 200;
     for (let n = 0; n < 2_000 && status !== 429; n += 20)
       for (const one of await Promise.all(Array.from({ length: 20 }, () => rows('192.0.2.3', 'none'))))

@@ -124,6 +124,30 @@ describe('jobs of the API', { concurrency: 1 }, () => {
     assert.equal((await runDitag(['project', 'verify', '--folder', folder], { home })).code, 0);
   });
 
+  test("a project's own list stays its own, and an operation that is not begun leaves no list behind", async (t) => {
+    const pacs = await partOrSkip(t, () => orthanc);
+    if (pacs === undefined) return;
+    const projects = path.join(home, '.ditag', 'projects');
+    const [one, two] = [...new Set(made.map(({ AccessionNumber }) => AccessionNumber))];
+    const list = path.join(home, 'own-list.txt');
+    fs.writeFileSync(list, `${one}\n`);
+    const command = ['project', 'index', '--project-name', 'own-list', '--target-list', list];
+    const indexed = await runDitag(command, { home });
+    assert.equal(indexed.code, 0, indexed.stderr);
+    const asked = await start({ operation: 'project-index', project: 'own-list', accessions: [two] });
+    assert.equal((await watch(asked)).at(-1)!.status, 'done', (await job(asked)).lines.join('\n'));
+    const files = () =>
+      fs.readdirSync(path.join(projects, 'own-list')).filter((name) => name.startsWith('accessions-'));
+    assert.equal(files().length, 1);
+    const yml = path.join(projects, 'own-list', 'own-list.yml');
+    assert.ok(fs.readFileSync(yml, 'utf8').includes(list));
+    // Nobody listens there.
+    fs.writeFileSync(yml, fs.readFileSync(yml, 'utf8').replace(/port: \d+/, 'port: 1'));
+    const failed = await start({ operation: 'project-index', project: 'own-list', accessions: ['A9'] });
+    assert.equal((await watch(failed)).at(-1)!.status, 'failed');
+    assert.equal(files().length, 1);
+  });
+
   test('names and lists that are none are refused', async () => {
     const refused = async (body: object, field: string, status = 400) => {
       const answer = await served.ask('POST', '/jobs', { body });

@@ -28,7 +28,7 @@ export function addJobEvents(
     summary: 'The same as /jobs, told again with every change, as server-sent events',
     response: { 200: answerOf('text/event-stream'), ...PROBLEMS },
   };
-  server.get('/jobs/events', { schema }, async (request, reply) => {
+  server.get('/jobs/events', { schema, exposeHeadRoute: false }, async (request, reply) => {
     if (streams.size >= MOST_STREAMS)
       throw new HttpProblem(429, `${MOST_STREAMS} others are watching: close one of them.`);
     const over = new AbortController();

@@ -52,7 +52,8 @@ export function addJobs(server: FastifyInstance, jobs: Jobs, operations: Operati
     '/jobs/:id/results',
     { schema: results, config: audited },
     async ({ params: { id } }, reply) => {
-      const file = jobs.get(id)?.results;
+      const job = jobs.get(id);
+      const file = job?.status === 'running' ? undefined : job?.results;
       if (file === undefined) throw new HttpProblem(404, `There are no results of ${id}, or not yet.`);
       return reply.type('text/csv; charset=utf-8').send(fs.createReadStream(file));
     },
