@@ -13,6 +13,7 @@ import type { SendOptions } from './commands/send.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import type { StatsOptions } from './commands/stats.ts';
 import type { CreateTokenOptions } from './commands/token.ts';
+import { expandHome } from './configuration/configuration.ts';
 import type { PacsOptions } from './workspaces/pacs.ts';
 
 /** Options that every command has, before its name or behind it. */
@@ -63,6 +64,16 @@ function queryOptions(command: Command): Command {
     .option('--output <file>', 'write to a file instead of stdout');
 }
 
+/** Options that name a file or a folder: a shell leaves the `~` of `--output=~/rows.csv` to the program. */
+const PLACES: ReadonlySet<string> = new Set(['skipped', 'input', 'results', 'retry', 'output', 'folder', 'targetList']);
+
+function withHome<Options extends object>(options: Options): Options {
+  const entries = Object.entries(options).map(([name, value]: [string, unknown]) => {
+    return [name, PLACES.has(name) && typeof value === 'string' ? expandHome(value) : value];
+  });
+  return Object.fromEntries(entries) as Options;
+}
+
 function refuseCommand(name: string, parent: Command): never {
   const allowed = parent.commands.map((command) => command.name()).join(', ');
   parent.error(`error: unknown command '${name}'\n(choose one of ${allowed})`);
@@ -91,7 +102,8 @@ export function commands(run: Run): Command {
           ...(nats === undefined ? {} : { nats }),
           ...(local === undefined ? {} : { local }),
         };
-        await run((context) => action(command.opts<Options & object>(), context, command.args), global);
+        const options = withHome(command.opts<Options & object>());
+        await run((context) => action(options, context, command.args), global);
       });
     parent.addCommand(command, { isDefault });
   };

@@ -15,7 +15,8 @@ export interface Output {
 }
 
 /** Output to a stream, no faster than it is read. Throws ReaderGone, `cannot-write` and `no-room`. */
-export function streamOutput(stream: NodeJS.WritableStream): Output {
+export function streamOutput(stream: NodeJS.WritableStream & { readonly fd?: number }): Output {
+  if (stream.fd !== undefined && fs.fstatSync(stream.fd).isFile()) return redirectedOutput(stream.fd);
   let failure: Error | undefined;
   let goOn: (() => void) | undefined;
   const wake = () => {
@@ -49,14 +50,41 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   };
 }
 
+/**
+ * Output to a file that the shell has opened. The stream that Node.js makes of it takes a disk that takes only the
+ * beginning of what is written for one that took all.
+ */
+function redirectedOutput(descriptor: number): Output {
+  const failing = <T>(call: () => T): T => {
+    try {
+      return call();
+    } catch (error) {
+      throw writeFailure('standard output', error);
+    }
+  };
+  return {
+    write: async (data) => failing(() => writeWhole(descriptor, data)),
+    // Some file servers say only here that there was no room.
+    finish: async () => failing(() => fs.fsyncSync(descriptor)),
+    abandon: async () => {},
+  };
+}
+
+function writeWhole(descriptor: number, data: Uint8Array | string): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at);
+}
+
 /** Output to a file, readable by its owner only: rows are patient data. Throws as `streamOutput`. */
 export function fileOutput(named: string): Output {
   let file = named;
   try {
     if (file === '') throw new Error('it has no name');
     const there = fs.statSync(file, { throwIfNoEntry: false });
-    // A link stays one.
+    // A link stays one, also where it leads to nothing yet.
     if (there?.isFile()) file = fs.realpathSync(file);
+    else if (there === undefined && fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink())
+      return fileOutput(path.resolve(path.dirname(file), fs.readlinkSync(file)));
     // A pipe or a device is written to as it stands; only a file can be replaced when the new one is whole.
     if (there !== undefined && !there.isFile() && !there.isDirectory()) return new OpenFile(file, file, 'w');
     if (there?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
@@ -90,8 +118,7 @@ class OpenFile implements Output {
 
   async write(data: Uint8Array | string): Promise<void> {
     try {
-      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-      for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.handle!, bytes, at);
+      writeWhole(this.handle!, data);
     } catch (error) {
       throw (error as NodeJS.ErrnoException).code === 'EPIPE' ? new ReaderGone() : writeFailure(this.file, error);
     }

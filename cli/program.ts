@@ -1,5 +1,6 @@
 // The program `ditag`: everything that touches the process. Its commands and their options are in command-line.ts.
 import { CommanderError } from 'commander';
+import { writeFailure } from '../core/errors/file-failure.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 import { commands } from './command-line.ts';
 import { type Configuration, readConfiguration } from './configuration/configuration.ts';
@@ -13,6 +14,7 @@ export async function main(argv: string[]): Promise<ExitCode> {
   process.env.UV_THREADPOOL_SIZE ??= String(MOST_CALLS);
   // Whoever reads the messages may go away; the work goes on.
   process.stderr.on('error', () => {});
+  process.stdout.on('error', endAlone);
   const interruption = new Interruption();
   let exitCode: ExitCode = 0;
   const program = commands(async (run, { configFile, ...choice }) => {
@@ -40,6 +42,13 @@ export async function main(argv: string[]): Promise<ExitCode> {
     interruption.ignore();
     leaveSoon();
   }
+}
+
+/** What is written without an `Output`, as help is, may find that its reader has gone, or that there is no room. */
+function endAlone(error: NodeJS.ErrnoException): void {
+  if (process.stdout.listenerCount('error') > 1) return;
+  if (error.code !== 'EPIPE') process.stderr.write(`${writeFailure('standard output', error).message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
 }
 
 /** So long what a command has left behind may keep the process (milliseconds). */

@@ -91,7 +91,7 @@ async function byYear(aggregate: Aggregate): Promise<CountedValue[]> {
   for await (const bucket of buckets(aggregate, year, INSTANCES)) {
     const number = Number(bucket.key.value) / 10_000;
     counted.push({
-      value: number === 0 ? '' : String(number),
+      value: number === 0 ? '' : String(number).padStart(4, '0'),
       series: bucket.doc_count,
       instances: sumOf(bucket['instances']),
     });

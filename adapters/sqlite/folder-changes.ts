@@ -21,7 +21,9 @@ export type Deletions = 'accept' | 'refuse' | 'hold';
 
 const TEMPORARY = `
 CREATE TEMP TABLE IF NOT EXISTS missed (uid TEXT, sop TEXT, PRIMARY KEY (uid, sop)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS looked_at (folder INTEGER PRIMARY KEY);
 DELETE FROM missed;
+DELETE FROM looked_at;
 `;
 
 export interface FolderChangesReport {
@@ -59,7 +61,17 @@ export class FolderChanges {
   private readonly tree: FolderTree;
   private readonly parts: SeriesParts;
   private readonly sql: Record<
-    'row' | 'instances' | 'below' | 'chunks' | 'remove' | 'update' | 'insertChunk' | 'restore' | 'miss',
+    | 'row'
+    | 'instances'
+    | 'below'
+    | 'chunks'
+    | 'remove'
+    | 'update'
+    | 'insertChunk'
+    | 'restore'
+    | 'miss'
+    | 'look'
+    | 'found',
     StatementSync
   >;
   private appeared = 0;
@@ -90,6 +102,8 @@ export class FolderChanges {
         "INSERT INTO folder (id, archive, parent, hash, name, bits, chunk, files, instances, skipped, record) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
       ),
       miss: sql('INSERT OR IGNORE INTO missed VALUES (?, ?)'),
+      look: sql('INSERT OR IGNORE INTO looked_at VALUES (?)'),
+      found: sql('DELETE FROM missed WHERE uid = ? AND sop = ?'),
     };
   }
 
@@ -116,8 +130,8 @@ export class FolderChanges {
     const emptied = staging.emptiedFolders();
     // What two of them have in common stands in neither now.
     const away = new Set(emptied.flatMap((folder) => this.subtree(folder)));
-    const keptFolders = emptied.filter((folder) => !this.hasMoved(folder, away));
-    if (deletions === 'refuse') this.refuseMassDeletion(known.n);
+    const keptFolders = emptied.filter((folder) => !this.hasMoved(folder, away, throwIfEnded));
+    if (deletions === 'refuse') this.refuseMassDeletion(known.n, throwIfEnded);
     const { appeared, vanished, goneFiles, heldInstances } = this;
     return { changedChunks, keptFolders, appeared, vanished, goneFiles, ...(isHeld ? { heldInstances } : {}) };
   }
@@ -279,35 +293,43 @@ export class FolderChanges {
    * A folder that lists empty is a missing mount, unless all its instances stand somewhere else now: then it goes.
    * @param away rows of all folders that list empty
    */
-  private hasMoved(path: string, away: ReadonlySet<number>): boolean {
+  private hasMoved(path: string, away: ReadonlySet<number>, throwIfEnded?: () => void): boolean {
     for (const id of this.subtree(path)) {
-      const record = this.record(id);
-      if (record === null) continue;
-      const { kinds, series, files } = decodeFolderRecord(record);
-      for (const uid of series) {
-        const elsewhere = this.parts.instances(uid, away);
-        const here = files.filter((file) => series[kinds[file.kind]!.series] === uid);
-        if (here.some((file) => !elsewhere.has(file.SOPInstanceUID))) return false;
-      }
+      throwIfEnded?.();
+      if (this.record(id) !== null && !this.standsElsewhere(id, away)) return false;
     }
     this.removeFolder(path);
     return true;
   }
 
-  private refuseMassDeletion(known: number): void {
-    const limit = mostBelieved(known);
-    const { n } = this.database.prepare('SELECT count(*) AS n FROM missed').get() as { n: number };
-    if (n <= limit) return;
-    let missed = 0;
-    for (const { uid } of this.database.prepare('SELECT DISTINCT uid FROM missed').iterate() as Iterable<{
-      uid: string;
-    }>) {
-      const present = this.parts.instances(uid, NONE);
-      const rows = this.database.prepare('SELECT sop FROM missed WHERE uid = ?').all(uid) as { sop: string }[];
-      missed += rows.filter(({ sop }) => !present.has(sop)).length;
+  /** By folders, each of which is decoded once: there may be a series for each file. */
+  private standsElsewhere(id: number, away: ReadonlySet<number>): boolean {
+    const missing = new Set<string>();
+    const others = new Set<number>();
+    for (const uid of decodeFolderRecord(this.record(id)!).series)
+      for (const folder of this.parts.foldersOf(uid)) if (!away.has(folder)) others.add(folder);
+    for (const [uid, sop] of this.parts.filesIn(id)) missing.add(`${uid} ${sop}`);
+    for (const folder of others) {
+      for (const [uid, sop] of this.parts.filesIn(folder)) missing.delete(`${uid} ${sop}`);
+      if (missing.size === 0) break;
     }
-    if (missed > limit) throw ditagError('too-many-deletions', { missed, known, archive: this.archive.name });
+    return missing.size === 0;
+  }
+
+  /** What is missed and stands in a folder has moved. By folders, each of which is decoded once. */
+  private refuseMassDeletion(known: number, throwIfEnded?: () => void): void {
+    const limit = mostBelieved(known);
+    const count = this.database.prepare('SELECT count(*) AS n FROM missed');
+    const missed = () => (count.get() as { n: number }).n;
+    if (missed() <= limit) return;
+    const uids = this.database.prepare('SELECT DISTINCT uid FROM missed').iterate() as Iterable<{ uid: string }>;
+    for (const { uid } of uids) for (const folder of this.parts.foldersOf(uid)) this.sql.look.run(folder);
+    const folders = this.database.prepare('SELECT folder FROM looked_at').iterate() as Iterable<{ folder: number }>;
+    for (const { folder } of folders) {
+      throwIfEnded?.();
+      for (const [uid, sop] of this.parts.filesIn(folder)) this.sql.found.run(uid, sop);
+    }
+    const n = missed();
+    if (n > limit) throw ditagError('too-many-deletions', { missed: n, known, archive: this.archive.name });
   }
 }
-
-const NONE: ReadonlySet<number> = new Set();

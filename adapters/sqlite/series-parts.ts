@@ -100,17 +100,19 @@ export class SeriesParts {
     }
   }
 
-  /** SOPInstanceUIDs of a series as all folder rows but those in `without` have them. */
-  instances(uid: string, without: ReadonlySet<number>): Set<string> {
-    const found = new Set<string>();
-    for (const { folder } of this.sql.ofSeries.all(this.seriesId(uid)) as { folder: number }[]) {
-      if (without.has(folder)) continue;
-      const { kinds, series, files } = decodeFolderRecord(
-        (this.sql.record.get(folder) as { record: Uint8Array }).record,
-      );
-      for (const file of files) if (series[kinds[file.kind]!.series] === uid) found.add(file.SOPInstanceUID);
+  /** Rows of the folders that hold files of a series. */
+  foldersOf(uid: string): number[] {
+    return (this.sql.ofSeries.all(this.seriesId(uid)) as { folder: number }[]).map(({ folder }) => folder);
+  }
+
+  /** What lies in the record of a folder row: SeriesInstanceUID and SOPInstanceUID of each instance. */
+  *filesIn(folder: number): Iterable<readonly [string, string]> {
+    const { record } = this.sql.record.get(folder) as { record: Uint8Array };
+    const { kinds, series, files } = decodeFolderRecord(record);
+    for (const { kind, SOPInstanceUID } of files) {
+      const { series: at } = kinds[kind]!;
+      if (at >= 0) yield [series[at]!, SOPInstanceUID];
     }
-    return found;
   }
 
   private seriesId(uid: string): number {

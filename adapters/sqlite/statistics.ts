@@ -58,7 +58,7 @@ export function indexStatistics(database: DatabaseSync): IndexStatistics {
     byModality: modalities.counted(),
     byYear: [...years]
       .sort(([a], [b]) => a - b)
-      .map(([year, counts]) => ({ value: year === 0 ? '' : String(year), ...counts })),
+      .map(([year, counts]) => ({ value: year === 0 ? '' : String(year).padStart(4, '0'), ...counts })),
   };
 }
 

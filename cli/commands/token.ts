@@ -47,12 +47,14 @@ export async function createToken(
     if (!(await access.addToken(token))) throw ditagError('token-exists', { name });
     try {
       await access.record(entry('token create', { name, role, ...expiry }));
+      const output = streamOutput(context.stdout);
+      await output.write(`${text}\n`);
+      await output.finish();
     } catch (error) {
-      // Nobody is told of it: it is not to be there.
+      // Nobody was told of it: it is not to be there.
       await access.revokeToken(name).catch(() => {});
       throw error;
     }
-    context.stdout.write(`${text}\n`);
     context.stderr.write(`That is the token ${name}: it is not shown again, only its digest is kept.\n`);
   });
 }

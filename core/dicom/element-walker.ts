@@ -276,8 +276,10 @@ export class ElementWalker extends ElementSkipper {
   private atPixelData(start: number, tag: number, encoding: Encoding): WalkEnd {
     const { available, beyond } = this.window;
     this.pixelDataEnd = -1;
-    if (start + 12 > available && beyond > 0) return 'need-more';
-    if (start + 12 > available) return 'truncated';
+    // An explicit VR may have four bytes more before its value (PS3.5 section 7.1.2), also where it is at the end of a file.
+    const longest = start + (encoding.explicitVr ? 12 : 8);
+    if (longest > available && beyond > 0) return 'need-more';
+    if (longest > available) return 'truncated';
     if (this.readHeader(start, tag, encoding, available + beyond) !== 0) return 'pixel-data';
     if (this.length === UNDEFINED_LENGTH) {
       this.fragments = this.value;

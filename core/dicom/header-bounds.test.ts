@@ -112,3 +112,20 @@ test('a header whose keys alone are long is bounded too', () => {
   const size = elements!.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
   assert.ok(size < 400_000, `${size}`);
 });
+
+test('tens of thousands of private creators take no longer than other elements of their number', () => {
+  const elements = (first: number) =>
+    Array.from({ length: 40_000 }, (_, i) => {
+      const group = 0x0021 + 2 * Math.floor(i / 0xf0);
+      return element(group * 0x10000 + first + (i % 0xf0), 'LO', '');
+    });
+  const time = (first: number) => {
+    const bytes = dicomFile({ dataSet: instance(...elements(first)) });
+    const before = performance.now();
+    readBytes(bytes);
+    return performance.now() - before;
+  };
+  time(0x1010);
+  const [others, creators] = [time(0x1010), time(0x10)];
+  assert.ok(creators < 10 * others + 200, `${creators} ms, and ${others} ms for other elements`);
+});

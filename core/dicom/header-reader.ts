@@ -103,6 +103,12 @@ export class HeaderReader extends HeaderBytes {
     return this.isAtPixelData && !this.deflated && this.walker.fragments >= 0 ? this.base + this.walker.fragments : -1;
   }
 
+  /** Where in the file the value of native PixelData ends, once the reading has ended there; else -1. */
+  get pixelDataEnd(): number {
+    const { pixelDataEnd: end } = this.walker;
+    return this.isAtPixelData && !this.deflated && end >= 0 ? this.base + end : -1;
+  }
+
   /** The transfer syntax in which the data set really is, whatever is declared; undefined where that is none of DICOM's. */
   get actualSyntax(): TransferSyntax | undefined {
     const declared = transferSyntax(this.TransferSyntaxUID);

@@ -97,6 +97,8 @@ class Values {
   /** Adds the elements of one data set. */
   collect(table: ElementTable, context: Context, add: Add): void {
     let creators: Map<number, string> | undefined;
+    /** What each group's creators are called. */
+    let names: Set<string> | undefined;
     /** Blocks whose creator has one of a lower number in the same group. */
     let again: Set<number> | undefined;
     const counting = table.ordered ? undefined : table.indices();
@@ -114,8 +116,10 @@ class Values {
       else if (isPrivate(tag) && element >= 0x10 && element <= 0xff) {
         creators ??= new Map();
         const [block, name] = [blockOf(tag, element), creatorName(value)];
-        for (const [other, its] of creators)
-          if (its === name && other >>> 8 === block >>> 8) (again ??= new Set()).add(block);
+        names ??= new Set();
+        const inGroup = `${tag >>> 16} ${name}`;
+        if (names.has(inGroup)) (again ??= new Set()).add(block);
+        names.add(inGroup);
         creators.set(block, name);
       }
       const key = elementKey(tag, creator);

@@ -1,10 +1,10 @@
 // Whether a data set is there to its end: of every sample, whole and cut in its last value.
 import assert from 'node:assert/strict';
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { dicomFile, EXPLICIT, element, instance, sequence } from '../../test/reader/dicom-bytes.ts';
+import { BIG, dicomFile, EXPLICIT, element, IMPLICIT, instance, sequence } from '../../test/reader/dicom-bytes.ts';
 import { HeaderReader } from './header-reader.ts';
 import { feed, isWholeDataSet } from './whole-data-set.ts';
 
@@ -60,4 +60,31 @@ test('of a long header without pixels the end is looked for, too', async () => {
   assert.ok(bytes.length > 500_000);
   assert.equal(await isWhole(bytes), true);
   for (const cut of [1, 10, 100_000]) assert.equal(await isWhole(bytes.subarray(0, -cut)), false, `${cut} bytes less`);
+});
+
+const PIXELS = 0x7fe00010;
+const SYNTAXES = [IMPLICIT, EXPLICIT, BIG];
+
+test('pixel data without a value, or of a few bytes, are whole in every encoding', async () => {
+  for (const syntax of SYNTAXES)
+    for (const size of [0, 2, 4]) {
+      const bytes = dicomFile({ syntax, dataSet: instance(element(PIXELS, 'OW', Buffer.alloc(size))) });
+      assert.equal(await isWhole(bytes), true, `${syntax}, ${size} bytes`);
+    }
+});
+
+test('what stands behind pixel data has to be whole, too', async () => {
+  const behind = [element(0x7fe10010, 'LO', 'A MAKER'), element(0x7fe11001, 'OB', Buffer.alloc(2_000, 1))];
+  const native = [element(PIXELS, 'OW', Buffer.alloc(100, 7)), ...behind];
+  for (const syntax of SYNTAXES) {
+    const bytes = dicomFile({ syntax, dataSet: instance(...native) });
+    assert.equal(await isWhole(bytes), true, syntax);
+    assert.equal(await isWhole(Buffer.concat([bytes, Buffer.alloc(100)])), true, `${syntax}, padded`);
+    for (const cut of [1, 1_000, 2_003, 2_010])
+      assert.equal(await isWhole(bytes.subarray(0, -cut)), false, `${syntax}, ${cut} bytes less`);
+  }
+  const fragments = sequence(PIXELS, [[], []], { vr: 'OB', undefinedLength: true });
+  const compressed = dicomFile({ syntax: '1.2.840.10008.1.2.4.50', dataSet: instance(fragments, ...behind) });
+  assert.equal(await isWhole(compressed), true);
+  for (const cut of [1, 1_000, 2_010]) assert.equal(await isWhole(compressed.subarray(0, -cut)), false);
 });

@@ -1,15 +1,21 @@
-// Whether a file has its data set to the end: every element's value, and all fragments of compressed pixel data with the
-// delimiter behind them (PS3.5 section A.4). Only headers of elements and fragments are read, however large the values are.
+// Whether a file has its data set to the end: every element's value, all fragments of compressed pixel data with the
+// delimiter behind them (PS3.5 section A.4), and what follows those. Only headers of elements and fragments are read, however large the values are.
 import { Buffer } from 'node:buffer';
-import { ITEM, SEQUENCE_DELIMITATION, tagAt, UNDEFINED_LENGTH } from './element-table.ts';
+import { type Encoding, ITEM, SEQUENCE_DELIMITATION, tagAt, UNDEFINED_LENGTH } from './element-table.ts';
 import type { HeaderReader } from './header-reader.ts';
 import { Issue } from './issues.ts';
+import { EXPLICIT_VR_LONG, explicitVrFlags } from './value-representations.ts';
 
 /** Reads bytes of the file into `buffer`; gives how many, 0 at its end. */
 export type ReadBytes = (buffer: Buffer, offset: number, length: number, position: number) => Promise<number>;
 
 /** Bytes of an item's tag and length. */
 const ITEM_HEADER = 8;
+/** Bytes of an element before its value (PS3.5 section 7.1). */
+const SHORT_HEADER = 8;
+const LONGEST_HEADER = 12;
+/** The last of the tags at which a header ends. */
+const PIXEL_DATA = 0x7fe00010;
 
 /**
  * False: the file ends before its data set does. Of a header of more than 4 MB, and of a deflated one, only the beginning is
@@ -19,8 +25,11 @@ export async function isWholeDataSet(reader: HeaderReader, bytes: number, read: 
   // What is no image is header to its end, and of a long one only the identity has been read.
   if (!reader.isAtPixelData && reader.outcome === 'instance') await feed(reader, reader.beginFull(), read);
   if ((reader.issues & Issue.Truncated) !== 0) return false;
-  const { fragmentsPosition: start } = reader;
-  return start < 0 || areFragmentsWhole(start, bytes, reader.encoding.littleEndian, read);
+  const { fragmentsPosition, pixelDataEnd, encoding } = reader;
+  const file: File = { bytes, read, encoding };
+  if (fragmentsPosition < 0) return pixelDataEnd < 0 || areElementsWhole(pixelDataEnd, file);
+  const end = await fragmentsEnd(fragmentsPosition, file);
+  return end !== undefined && areElementsWhole(end, file);
 }
 
 /** Gives a header reader what it asks for, until it wants no more or `isEnough`. */
@@ -37,26 +46,69 @@ export async function feed(
   }
 }
 
-async function areFragmentsWhole(
-  start: number,
-  bytes: number,
-  isLittleEndian: boolean,
-  read: ReadBytes,
-): Promise<boolean> {
-  const header = Buffer.allocUnsafe(ITEM_HEADER);
-  const view = new DataView(header.buffer, header.byteOffset, ITEM_HEADER);
-  for (let position = start; ; ) {
-    for (let held = 0; held < ITEM_HEADER; ) {
-      const more = await read(header, held, ITEM_HEADER - held, position + held);
-      if (more === 0) return false;
-      held += more;
-    }
-    const tag = tagAt(view, 0, isLittleEndian);
-    if (tag === SEQUENCE_DELIMITATION) return true;
-    const length = view.getUint32(4, isLittleEndian);
-    // What is no fragment at all is wrong in another way than by its end.
-    if (tag !== ITEM || length === UNDEFINED_LENGTH) return true;
-    position += ITEM_HEADER + length;
-    if (position > bytes) return false;
+interface File {
+  readonly bytes: number;
+  readonly read: ReadBytes;
+  readonly encoding: Encoding;
+}
+
+/** Reads up to `length` bytes; fewer at the file's end. */
+async function readAt({ read }: File, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  for (let held = 0; held < length; ) {
+    const more = await read(bytes, held, length - held, position + held);
+    if (more === 0) return bytes.subarray(0, held);
+    held += more;
   }
+  return bytes;
+}
+
+/**
+ * Where the fragments end that begin at `start`; undefined: the file ends before. What is no fragment at all is wrong in
+ * another way than by its end, and all that follows is taken as there.
+ */
+async function fragmentsEnd(start: number, file: File): Promise<number | undefined> {
+  const { littleEndian } = file.encoding;
+  for (let position = start; ; ) {
+    const header = await readAt(file, position, ITEM_HEADER);
+    if (header.length < ITEM_HEADER) return undefined;
+    const view = new DataView(header.buffer, header.byteOffset, ITEM_HEADER);
+    const tag = tagAt(view, 0, littleEndian);
+    if (tag === SEQUENCE_DELIMITATION) return position + ITEM_HEADER;
+    const length = view.getUint32(4, littleEndian);
+    if (tag !== ITEM || length === UNDEFINED_LENGTH) return file.bytes;
+    position += ITEM_HEADER + length;
+    if (position > file.bytes) return undefined;
+  }
+}
+
+/**
+ * Whether the elements behind PixelData are whole: few files have any. Zeros at the end are padding; from a sequence of
+ * undefined length, and from what is no element, nothing more is looked at.
+ */
+async function areElementsWhole(start: number, file: File): Promise<boolean> {
+  const { littleEndian, explicitVr } = file.encoding;
+  let before = PIXEL_DATA;
+  for (let position = start; position < file.bytes; ) {
+    const header = await readAt(file, position, LONGEST_HEADER);
+    if (header.every((byte) => byte === 0)) return true;
+    if (header.length < SHORT_HEADER) return false;
+    const view = new DataView(header.buffer, header.byteOffset, header.length);
+    const tag = tagAt(view, 0, littleEndian);
+    if (tag <= before) return true;
+    before = tag;
+    const flags = explicitVr ? explicitVrFlags[view.getUint16(4)]! : 0;
+    if (explicitVr && flags === 0) return true;
+    const isLong = (flags & EXPLICIT_VR_LONG) !== 0;
+    if (isLong && header.length < LONGEST_HEADER) return false;
+    const length = isLong
+      ? view.getUint32(8, littleEndian)
+      : explicitVr
+        ? view.getUint16(6, littleEndian)
+        : view.getUint32(4, littleEndian);
+    if (length === UNDEFINED_LENGTH) return true;
+    position += (isLong ? LONGEST_HEADER : SHORT_HEADER) + length;
+    if (position > file.bytes) return false;
+  }
+  return true;
 }

@@ -152,6 +152,32 @@ test('what has moved is not missed, however much it is', async (t) => {
   await sameAsFresh(database, archive);
 });
 
+test('a folder of many series that is renamed, or emptied by moving, takes about as long as its first run', async (t) => {
+  const { database, archive } = place(t);
+  const files: Record<string, Buffer> = { keep: person('A') };
+  for (let i = 0; i < 3_000; i++)
+    files[`f/${i}`] = dicomFile({ SeriesInstanceUID: `1.3.${i}`, SOPInstanceUID: `1.3.${i}.1`, PatientName: 'A' });
+  makeArchive(archive, files);
+  const timed = async () => {
+    const before = performance.now();
+    await indexHere(database, archive);
+    const took = performance.now() - before;
+    const { statistics } = (await answersOf(database)) as { statistics: { instances: number } };
+    assert.equal(statistics.instances, 3_001);
+    return took;
+  };
+  const first = await timed();
+  fs.renameSync(path.join(archive, 'f'), path.join(archive, 'g'));
+  const renamed = await timed();
+  fs.mkdirSync(path.join(archive, 'h'));
+  for (const name of fs.readdirSync(path.join(archive, 'g')))
+    fs.renameSync(path.join(archive, 'g', name), path.join(archive, 'h', name));
+  const emptied = await timed();
+  // Once for each series the whole folder was read again: some thirty times as long.
+  const most = 8 * first + 1_000;
+  assert.ok(renamed < most && emptied < most, `${renamed} and ${emptied} ms, the first run ${first} ms`);
+});
+
 test('moved and renamed folders are not doubled', async (t) => {
   const { database, archive } = place(t);
   makeArchive(archive, { ...plainSeries('a/b', '1.2', 3), ...plainSeries('c', '1.3', 3) });
