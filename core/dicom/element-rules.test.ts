@@ -276,6 +276,19 @@ describe('private elements (section 7.8.1)', () => {
     assert.equal(header['00191003'], '\0bytes 4');
   });
 
+  test('text of any script is evident where UTF-8 is declared, and elsewhere where most of it is ASCII', () => {
+    const kept = (set: string, value: Buffer | string) =>
+      asObject(read(instance(element(0x00080005, 'CS', set), element(0x00191002, 'UN', Buffer.from(value)))))[
+        '00191002'
+      ];
+    for (const text of ['头部扫描 T1', 'Голова', 'Schädel']) assert.equal(kept('ISO_IR 192', text), text);
+    // So few bytes may be a number.
+    assert.equal(kept('ISO_IR 192', 'é'), '\0bytes 2');
+    assert.equal(kept('ISO_IR 192', Buffer.of(0xff, 0xfe, 0x80, 0x41)), '\0bytes 4');
+    assert.equal(kept('ISO_IR 144', Buffer.of(0xb3, 0xde, 0xdb, 0xde, 0xd2, 0xd0)), '\0bytes 6');
+    assert.equal(kept('ISO_IR 100', Buffer.from('Schädel', 'latin1')), 'Schädel');
+  });
+
   test('of VR UN: by the private dictionary, little endian in every syntax (section 6.2.2)', () => {
     for (const syntax of [EXPLICIT, BIG]) {
       const header = asObject(

@@ -31,9 +31,13 @@ function startOf(text: string): string {
   return text.slice(0, last >= 0xd800 && last < 0xdc00 ? MAX_TEXT - 1 : MAX_TEXT);
 }
 
+/** So many bytes that are UTF-8 beyond ASCII are hardly ever numbers. */
+const EVIDENT_UTF8 = 4;
+
 /**
  * Bytes of unknown meaning as text, where they evidently are that: private elements often are. Undefined: binary.
- * Beyond ASCII they must fit the character set and be the lesser part, for most numbers would fit some set too.
+ * Beyond ASCII they must fit the character set and be the lesser part, for most numbers would fit some set too; but hardly
+ * UTF-8, so text of any script is taken where that is declared.
  */
 export function evidentText(bytes: Buffer, start: number, end: number, decoder: DicomTextDecoder): string | undefined {
   let high = 0;
@@ -45,7 +49,9 @@ export function evidentText(bytes: Buffer, start: number, end: number, decoder: 
       if (byte !== 0 || i !== end - 1 || i === start) return undefined;
     } else if (byte === 0x7f) return undefined;
   }
-  if (end === start || high * 2 > end - start) return undefined;
+  if (end === start) return undefined;
+  const isUtf8 = decoder.specificCharacterSet.includes('ISO_IR 192') && end - start >= EVIDENT_UTF8;
+  if (high * 2 > end - start && !isUtf8) return undefined;
   const before = decoder.textIssue;
   decoder.textIssue = false;
   const text = textValue(bytes, start, end, 'LO', decoder);

@@ -54,6 +54,9 @@ test('lists are cut at commas outside parentheses', async () => {
 
 test('what is no tag is refused, with a hint', async () => {
   const wrong: [string, RegExp][] = [
+    ['issues', /Did you mean Issues\?/],
+    ['Issues[0]', /Issues is no tag: write it alone/],
+    ['RequestAttributesSequence.Issues', /Issues is no tag: write it alone/],
     ['SeriesDescripton', /Did you mean SeriesDescription\?/],
     ['seriesdescription', /Did you mean SeriesDescription\?/],
     ['', /Give a keyword/],

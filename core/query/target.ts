@@ -116,11 +116,14 @@ async function parseStep(step: string, whole: string, { tagOfKeyword }: Dictiona
   const known = tagOfKeyword(name);
   if (known === undefined) {
     const { nearestKeyword } = await import('../dicom/nearest-keyword.ts');
-    const nearest = name.toLowerCase() === 'issues' ? 'Issues' : nearestKeyword(name);
+    const isIssues = name.toLowerCase() === 'issues';
+    const nearest = isIssues ? 'Issues' : nearestKeyword(name);
     const hint =
-      nearest === undefined
-        ? 'Give a keyword of PS3.6 such as SeriesDescription, or a tag such as (0008,103E).'
-        : `Did you mean ${nearest}?`;
+      isIssues && name !== whole.trim()
+        ? 'Issues is no tag: write it alone, without an item or a path.'
+        : nearest === undefined
+          ? 'Give a keyword of PS3.6 such as SeriesDescription, or a tag such as (0008,103E).'
+          : `Did you mean ${nearest}?`;
     throw ditagError('unknown-tag', { tag: name === whole ? name : `${name} (in ${whole})`, hint });
   }
   return { key: tagDigits(known), ...item };

@@ -330,8 +330,8 @@ export class BacktrackMatcher {
     this.#stack = new Int32Array(256);
     this.#trail = new Int32Array(256);
     throw new PatternTooExpensive(
-      `The pattern needs more than ${MAX_STEPS} steps for one value; use a pattern without a back-reference, ` +
-        'or with fewer repeats inside each other.',
+      `The pattern needs more than ${MAX_STEPS} steps for one value; use a pattern with fewer repeats inside each ` +
+        'other, or without a back-reference, an atomic group or a possessive repeat.',
     );
   }
 }
