@@ -1,6 +1,7 @@
 // Prints docs/conformance.md, a DICOM conformance statement in the order of PS3.2 annex N, from the tables in the code: SOP
 // classes, transfer syntaxes, limits, statuses. `--check` compares instead of writing.
 import fs from 'node:fs';
+import { PATIENCE, STORE_PATIENCE } from '../adapters/dimse/association.ts';
 import { LIMITS } from '../adapters/dimse/listener.ts';
 import { MAXIMUM_LENGTH } from '../adapters/dimse/upper-layer.ts';
 import { allUids } from '../core/dicom/dictionary.ts';
@@ -111,7 +112,10 @@ ${table(
     ['user identity, extended negotiation', 'not sent; ignored where a peer sends it'],
     ['associations as requestor', '`--threads`, 4 without it'],
     ['connections as acceptor', '32 more than `associations` of the configuration (32), which are served'],
-    ['a peer is not waited for after silence of', seconds(LIMITS.idle)],
+    ['as acceptor: a peer is not waited for after silence of', seconds(LIMITS.idle)],
+    ['as requestor: an answer to a C-STORE is waited for', seconds(STORE_PATIENCE.answer)],
+    ['as requestor: any other answer is waited for', seconds(PATIENCE.answer)],
+    ['as requestor: a connection is waited for', seconds(PATIENCE.connect)],
     ['a PDU may take', seconds(LIMITS.pdu)],
     ['an association may last', seconds(LIMITS.total)],
   ],
@@ -122,7 +126,7 @@ title (reason 7). Where no more associations are served the rejection is a tempo
 
 ### Storage as SCU
 
-The data set is sent as it lies in the file. Each SOP class is proposed with the transfer syntax of the files, one a presentation context. For uncompressed files a
+The data set is sent as it lies in the file. Each SOP class is proposed with the transfer syntax of the files, a private or unknown one under its own UID, one a presentation context. For uncompressed files a
 further context offers the uncompressed ones, into which a data set is re-encoded without loss where the peer takes no other: ${UNCOMPRESSED.map(name).join(', ')}.
 Pixel data are never compressed or decompressed. Where 128 presentation contexts do not suffice further associations are opened.
 
@@ -136,7 +140,7 @@ Pixel data are never compressed or decompressed. Where 128 presentation contexts
 ### Storage as SCP
 
 Every Storage SOP class, standard or private, in every transfer syntax that a peer proposes; of several in one presentation context the first, but explicit VR little
-endian where that is implicit VR or big endian. Level 2 (full): data sets are kept byte for byte, with private elements. Nothing is coerced. Digital signatures are not looked at.
+endian where that is implicit VR or big endian. Level 2 (full): data sets are kept byte for byte, with private elements. Nothing is coerced. Digital signatures are not looked at. Objects of no patient (PS3.4 annex GG) are kept as files; they are of no series, so no query and no retrieval finds them.
 
 ${table(
   ['status', 'when'],

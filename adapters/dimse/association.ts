@@ -9,6 +9,7 @@ import {
   encodeCommand,
   isResponse,
   NO_DATA_SET,
+  responseTo,
 } from '../../core/dimse/command-set.ts';
 import {
   type AnsweredContext,
@@ -37,7 +38,9 @@ export interface Patience {
   readonly answer: number;
 }
 
-const PATIENCE: Patience = { connect: 10_000, answer: 60_000 };
+export const PATIENCE: Patience = { connect: 10_000, answer: 60_000 };
+/** For the answer to a C-STORE: a peer may have much to do before it, and to send an instance again does not make it quicker. */
+export const STORE_PATIENCE: Patience = { ...PATIENCE, answer: 120_000 };
 /** A whole command set is shorter than this, whatever its peer: PS3.7 knows no long elements in it. */
 const MOST_COMMAND = 64 * 1024;
 /** What a P-DATA-TF of ours has at most, in bytes without its header, where the peer takes any. */
@@ -58,6 +61,8 @@ export interface Acceptor {
 
 interface Waiting {
   readonly messageId: number;
+  /** CommandField of the answer (PS3.7 E.1). */
+  readonly field: number;
   readonly timer: NodeJS.Timeout;
   readonly onPending: ((command: CommandSet, identifier: Buffer) => void) | undefined;
   resolve(command: CommandSet): void;
@@ -143,7 +148,12 @@ export class Association {
   }
 
   /** Takes a connection that a peer has opened. */
-  static accept(socket: net.Socket, name: string, acceptor: Acceptor, patience: Patience = PATIENCE): Association {
+  static accept(
+    socket: net.Socket,
+    name: string,
+    acceptor: Acceptor,
+    patience: Patience = STORE_PATIENCE,
+  ): Association {
     return new Association((user) => UpperLayer.take(socket, name, user), patience, acceptor);
   }
 
@@ -213,7 +223,8 @@ export class Association {
     if (this.failure !== undefined) throw this.failure;
     const timer = this.timer(this.patience.answer);
     const answer = new Promise<CommandSet>((resolve, reject) => {
-      this.waiting = { messageId: command.MessageID!, timer, onPending, resolve, reject };
+      const field = responseTo(command).CommandField!;
+      this.waiting = { messageId: command.MessageID!, field, timer, onPending, resolve, reject };
     });
     // It is waited for only when all is sent; until then nobody else sees that it failed.
     answer.catch(() => {});
@@ -391,6 +402,7 @@ export class Association {
   private takeResponse(contextId: number, command: CommandSet, hasDataSet: boolean): void {
     const { waiting } = this;
     if (waiting === undefined) throw new PduError('it answered where nothing was asked');
+    if (command.CommandField !== waiting.field) throw new PduError('it answered with the response of another service');
     if (command.MessageIDBeingRespondedTo !== waiting.messageId)
       throw new PduError('it answered another message than the one that was sent');
     waiting.timer.refresh();

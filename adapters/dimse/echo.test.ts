@@ -78,8 +78,8 @@ const ACCEPT = encodePdu({
   implementationVersionName: '',
 });
 
-function answer(Status: number, MessageIDBeingRespondedTo = 1): Buffer {
-  const request = { CommandField: COMMAND.echoRequest, MessageID: MessageIDBeingRespondedTo };
+function answer(Status: number, MessageIDBeingRespondedTo = 1, CommandField: number = COMMAND.echoRequest): Buffer {
+  const request = { CommandField, MessageID: MessageIDBeingRespondedTo };
   const command = { ...responseTo(request), Status };
   return encodeData(1, true, true, encodeCommand(command));
 }
@@ -108,6 +108,12 @@ test('what goes wrong is said in one sentence', async (t) => {
     ['another protocol', inTurn(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')), 'not-dicom', /a PDU of type 72/],
     ['a PDU without end', inTurn(Buffer.from([4, 0, 0x7f, 0xff, 0xff, 0xff])), 'not-dicom', /says that it has/],
     ['an answer before the association', inTurn(answer(0)), 'not-dicom', /does not belong there/],
+    [
+      'the response of another service',
+      inTurn(ACCEPT, answer(0, 1, COMMAND.storeRequest)),
+      'not-dicom',
+      /another service/,
+    ],
     ['another answer', inTurn(ACCEPT, answer(0, 9)), 'not-dicom', /answered another message/],
     [
       'a refusal for now',

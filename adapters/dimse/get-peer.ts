@@ -33,6 +33,13 @@ class OverItsAssociation extends DimseStoreAssociation {
     return this.taken.has(SOPClassUID) ? super.accepted(SOPClassUID) : [];
   }
 
+  refusal(SOPClassUID: string): string | undefined {
+    const isAgreed = super.accepted(SOPClassUID).length > 0;
+    return isAgreed && !this.taken.has(SOPClassUID)
+      ? 'the peer did not propose the SCP role, as C-GET needs'
+      : undefined;
+  }
+
   /** Whoever has asked for it ends it. */
   override async release(): Promise<void> {}
 }

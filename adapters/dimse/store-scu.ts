@@ -3,7 +3,7 @@ import { COMMAND, MEDIUM, WITH_DATA_SET } from '../../core/dimse/command-set.ts'
 import { ditagError } from '../../core/errors/errors.ts';
 import type { StoreAssociation, StoreContext, StoredAs, StorePeer } from '../../core/ports/store-peer.ts';
 import type { AgreedContext } from './agreement.ts';
-import { Association, type DataSource, type Patience } from './association.ts';
+import { Association, type DataSource, type Patience, STORE_PATIENCE } from './association.ts';
 import type { Peer } from './connection.ts';
 
 /** On whose behalf instances are sent, where that is a C-MOVE (PS3.7 9.1.1.1). */
@@ -14,10 +14,10 @@ export interface MoveOriginator {
 
 export class DimseStorePeer implements StorePeer {
   private readonly peer: Peer;
-  private readonly patience: Patience | undefined;
+  private readonly patience: Patience;
   private readonly originator: MoveOriginator | undefined;
 
-  constructor(peer: Peer, patience?: Patience, originator?: MoveOriginator) {
+  constructor(peer: Peer, patience: Patience = STORE_PATIENCE, originator?: MoveOriginator) {
     this.peer = peer;
     this.patience = patience;
     this.originator = originator;

@@ -23,6 +23,9 @@ export function readTls<Files extends TlsFiles>(files: Files): { readonly [Name 
   for (const { name, file, text } of named)
     if (name !== 'key' && !text.includes(CERTIFICATE))
       throw ditagError('bad-certificate', { files: file, reason: 'there is no certificate in it' });
+  for (const { name, file, text } of named)
+    if (name === 'key' && text.includes('ENCRYPTED'))
+      throw ditagError('bad-certificate', { files: file, reason: 'the key needs a passphrase, which cannot be given' });
   const material = Object.fromEntries(named.map(({ name, text }) => [name, text]));
   try {
     // Loaded when it is needed: most commands never have TLS.

@@ -17,7 +17,7 @@ import {
 import { EVERY_TAG, NO_TAG, type WalkEnd } from './element-walker.ts';
 import { FIRST_READ, HeaderBytes, MAX_BEHIND_IDENTITY, MAX_HEADER, type ReadRequest } from './header-bytes.ts';
 import { Issue } from './issues.ts';
-import { type TransferSyntax, transferSyntax } from './transfer-syntaxes.ts';
+import { foreignSyntax, isForeignSyntax, type TransferSyntax, transferSyntax } from './transfer-syntaxes.ts';
 import { digestValues } from './value-digest.ts';
 import { explicitVrFlags, valueRepresentation } from './value-representations.ts';
 
@@ -115,6 +115,10 @@ export class HeaderReader extends HeaderBytes {
     if (declared !== undefined && (this.issues & Issue.TransferSyntaxMismatch) === 0) return declared;
     // Compressed pixel data are in no other syntax than the declared one, and the data set is not in that.
     if (declared?.encapsulated === true) return undefined;
+    const found = { ...this.encoding, deflated: this.deflated };
+    // Of a private syntax only its maker knows what it does to the pixels: no other name says the same.
+    if (declared === undefined && isForeignSyntax(this.TransferSyntaxUID))
+      return foreignSyntax(this.TransferSyntaxUID, found);
     return transferSyntax(this.deflated ? DEFLATED_EXPLICIT_LITTLE : syntaxOf(this.encoding));
   }
 

@@ -85,3 +85,20 @@ export function allTransferSyntaxes(): ReadonlyMap<string, TransferSyntax> {
 export function transferSyntax(uid: string): TransferSyntax | undefined {
   return allTransferSyntaxes().get(uid);
 }
+
+/** Whether this may be the UID of a transfer syntax that is none of PS3.6: a private one, or a newer one. */
+export function isForeignSyntax(uid: string): boolean {
+  return (
+    /^[0-9]+(?:\.[0-9]+)+$/.test(uid) && uid.length <= 64 && !allUids().has(uid) && transferSyntax(uid) === undefined
+  );
+}
+
+/** One of which nothing but the encoding of its data sets is known; its pixel data are taken for encapsulated, so nobody changes them. */
+export function foreignSyntax(
+  uid: string,
+  { littleEndian, explicitVr, deflated: isDeflated }: { littleEndian: boolean; explicitVr: boolean; deflated: boolean },
+): TransferSyntax {
+  const byteOrder = littleEndian ? 'little' : 'big';
+  const how = { byteOrder, explicitVr, deflated: isDeflated, encapsulated: true, pixelByteOrder: byteOrder } as const;
+  return { uid, name: uid, ...how, retired: false };
+}

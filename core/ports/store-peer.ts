@@ -21,6 +21,8 @@ export interface StoreAssociation {
   readonly isOpen: boolean;
   /** The transfer syntaxes in which the peer takes instances of this class. */
   accepted(SOPClassUID: string): readonly string[];
+  /** Why it takes none of this class, where that is not for the transfer syntax. */
+  refusal?(SOPClassUID: string): string | undefined;
   /**
    * Sends one instance in a transfer syntax that was accepted. Gives the status of the answer (PS3.4 B.2.3). Throws what
    * `open` throws, and what reading the data set throws: then the association has ended, unless nothing had been sent yet.

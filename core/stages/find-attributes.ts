@@ -52,7 +52,11 @@ const OF_PATIENT_KEYWORDS =
   'DeidentificationMethodCodeSequence PatientAddress PatientTelephoneNumbers RegionOfResidence ' +
   'CountryOfResidence PatientReligiousPreference ClinicalTrialSponsorName ClinicalTrialProtocolID ' +
   'ClinicalTrialProtocolName ClinicalTrialSiteID ClinicalTrialSiteName ClinicalTrialSubjectID ' +
-  'ClinicalTrialSubjectReadingID';
+  'ClinicalTrialSubjectReadingID ReferencedPatientSequence ReferencedPatientPhotoSequence ' +
+  'SourcePatientGroupIdentificationSequence EthnicGroupCodeSequence StrainDescription StrainNomenclature ' +
+  'StrainStockSequence StrainCodeSequence StrainAdditionalInformation GeneticModificationsSequence ' +
+  'BreedRegistrationSequence PatientAlternativeCalendar PatientBirthDateInAlternativeCalendar ' +
+  'PatientDeathDateInAlternativeCalendar';
 
 /** Of the study modules, and of what is said of a patient at the time of a study (PS3.3 C.7.2). */
 const OF_STUDY_KEYWORDS =
@@ -62,7 +66,12 @@ const OF_STUDY_KEYWORDS =
   'ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence PatientAge ' +
   'PatientSize PatientWeight MedicalAlerts Allergies SmokingStatus PregnancyStatus LastMenstrualDate ' +
   'PatientSexNeutered ReasonForVisit AdmissionID ServiceEpisodeID ServiceEpisodeDescription PatientState ' +
-  'Occupation AdditionalPatientHistory ClinicalTrialTimePointID ClinicalTrialTimePointDescription';
+  'Occupation AdditionalPatientHistory ClinicalTrialTimePointID ClinicalTrialTimePointDescription ' +
+  'OtherStudyNumbers StudyComments VisitComments ' +
+  'PatientBodyMassIndex PatientSizeCodeSequence MeasuredAPDimension MeasuredLateralDimension ' +
+  'IssuerOfAdmissionIDSequence IssuerOfServiceEpisodeIDSequence ReasonForVisitCodeSequence ' +
+  'RequestingServiceCodeSequence ConsultingPhysicianIdentificationSequence ' +
+  'PhysiciansOfRecordIdentificationSequence PhysiciansReadingStudyIdentificationSequence InterpretationAuthor';
 
 /** Of the series, equipment and frame of reference modules (PS3.3 C.7.3 to C.7.5). */
 const OF_SERIES_KEYWORDS =

@@ -126,6 +126,17 @@ test('what was cancelled says so, and what was not sent remains', async () => {
     ...{ remaining: 2, completed: 1, failed: 0, warning: 0 },
     ...{ failures: [], isCancelled: true },
   });
+  // A cancel that comes with the last one cancels nothing.
+  const late = new AbortController();
+  const last = await retrieve(ALONE, {
+    files: [three],
+    statusOf: (uid) => {
+      if (uid === '3') late.abort();
+      return 0;
+    },
+    signal: late.signal,
+  });
+  assert.deepEqual([last.counts.completed, last.counts.isCancelled], [3, false]);
 });
 
 test('an identifier that names nothing to be retrieved is refused', async () => {

@@ -81,7 +81,8 @@ export async function retrieveInstances(
       reasons.set(GONE, (reasons.get(GONE) ?? 0) + 1);
     }
   const failures = [...outcomes].filter(([, outcome]) => outcome === 'failed').map(([uid]) => uid);
-  return { ...counts(), failures, reasons, isCancelled: signal.aborted };
+  // Where the cancel came when all was done, nothing was cancelled.
+  return { ...counts(), failures, reasons, isCancelled: signal.aborted && outcomes.size < wanted.size };
 }
 
 /** The unique keys by level (PS3.4 C.6.1.1, C.6.2.1), the lowest first. */

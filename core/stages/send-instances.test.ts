@@ -435,6 +435,34 @@ const ENCAPSULATED = raw(
   ),
 );
 
+test('what is in a private transfer syntax goes under its own name, as it lies in the file, or not at all', async () => {
+  const [pixels, maker] = [element(0x7fe00010, 'OW', Buffer.alloc(6, 9)), '1.3.9999.7'];
+  for (const parts of [[ENCAPSULATED], [pixels]]) {
+    const file = dicomFile({
+      syntax: maker,
+      encoding: { littleEndian: true, explicitVr: true },
+      dataSet: [
+        ...[element(0x00080016, 'UI', MR), element(0x00080018, 'UI', '1.2.1'), element(0x0020000e, 'UI', '1.2')],
+        ...parts,
+      ],
+    });
+    const archive = new Archive({ uid: '1.2.1', bytes: file });
+    const peer = new PlayedPeer();
+    everyOne(await send(archive, peer), 1, 'stored');
+    const { transferSyntax, bytes } = peer.taken.get('1.2.1')!;
+    assert.equal(transferSyntax, maker);
+    assert.ok(file.subarray(-bytes.length).equals(bytes));
+    const other = new PlayedPeer({
+      accept: ({ transferSyntaxes }) => transferSyntaxes.find((uid) => uid === EXPLICIT),
+    });
+    const refused = (await send(archive, other)).get('1.2.1.dcm')!;
+    assert.deepEqual(
+      [refused.outcome, refused.reason],
+      ['refused', `the peer does not take MR Image Storage in ${maker}, and ditag does not decompress`],
+    );
+  }
+});
+
 test('where the peer takes only another uncompressed syntax the data set is re-encoded', async () => {
   const syntaxes = [EXPLICIT, IMPLICIT, BIG, DEFLATED];
   const pixels = element(0x7fe00010, 'OW', Buffer.from([1, 2, 3, 4, 5, 6]));

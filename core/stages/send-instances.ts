@@ -339,7 +339,7 @@ async function storeOver(association: StoreAssociation, instance: OutgoingInstan
   const { SOPClassUID, SOPInstanceUID } = file;
   const accepted = association.accepted(SOPClassUID);
   const chosen = chooseSyntax(own, accepted);
-  if (chosen === undefined) return ofFile('refused', refusal(SOPClassUID, own));
+  if (chosen === undefined) return ofFile('refused', association.refusal?.(SOPClassUID) ?? refusal(SOPClassUID, own));
   // It would end the association in the middle: DCMTK takes no odd fragment, and what cannot be read cannot be re-encoded.
   if (instance.isCut && chosen !== own) return ofFile('failed', `${CUT}, ${NOT_RE_ENCODED}`);
   if (instance.isCut && instance.bytes % 2 === 1 && !own.deflated) return ofFile('failed', `${CUT}, ${ODD}`);
