@@ -66,6 +66,14 @@ export default {
       to: { path: '^(adapters|services|cli)/', pathNot: '^services/$1/' },
     },
     {
+      name: 'services-know-no-other',
+      comment:
+        "A service's main.ts puts together adapters and its own app, and nothing of another service. That of the API alone runs what the command line runs (docs/architecture.md).",
+      severity: 'error',
+      from: { path: '^services/([^/]+)/main\\.ts$', pathNot: '^services/api/' },
+      to: { path: '^services/(?!$1/)|^cli/' },
+    },
+    {
       name: 'the-page-runs-in-browsers',
       comment:
         'The page is bundled for browsers with all that it imports: it knows preact, and the API by its schemas, as types only (services/api/schemas.ts).',

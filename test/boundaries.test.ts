@@ -52,6 +52,7 @@ const BROKEN: readonly (readonly [string, Record<string, string>])[] = [
     'cli-knows-apps-of-services-only',
     { 'cli/workspaces/a.ts': from('../../services/y/main.ts'), 'services/y/main.ts': THING },
   ],
+  ['services-know-no-other', { 'services/x/main.ts': from('../y/app.ts'), 'services/y/app.ts': THING }],
   ['no-test-code-in-the-product', { 'core/query/a.ts': from('../../test/b.ts'), 'test/b.ts': THING }],
   ['no-development-dependency-in-the-product', { 'cli/a.ts': "import fc from 'fast-check';\nexport const x = fc;\n" }],
   [

@@ -23,7 +23,7 @@ import {
   type Role,
 } from '../../core/dimse/pdu.ts';
 import type { DataPiece } from '../../core/dimse/pdu-reader.ts';
-import { isPending } from '../../core/dimse/reasons.ts';
+import { isPending } from '../../core/dimse/statuses.ts';
 import { type DitagError, ditagError } from '../../core/errors/errors.ts';
 import { type AgreedContext, agreed, request } from './agreement.ts';
 import type { Peer } from './connection.ts';

@@ -5,16 +5,11 @@ import type { TransferSyntax } from '../../core/dicom/transfer-syntaxes.ts';
 import { responseTo, WITH_DATA_SET } from '../../core/dimse/command-set.ts';
 import { type Identifier, values } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { PATIENT_ROOT_FIND, STUDY_ROOT_FIND } from '../../core/dimse/uids.ts';
 import type { AdmittedPeer, InformationModel } from '../../core/ports/scp.ts';
 import type { Association } from './association.ts';
 import type { Asked, FinalAnswer } from './identifier-requests.ts';
-
-/** Statuses of PS3.4 C.4.1.1.4. */
-const SUCCESS = 0x0000;
-const CANCELLED = 0xfe00;
-const PENDING = 0xff00;
-const PENDING_WITHOUT_SOME_KEYS = 0xff01;
 
 const MODELS: ReadonlyMap<string, InformationModel> = new Map([
   [PATIENT_ROOT_FIND, 'patient-root'],
@@ -36,10 +31,10 @@ export async function answerFinds(asked: Asked, association: Association, peer: 
     // The first one goes out by itself, at once.
     if (!isFirst) association.gather();
     isFirst = false;
-    const Status = answer.isFull ? PENDING : PENDING_WITHOUT_SOME_KEYS;
+    const Status = answer.isFull ? STATUS.pending : STATUS.pendingWithoutSomeKeys;
     await association.send(context.id, { ...pending, Status }, [encoded(answer.identifier, syntax, characterSet)]);
   }
-  return { command: { Status: signal.aborted ? CANCELLED : SUCCESS } };
+  return { command: { Status: signal.aborted ? STATUS.cancelled : STATUS.success } };
 }
 
 function encoded(answer: Identifier, syntax: TransferSyntax, characterSet: string): Buffer {

@@ -6,13 +6,12 @@ import { type CommandSet, NO_DATA_SET, responseTo, WITH_DATA_SET } from '../../c
 import { type Identifier, IdentifierError } from '../../core/dimse/identifier.ts';
 import { decodeIdentifier } from '../../core/dimse/identifier-decoding.ts';
 import { PduError } from '../../core/dimse/pdu.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { CANCELLED, FindError } from '../../core/ports/scp.ts';
 import type { AgreedContext } from './agreement.ts';
 import type { Association } from './association.ts';
 import { collector, type DataTaker } from './data-taker.ts';
 
-/** Status of PS3.4 C.4.1.1.4 and its like for what is no fault of the peer's. */
-const UNABLE_TO_PROCESS = 0xc000;
 /** An ErrorComment is an LO (PS3.7 annex C). */
 const MOST_COMMENT = 64;
 
@@ -102,6 +101,6 @@ export class IdentifierRequests {
 function failure(error: unknown): CommandSet {
   const isExplained = error instanceof FindError || error instanceof IdentifierError;
   const comment = isExplained ? error.message : 'The request could not be carried out';
-  const Status = error instanceof FindError ? error.status : UNABLE_TO_PROCESS;
+  const Status = error instanceof FindError ? error.status : STATUS.unableToProcess;
   return { Status, ErrorComment: comment.slice(0, MOST_COMMENT) };
 }

@@ -6,13 +6,13 @@ import { COMMAND, type CommandSet, responseTo } from '../../core/dimse/command-s
 import { identifierOf } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
 import { retrieveStatus } from '../../core/dimse/retrieve-status.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { PATIENT_ROOT_GET, PATIENT_ROOT_MOVE, STUDY_ROOT_GET, STUDY_ROOT_MOVE } from '../../core/dimse/uids.ts';
 import type { AdmittedPeer, InformationModel, SubOperations } from '../../core/ports/scp.ts';
 import type { Association } from './association.ts';
 import { GetPeer } from './get-peer.ts';
 import type { Asked, FinalAnswer } from './identifier-requests.ts';
 
-const PENDING = 0xff00;
 /** Counts are US. */
 const MOST_COUNT = 65_535;
 /** Instances that are named as failed: a longer list does not fit into an element of explicit VR. */
@@ -58,7 +58,7 @@ export async function answerRetrieve(
       // A peer that is slow to take the counts gets the next ones.
       if (isTelling || counts.remaining === 0) return;
       isTelling = true;
-      const pending = { ...responseTo(command), Status: PENDING, ...countsOf(counts, true) };
+      const pending = { ...responseTo(command), Status: STATUS.pending, ...countsOf(counts, true) };
       const told = association.send(context.id, pending).catch(() => {});
       void told.then(() => (isTelling = false));
     },

@@ -2,6 +2,7 @@
 import { COMMAND, type CommandSet, operationName, responseTo } from '../../core/dimse/command-set.ts';
 import { answerContexts, isStorageClass } from '../../core/dimse/negotiation.ts';
 import { type AssociateAccept, type AssociateReject, type AssociateRequest, PduError } from '../../core/dimse/pdu.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { VERIFICATION } from '../../core/dimse/uids.ts';
 import type { DitagError } from '../../core/errors/errors.ts';
 import type { AdmittedPeer, Refusal, Scp } from '../../core/ports/scp.ts';
@@ -13,10 +14,6 @@ import { IdentifierRequests } from './identifier-requests.ts';
 import { answerRetrieve, retrieveRight } from './retrieve-scp.ts';
 import { takeStore } from './store-scp.ts';
 
-/** Statuses of PS3.7 annex C.5. */
-const SUCCESS = 0x0000;
-const SOP_CLASS_NOT_SUPPORTED = 0x0122;
-const UNRECOGNIZED_OPERATION = 0x0211;
 /** Requests of one association that are whole and whose answer has not gone out: a peer that asks for more does not listen. */
 const MOST_UNANSWERED = 16;
 
@@ -114,7 +111,7 @@ export class ScpAssociation implements Acceptor {
     switch (command.CommandField) {
       case COMMAND.echoRequest:
         this.peer?.echoed?.();
-        this.answer(contextId, command, SUCCESS);
+        this.answer(contextId, command, STATUS.success);
         return undefined;
       case COMMAND.storeRequest:
         return takeStore(command, context, {
@@ -129,7 +126,7 @@ export class ScpAssociation implements Acceptor {
       case COMMAND.findRequest:
         if (command.AffectedSOPClassUID === context.abstractSyntax && isFindClass(context.abstractSyntax))
           return this.requests!.take(command, context);
-        return this.answerUnserved(contextId, command, SOP_CLASS_NOT_SUPPORTED);
+        return this.answerUnserved(contextId, command, STATUS.sopClassNotSupported);
       case COMMAND.moveRequest:
       case COMMAND.getRequest:
         if (
@@ -137,9 +134,9 @@ export class ScpAssociation implements Acceptor {
           retrieveRight(context.abstractSyntax) === (command.CommandField === COMMAND.moveRequest ? 'move' : 'get')
         )
           return this.requests!.take(command, context);
-        return this.answerUnserved(contextId, command, SOP_CLASS_NOT_SUPPORTED);
+        return this.answerUnserved(contextId, command, STATUS.sopClassNotSupported);
       default:
-        return this.answerUnserved(contextId, command, UNRECOGNIZED_OPERATION);
+        return this.answerUnserved(contextId, command, STATUS.unrecognizedOperation);
     }
   }
 

@@ -3,13 +3,10 @@
 import { type CommandSet, NO_DATA_SET } from '../../core/dimse/command-set.ts';
 import { isStorageClass } from '../../core/dimse/negotiation.ts';
 import { PduError } from '../../core/dimse/pdu.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import type { AdmittedPeer } from '../../core/ports/scp.ts';
 import type { AgreedContext } from './agreement.ts';
 import type { DataTaker } from './data-taker.ts';
-
-/** Statuses of PS3.7 annex C.5. */
-const SOP_CLASS_NOT_SUPPORTED = 0x0122;
-const NOT_AUTHORIZED = 0x0124;
 
 /** Who sends, and who takes it. */
 export interface Storing {
@@ -33,9 +30,9 @@ export function takeStore(
     answer(command, status);
     return undefined;
   };
-  if (SOPClassUID !== abstractSyntax || !isStorageClass(abstractSyntax)) return refuse(SOP_CLASS_NOT_SUPPORTED);
+  if (SOPClassUID !== abstractSyntax || !isStorageClass(abstractSyntax)) return refuse(STATUS.sopClassNotSupported);
   // Its context may have been accepted for what it gets, not for what it stores.
-  if (!peer.rights.has('store')) return refuse(NOT_AUTHORIZED);
+  if (!peer.rights.has('store')) return refuse(STATUS.notAuthorized);
   const receiving = peer.receive({ SOPClassUID, SOPInstanceUID, transferSyntaxUID: transferSyntax, sourceAETitle });
   return {
     write: (bytes) => receiving.write(bytes),

@@ -46,7 +46,7 @@ export class SqliteProjectStore implements ProjectStore {
   private readonly listed: StatementSync;
   private readonly explain: (error: unknown) => unknown;
 
-  /** Opens the file, which is made if need be. Throws `cannot-write`, `damaged-database`, `newer-database`, `not-a-database`. */
+  /** Opens the file, which is made if need be. Throws `cannot-write`, `damaged-database`, `newer-database`, `not-a-project`. */
   constructor(file: string) {
     this.explain = (error) => explained(error, file, 'project');
     try {

@@ -37,7 +37,7 @@ const NOT_STORED: Readonly<Record<StoreFailure, string>> = {
   'no-space': 'there was no space',
   failed: 'the disk refused them',
 };
-/** Series with something missing that are told of (all stand in the manifest), and archives that could not be made. */
+/** Series with something missing that are told of (all stand in the manifest), and zips that could not be made. */
 const MOST_TOLD = 50;
 
 export async function projectDownload(options: ProjectDownloadOptions, context: CommandContext): Promise<ExitCode> {

@@ -28,7 +28,7 @@ interface OfProject {
   readonly store: ProjectStore;
 }
 
-/** Throws `cannot-write`, `foreign-download`, `cannot-listen`, `pacs-unreachable`, `already-running`. */
+/** Throws `cannot-write`, `no-room`, `foreign-download`, `cannot-listen`, `pacs-unreachable`. */
 export async function downloadHere(
   { name, store }: OfProject,
   options: ProjectDownloadOptions,

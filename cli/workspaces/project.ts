@@ -84,7 +84,7 @@ export interface Project {
   index(): Promise<void>;
   /** Downloads what is missing, and writes the manifest. Throws `cannot-listen`, `cannot-write`, `pacs-unreachable`. */
   download(options: ProjectDownloadOptions): Promise<ProjectDownloadOutcome>;
-  /** Puts each subject whose instances are all there into an archive. Gives why some have none. Throws `no-gateway`. */
+  /** Makes a zip of each subject whose instances are all there. Gives why some have none. Throws `gateways-gone`. */
   zip(options: ZipOptions): Promise<readonly string[]>;
   /** Writes `NAME_report.txt` beside the project's other files. */
   writeReport(text: string): void;

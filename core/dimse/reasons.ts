@@ -42,34 +42,35 @@ export function contextText(result: number): string {
   );
 }
 
-const STATUSES: Readonly<Record<number, string>> = {
-  0: 'Success',
-  261: 'No such attribute',
-  262: 'Invalid attribute value',
-  263: 'Attribute list error',
-  272: 'Processing failure',
-  273: 'Duplicate SOP instance',
-  274: 'No such SOP instance',
-  278: 'Attribute value out of range',
-  279: 'Invalid SOP instance',
-  280: 'No such SOP class',
-  281: 'Class-instance conflict',
-  290: 'SOP class not supported',
-  292: 'Not authorized',
-  528: 'Duplicate invocation',
-  529: 'Unrecognized operation',
-  530: 'Mistyped argument',
-  531: 'Resource limitation',
-  42753: 'Out of resources, unable to calculate the number of matches',
-  42754: 'Out of resources, unable to perform sub-operations',
-  43009: 'Move destination unknown',
-  45056: 'Coercion of data elements',
-  45062: 'Elements discarded',
-  45063: 'Data set does not match SOP class (warning)',
-  65024: 'Cancelled',
-  65280: 'Pending',
-  65281: 'Pending, optional keys not supported',
-};
+const STATUSES: ReadonlyMap<number, string> = new Map([
+  [0x0000, 'Success'],
+  [0x0001, 'Warning'],
+  [0x0105, 'No such attribute'],
+  [0x0106, 'Invalid attribute value'],
+  [0x0107, 'Attribute list error'],
+  [0x0110, 'Processing failure'],
+  [0x0111, 'Duplicate SOP instance'],
+  [0x0112, 'No such SOP instance'],
+  [0x0116, 'Attribute value out of range'],
+  [0x0117, 'Invalid SOP instance'],
+  [0x0118, 'No such SOP class'],
+  [0x0119, 'Class-instance conflict'],
+  [0x0122, 'SOP class not supported'],
+  [0x0124, 'Not authorized'],
+  [0x0210, 'Duplicate invocation'],
+  [0x0211, 'Unrecognized operation'],
+  [0x0212, 'Mistyped argument'],
+  [0x0213, 'Resource limitation'],
+  [0xa701, 'Out of resources, unable to calculate the number of matches'],
+  [0xa702, 'Out of resources, unable to perform sub-operations'],
+  [0xa801, 'Move destination unknown'],
+  [0xb000, 'Coercion of data elements'],
+  [0xb006, 'Elements discarded'],
+  [0xb007, 'Data set does not match SOP class (warning)'],
+  [0xfe00, 'Cancelled'],
+  [0xff00, 'Pending'],
+  [0xff01, 'Pending, optional keys not supported'],
+]);
 
 /** Ranges of PS3.4 table B.2-1 and annex C: the high byte, or its first half, decides. */
 const RANGES: readonly (readonly [mask: number, value: number, name: string])[] = [
@@ -81,21 +82,6 @@ const RANGES: readonly (readonly [mask: number, value: number, name: string])[] 
 /** A status by its name, and its number in any case. */
 export function statusText(status: number): string {
   const number = `${status.toString(16).toUpperCase().padStart(4, '0')}H`;
-  const name = STATUSES[status] ?? RANGES.find(([mask, value]) => (status & mask) === value)?.[2];
+  const name = STATUSES.get(status) ?? RANGES.find(([mask, value]) => (status & mask) === value)?.[2];
   return name === undefined ? number : `${name} (${number})`;
-}
-
-/** Answers that are not the last one (PS3.7 annex C.4). */
-export function isPending(status: number | undefined): boolean {
-  return status === 0xff00 || status === 0xff01;
-}
-
-/** PS3.7 annex C.3: done, and something is to be said of it. */
-export function isWarning(status: number): boolean {
-  return (status & 0xf000) === 0xb000 || status === 0x0001 || status === 0x0107 || status === 0x0116;
-}
-
-/** What may be otherwise in a while. */
-export function isTemporary(status: number): boolean {
-  return (status & 0xff00) === 0xa700 || status === 0x0213;
 }

@@ -1,9 +1,5 @@
 // How a C-MOVE or C-GET ended, as its final status says it (PS3.4 C.4.2.1.5, C.4.2.2.1, C.4.3.1.4).
-
-const SUCCESS = 0x0000;
-const SOME_FAILED = 0xb000;
-const ALL_FAILED = 0xa702;
-const CANCELLED = 0xfe00;
+import { STATUS } from './statuses.ts';
 
 /** Sub-operations of which the last has ended. */
 export interface EndedSubOperations {
@@ -14,18 +10,18 @@ export interface EndedSubOperations {
 }
 
 export function retrieveStatus({ completed, warning, failed, isCancelled }: EndedSubOperations): number {
-  if (isCancelled) return CANCELLED;
-  if (failed === 0) return warning === 0 ? SUCCESS : SOME_FAILED;
-  return completed + warning === 0 ? ALL_FAILED : SOME_FAILED;
+  if (isCancelled) return STATUS.cancelled;
+  if (failed === 0) return warning === 0 ? STATUS.success : STATUS.doneWithFailures;
+  return completed + warning === 0 ? STATUS.unableToPerformSubOperations : STATUS.doneWithFailures;
 }
 
 /** Its words: the status of B000H has others in answers to a C-STORE. */
 export function retrieveStatusText(status: number): string {
   const texts: Readonly<Record<number, string>> = {
-    [SUCCESS]: 'Success',
-    [SOME_FAILED]: 'Complete, with failures or warnings (B000H)',
-    [ALL_FAILED]: 'All failed (A702H)',
-    [CANCELLED]: 'Cancelled',
+    [STATUS.success]: 'Success',
+    [STATUS.doneWithFailures]: 'Complete, with failures or warnings (B000H)',
+    [STATUS.unableToPerformSubOperations]: 'All failed (A702H)',
+    [STATUS.cancelled]: 'Cancelled',
   };
   return texts[status]!;
 }

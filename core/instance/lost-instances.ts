@@ -16,7 +16,7 @@ const BELIEVED_SHARE = 0.1;
 /** Up to this many, a share says nothing: in a handful of files one is more than a tenth. */
 const BELIEVED_INSTANCES = 5;
 
-/** How many of so many known instances may be missed without being told (docs/architecture.md, "A mount is missing"). */
+/** How many of so many known instances may be missed without being told (docs/architecture.md, "Much is gone at once"). */
 export function mostBelieved(known: number): number {
   return Math.max(BELIEVED_INSTANCES, known * BELIEVED_SHARE);
 }

@@ -1,5 +1,6 @@
-// What is known of a project: its accession numbers with what the PACS says of them, and its downloads. Everything is on
-// disk when a promise resolves.
+// What is known of a project: its accession numbers with what the PACS says of them, and its downloads. When a promise
+// resolves, what it was about outlives the process; a failure of the power may take the last of it, which is found again:
+// at the PACS what it said, on disk what was received.
 import type {
   AccessionAnswer,
   AccessionOutcome,

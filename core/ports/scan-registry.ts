@@ -1,5 +1,5 @@
 // What a cluster knows of its scans and archives: where each scan stands, what it has found so far, and what it holds
-// back until its end: entries by which something would leave the index (docs/architecture.md, "A mount is missing").
+// back until its end: entries by which something would leave the index (docs/architecture.md, "Much is gone at once").
 import type { ScanState } from '../jobs/scan-state.ts';
 import type { ScanTally } from '../jobs/scan-tally.ts';
 import type { ArchiveIdentity, LogEntry } from './record-log.ts';

@@ -125,7 +125,7 @@ function keepLeast(values: Map<string, string>, key: string, value: string): voi
   if (kept === undefined || kept === '' || (value !== '' && value < kept)) values.set(key, value);
 }
 
-/** What a download has besides patients: its manifest, what is kept aside, and the archives of patients. */
+/** What a download has besides patients: its manifest, what is kept aside, and the zips of subjects. */
 function isReserved(name: string): boolean {
   const other = folded(name);
   return [NOT_ASKED_FOR, 'manifest.csv'].some((taken) => folded(taken) === other) || other.endsWith('.ZIP');

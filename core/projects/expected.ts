@@ -46,10 +46,7 @@ export interface FoundStudy {
   readonly series: readonly FoundSeries[];
 }
 
-/**
- * What became of an accession number: `found` with all that belongs to it; `incomplete` where the PACS announces more than
- * it lists; `not-found`; `refused` (it cannot be asked for); `failed` (the PACS has not answered: to be asked again).
- */
+/** What became of an accession number; what each outcome means, and what leads to it, stands in docs/projects.md ("project index"). */
 export const ACCESSION_OUTCOMES = ['open', 'found', 'incomplete', 'not-found', 'refused', 'failed'] as const;
 export type AccessionOutcome = (typeof ACCESSION_OUTCOMES)[number];
 

@@ -208,6 +208,32 @@ test('counts are those of all series, not of the ones that match', async () => {
   }
 });
 
+test('patients without PatientID are counted by their name', async () => {
+  const series = (n: number, PatientName: string): Known => ({
+    instances: n,
+    header: {
+      ...SERIES[0]!.header,
+      PatientID: '',
+      PatientName,
+      StudyInstanceUID: `1.3.${n}`,
+      SeriesInstanceUID: `1.3.${n}.1`,
+    },
+  });
+  const index = new MemoryIndex([series(2, 'Doe^Jane'), series(3, 'Roe^Mary')]);
+  const keys = { ...RETURNED, QueryRetrieveLevel: 'PATIENT', NumberOfPatientRelatedInstances: '' };
+  const found = await find(keys, { index });
+  assert.deepEqual(
+    found.map(({ identifier }) => [
+      text(identifier, 'PatientName'),
+      text(identifier, 'NumberOfPatientRelatedInstances'),
+    ]),
+    [
+      ['Doe^Jane', '2'],
+      ['Roe^Mary', '3'],
+    ],
+  );
+});
+
 test('the modalities of a study and a key that another series of it meets', async () => {
   const keys = { ...RETURNED, QueryRetrieveLevel: 'STUDY', ModalitiesInStudy: 'PT' };
   const others: IdentifierText[] = [{ Modality: 'CT' }, { SeriesInstanceUID: '1.2.3.3' }];

@@ -4,6 +4,7 @@
 // Of an attribute below the level that is asked about nothing is answered, unless it was matched.
 import { matchesIdentifier } from '../dimse/attribute-matching.ts';
 import type { Identifier, IdentifierElement } from '../dimse/identifier.ts';
+import { STATUS } from '../dimse/statuses.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import { type FindAnswer, FindError, type InformationModel } from '../ports/scp.ts';
 import { COUNTED, isBelow, levelOf, TAG } from './find-attributes.ts';
@@ -11,8 +12,6 @@ import { type Belonging, countRelated, patientKey } from './find-counts.ts';
 import { type FindRequest, isCreator, readFindRequest } from './find-request.ts';
 import { noValue, storedElement } from './find-values.ts';
 
-/** PS3.4 C.4.1.1.4. */
-const OUT_OF_RESOURCES = 0xa700;
 /** Rows that are looked at together: few at first, so that the first answer comes soon; what is counted, is for all. */
 const FIRST_ROWS = 4;
 const MOST_ROWS = 256;
@@ -46,7 +45,7 @@ export async function* answerFind(
     for await (const answer of finding.answers(rows)) {
       if (isOver()) return;
       if (answers === most)
-        throw new FindError(OUT_OF_RESOURCES, `There are more than the ${most} answers that are given`);
+        throw new FindError(STATUS.outOfResources, `There are more than the ${most} answers that are given`);
       answers++;
       yield { identifier: answer, isFull: request.isFull && !finding.lacksNumber };
       const pause = rest?.();

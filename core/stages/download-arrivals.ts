@@ -1,6 +1,8 @@
 // The SCP of a download: takes instances from the PACS that was asked for them, and from nobody else. Different from a
 // gateway, it says 0000H for what is whole and not yet on disk: the PACS keeps what it sends, and what counts is what is
 // noted when it is on disk. So the PACS does not wait for the disk, and what could not be stored is missing.
+
+import { STATUS } from '../dimse/statuses.ts';
 import { shownPath } from '../instance/byte-path.ts';
 import type { ArrivingInstance, IncomingFile, InstanceStore, StoredInstance } from '../ports/instance-store.ts';
 import { StoreError, type StoreFailure } from '../ports/instance-store.ts';
@@ -14,13 +16,10 @@ import {
   type Scp,
 } from '../ports/scp.ts';
 
-/** Statuses of PS3.4 B.2.3 and C.4.1.1.4. */
-const SUCCESS = 0x0000;
 /** Instances that are whole and on their way to the disk. */
 const MOST_STORING = 32;
 /** Callers that are remembered as refused. */
 const MOST_REFUSED = 32;
-const UNABLE_TO_PROCESS = 0xc000;
 const RIGHTS: ReadonlySet<PeerRight> = new Set(['store']);
 
 export interface ArrivalsOptions {
@@ -64,9 +63,9 @@ export class Arrivals implements Scp {
     receive: (arriving) => this.receive(arriving),
     refused: () => this.count('failed'),
     find: () => {
-      throw new FindError(UNABLE_TO_PROCESS, 'Nothing can be asked for here');
+      throw new FindError(STATUS.unableToProcess, 'Nothing can be asked for here');
     },
-    retrieve: () => Promise.reject(new FindError(UNABLE_TO_PROCESS, 'Nothing can be asked for here')),
+    retrieve: () => Promise.reject(new FindError(STATUS.unableToProcess, 'Nothing can be asked for here')),
     ended: () => {},
   };
 
@@ -90,7 +89,7 @@ export class Arrivals implements Scp {
         this.storing.add(storing);
         // The disk may be slower than the PACS.
         if (this.storing.size > MOST_STORING) await Promise.race(this.storing);
-        return SUCCESS;
+        return STATUS.success;
       },
     };
   }

@@ -2,7 +2,7 @@
 // not come in a series instance by instance. The status of a C-MOVE or C-GET proves nothing: a series is done when each
 // of its instances is on disk, and unobtainable when it was asked for several times and nothing came for a while.
 import type { Identifier } from '../dimse/identifier.ts';
-import { isTemporary, isWarning } from '../dimse/reasons.ts';
+import { isTemporary, isWarning, STATUS } from '../dimse/statuses.ts';
 import { DitagError, ditagError, type ErrorCode } from '../errors/errors.ts';
 import type { DownloadFiles } from '../ports/download-files.ts';
 import type { SeriesProgress } from '../ports/gateways.ts';
@@ -16,8 +16,6 @@ import { pause } from './pause.ts';
 import { RetrievalConnection } from './retrieval-connection.ts';
 import { reasonOf, retrievalRequests } from './retrieval-requests.ts';
 
-const SUCCESS = 0x0000;
-const DESTINATION_UNKNOWN = 0xa801;
 /** Asking again changes nothing of these. */
 const HOPELESS: ReadonlySet<ErrorCode> = new Set(['not-offered', 'tls-failed']);
 /** The PACS may say that it is done before the last instance has come: so long is looked whether more comes (milliseconds). */
@@ -254,11 +252,11 @@ class Download {
     })) {
       const answer = await this.retrieve(retrievals, identifier, active);
       const { status } = answer;
-      if (status === DESTINATION_UNKNOWN) this.stop(ditagError('destination-unknown', {}));
+      if (status === STATUS.moveDestinationUnknown) this.stop(ditagError('destination-unknown', {}));
       if (isTemporary(status)) this.pace.refused(performance.now());
       item.reason = reasonOf(answer);
       if (active.left === 0 || this.ending.signal.aborted) return;
-      if (status === SUCCESS || isWarning(status)) continue;
+      if (status === STATUS.success || isWarning(status)) continue;
       // What it refuses like this it may send otherwise.
       if (!isTemporary(status)) item.isByName = !isByName;
       return;

@@ -10,8 +10,10 @@ const REFUSED = 0xa900;
 const NO_RESOURCES = 0xa700;
 type Keys = (keyword: string) => string;
 
-/** A PACS that answers each level like this: with rows, or with a status. */
-function played(levels: Readonly<Record<string, (keys: Keys) => IdentifierText[] | number>>) {
+type Told = IdentifierText[] | number | { readonly rows: IdentifierText[]; readonly status: number };
+
+/** A PACS that answers each level like this: with rows, with a status, or with rows and then a status. */
+function played(levels: Readonly<Record<string, (keys: Keys) => Told>>) {
   const asked: string[] = [];
   const ask = async (identifier: Identifier): Promise<Answered> => {
     const keys = (keyword: string) => text(identifier, keyword);
@@ -20,7 +22,8 @@ function played(levels: Readonly<Record<string, (keys: Keys) => IdentifierText[]
     asked.push(number === '' ? level : `${level} ${number}`);
     const found = levels[level]!(keys);
     if (typeof found === 'number') return { answers: [], status: found };
-    return { answers: found.map((row) => identifierOf(row)), status: 0 };
+    const [rows, status] = 'status' in found ? [found.rows, found.status] : [found, 0];
+    return { answers: rows.map((row) => identifierOf(row)), status };
   };
   return { ask, asked, find: (counts = new AnswerCounts()) => findAccession('A1', ask, counts) };
 }
@@ -178,6 +181,28 @@ test('a refusal fails it, at the IMAGE level one that may pass', async () => {
     assert.match(reason, /^the PACS answered /);
     assert.deepEqual(studies, []);
   }
+});
+
+test('answers that the PACS breaks off by itself are not all that there is', async () => {
+  const BROKEN_OFF = 0xfe00;
+  const breaking = (...rows: IdentifierText[]) => ({ rows, status: BROKEN_OFF });
+  const right = { STUDY: one(STUDY), SERIES: one(SERIES), IMAGE: () => instances([1, 2]) };
+  const reasonOf = async (levels: Parameters<typeof played>[0]) => {
+    const { outcome, reason } = await played({ ...right, ...levels }).find();
+    return `${outcome}: ${reason}`;
+  };
+  assert.equal(await reasonOf({}), 'found: ');
+  assert.equal(await reasonOf({ STUDY: () => breaking(STUDY) }), 'incomplete: the PACS broke off after 1 studies');
+  assert.equal(
+    await reasonOf({ STUDY: () => breaking({ ...STUDY, AccessionNumber: 'B' }) }),
+    'failed: the PACS broke off after 1 studies of other accession numbers',
+  );
+  // Numbered without a gap, as far as they go; asked for by number it breaks off again.
+  assert.match(
+    await reasonOf({ SERIES: () => breaking({ ...SERIES, SeriesNumber: '1' }) }),
+    /^incomplete: .*breaks off/,
+  );
+  assert.match(await reasonOf({ IMAGE: () => breaking(...instances([1, 2])) }), /^incomplete: .*breaks off/);
 });
 
 test('of numbers that differ in upper and lower case only, the one that is the same is taken', async () => {

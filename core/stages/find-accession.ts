@@ -2,7 +2,8 @@
 // level (PS3.4 C.4.1, Study Root). Nothing is believed that does not add up: an answer that is shorter than the level
 // above announces, or as long as a limit would be, is asked for again in parts.
 import { type Identifier, type IdentifierText, identifierOf, values } from '../dimse/identifier.ts';
-import { isTemporary, statusText } from '../dimse/reasons.ts';
+import { statusText } from '../dimse/reasons.ts';
+import { isTemporary } from '../dimse/statuses.ts';
 import type { AccessionAnswer, Attributes, ExpectedInstance, FoundSeries, FoundStudy } from '../projects/expected.ts';
 
 import type { AnswerCounts, QueryLevel } from './answer-counts.ts';

@@ -9,6 +9,7 @@ import { type Key, matchingKind } from '../dimse/attribute-matching.ts';
 import { type Identifier, type IdentifierElement, splitValues, text } from '../dimse/identifier.ts';
 import { rangeOf } from '../dimse/identifier-moments.ts';
 import { wildcardPattern } from '../dimse/identifier-wildcards.ts';
+import { STATUS } from '../dimse/statuses.ts';
 import { FindError, type InformationModel } from '../ports/scp.ts';
 import { valuesPattern } from '../query/pattern/literals.ts';
 import type { Pattern } from '../query/pattern/pattern.ts';
@@ -24,9 +25,6 @@ import {
   OF_NO_FILE,
   TAG,
 } from './find-attributes.ts';
-
-/** PS3.4 C.4.1.1.4: the identifier does not match the SOP class. */
-const NO_MATCH_WITH_CLASS = 0xa900;
 
 export interface FindRequest {
   readonly level: FindLevel;
@@ -71,7 +69,7 @@ export async function readFindRequest(identifier: Identifier, model: Information
     else keys.set(tag, element);
   }
   if (level === 'IMAGE' && !keys.has(TAG.StudyInstanceUID) && !keys.has(TAG.SeriesInstanceUID))
-    throw new FindError(NO_MATCH_WITH_CLASS, 'At IMAGE level a study or a series has to be named by UID');
+    throw new FindError(STATUS.doesNotMatchSOPClass, 'At IMAGE level a study or a series has to be named by UID');
   const query = await queryOf(level, keys, targets);
   const columns = new Map(targets);
   for (const keyword of belongings(level, counted))
@@ -103,9 +101,9 @@ function levelAsked(identifier: Identifier, model: InformationModel): FindLevel 
   const typed = text(identifier, 'QueryRetrieveLevel');
   const level = LEVELS.find((one) => one === typed);
   if (level === undefined)
-    throw new FindError(NO_MATCH_WITH_CLASS, 'QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE');
+    throw new FindError(STATUS.doesNotMatchSOPClass, 'QueryRetrieveLevel is not PATIENT, STUDY, SERIES or IMAGE');
   if (level === 'PATIENT' && model === 'study-root')
-    throw new FindError(NO_MATCH_WITH_CLASS, 'The Study Root model has no PATIENT level');
+    throw new FindError(STATUS.doesNotMatchSOPClass, 'The Study Root model has no PATIENT level');
   return level;
 }
 

@@ -27,7 +27,7 @@ export interface GatewayFindOptions {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when no item is left, or `signal` has aborted: what was not asked for stays open. Throws `no-gateway`. */
+/** Resolves when no item is left, or `signal` has aborted: what was not asked for stays open. Throws `no-gateway`, `gateways-gone`. */
 export async function findThroughGateways(
   targets: readonly Target[],
   { queue, gateways, changes, end }: GatewayFindPorts,

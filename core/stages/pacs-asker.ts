@@ -1,7 +1,7 @@
 // Asks a PACS query after query over an association that is kept open, opens another one where it is lost, and waits
 // where the PACS says that it can not at the moment.
 import { type Identifier, text } from '../dimse/identifier.ts';
-import { isTemporary } from '../dimse/reasons.ts';
+import { isTemporary } from '../dimse/statuses.ts';
 import { DitagError, ERRORS } from '../errors/errors.ts';
 import type { Pacs, PacsQueries } from '../ports/pacs.ts';
 import type { Answered } from './find-accession.ts';

@@ -1,10 +1,10 @@
 // What a download asks a PACS for, and what its answer means for what has not come.
 import { type Identifier, identifierOf } from '../dimse/identifier.ts';
-import { isWarning, statusText } from '../dimse/reasons.ts';
+import { statusText } from '../dimse/reasons.ts';
+import { isWarning, STATUS } from '../dimse/statuses.ts';
 import type { Retrieved } from '../ports/pacs.ts';
 import type { ActiveSeries } from './download-plan.ts';
 
-const SUCCESS = 0x0000;
 /** Instances that are named in one request. */
 const MOST_NAMED = 100;
 
@@ -42,7 +42,7 @@ export function* retrievalRequests(
 /** Why what did not come is missing. */
 export function reasonOf({ status, completed, failed }: Retrieved): string {
   const told = completed === undefined ? 'without counts' : `${completed} instances by its count`;
-  if (status === SUCCESS) return `the PACS said Success (${told}) and did not send it`;
+  if (status === STATUS.success) return `the PACS said Success (${told}) and did not send it`;
   // PS3.4 C.4.2.1.5: of these sub-operations some have failed, whatever the status says elsewhere.
   if (isWarning(status)) return `the PACS could not send all of it (${failed ?? 'some'} failed by its count)`;
   return `the PACS answered ${statusText(status)}`;

@@ -24,7 +24,7 @@ export function zipsOf(send: string): string {
   return `${send}-zip`;
 }
 
-/** Gives why there is no zip of some subjects. Throws `no-gateway`. */
+/** Gives why there is no zip of some subjects. Throws `gateways-gone`. */
 export async function zipThroughGateways(
   ports: GatewayZipPorts,
   { item, associations, onSubject, signal }: GatewayZipOptions,

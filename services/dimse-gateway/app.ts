@@ -3,6 +3,7 @@
 import { isIPv6, SocketAddress } from 'node:net';
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { failureCode } from '../../core/ports/archive-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
 import {
@@ -106,8 +107,11 @@ export interface GatewayLog {
 }
 
 /** Statuses of PS3.4 table B.2-1 and PS3.7 annex C. */
-const STATUS: Readonly<Record<StoreFailure, number>> = { identity: 0xa900, 'no-space': 0xa700, failed: 0x0110 };
-const SUCCESS = 0x0000;
+const STATUS_OF: Readonly<Record<StoreFailure, number>> = {
+  identity: STATUS.doesNotMatchSOPClass,
+  'no-space': STATUS.outOfResources,
+  failed: STATUS.processingFailure,
+};
 const MOST_ANSWERS = 100_000;
 
 export class Gateway implements Scp {
@@ -271,9 +275,9 @@ class Admitted implements AdmittedPeer {
             this.gateway.counts.bytes += stored.bytes;
           }
           this.ports.received(stored);
-          return SUCCESS;
+          return STATUS.success;
         } catch (error) {
-          const status = STATUS[error instanceof StoreError ? error.reason : 'failed'];
+          const status = STATUS_OF[error instanceof StoreError ? error.reason : 'failed'];
           const kind = error instanceof StoreError ? error.reason : 'unexpected';
           this.gateway.counts.failed++;
           this.count(statusText(status));

@@ -2,6 +2,7 @@
 // get their turn, and with a line of the audit: who asked at which level, how many answers there were, how it ended.
 import { type Identifier, text } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex, SeriesFile } from '../../core/ports/instance-index.ts';
@@ -10,8 +11,6 @@ import { answerFind } from '../../core/stages/answer-find.ts';
 import { readFindRequest } from '../../core/stages/find-request.ts';
 import { readInstanceNumber } from '../../core/stages/read-instance-number.ts';
 
-/** Status of PS3.4 C.4.1.1.4 for what is no fault of the peer's. */
-const UNABLE_TO_PROCESS = 0xc000;
 /** So long the answers to one peer are made before others get their turn (milliseconds). */
 const SLICE = 5;
 
@@ -88,7 +87,7 @@ function explain(error: unknown): FindError {
   if (error instanceof FindError) return error;
   const isExpensive = error instanceof DitagError && error.code === 'pattern-too-expensive';
   const comment = isExpensive ? 'A key has too many wild cards' : 'The index cannot be asked at the moment';
-  return new FindError(UNABLE_TO_PROCESS, comment, { cause: error });
+  return new FindError(STATUS.unableToProcess, comment, { cause: error });
 }
 
 function timeSlices(): () => Promise<void> | undefined {

@@ -3,6 +3,7 @@
 import { text } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
 import { retrieveStatus, retrieveStatusText } from '../../core/dimse/retrieve-status.ts';
+import { STATUS } from '../../core/dimse/statuses.ts';
 import { DitagError } from '../../core/errors/errors.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
@@ -10,10 +11,6 @@ import { CANCELLED, FindError, type Retrieval, type RetrieveOutcome } from '../.
 import type { StorePeer } from '../../core/ports/store-peer.ts';
 import { RetrieveError, retrieveInstances } from '../../core/stages/retrieve-instances.ts';
 
-/** Statuses of PS3.4 C.4.2.1.5. */
-const DESTINATION_UNKNOWN = 0xa801;
-const IDENTIFIER_DOES_NOT_MATCH = 0xa900;
-const UNABLE_TO_PROCESS = 0xc000;
 /** Sentences of a line of the audit. */
 const MOST_REASONS = 10;
 const LEVEL = /^(PATIENT|STUDY|SERIES|IMAGE)$/;
@@ -56,9 +53,10 @@ export async function retrieveFromIndex(
           MoveOriginatorMessageID: to.messageId,
         })
       : to;
-    if (peer === undefined) throw new FindError(DESTINATION_UNKNOWN, 'The move destination is not known here');
+    if (peer === undefined)
+      throw new FindError(STATUS.moveDestinationUnknown, 'The move destination is not known here');
     index = await openIndex();
-    if (index === undefined) throw new FindError(UNABLE_TO_PROCESS, 'Nothing is indexed yet');
+    if (index === undefined) throw new FindError(STATUS.unableToProcess, 'Nothing is indexed yet');
     const threads = isMove ? THREADS : 1;
     const asks = { identifier, model };
     // Whoever asks over C-GET is asked over the same association, which a cancel does not end.
@@ -83,6 +81,7 @@ export async function retrieveFromIndex(
 
 function explain(error: unknown): FindError {
   if (error instanceof FindError) return error;
-  if (error instanceof RetrieveError) return new FindError(IDENTIFIER_DOES_NOT_MATCH, error.message, { cause: error });
-  return new FindError(UNABLE_TO_PROCESS, 'The index cannot be asked at the moment', { cause: error });
+  if (error instanceof RetrieveError)
+    return new FindError(STATUS.doesNotMatchSOPClass, error.message, { cause: error });
+  return new FindError(STATUS.unableToProcess, 'The index cannot be asked at the moment', { cause: error });
 }

@@ -6,6 +6,33 @@ import { after, test } from 'node:test';
 import { makeArchive, plainSeries } from '../index/make-archive.ts';
 import { runDitag, temporaryFolder } from './run-ditag.ts';
 
+test('more instances than are compared at once: each with its own files', async () => {
+  const home = temporaryFolder({ after });
+  const archive = path.join(home, 'archive');
+  const names = Array.from({ length: 20 }, (_, n) => `Doe^${String.fromCharCode(65 + n)}`);
+  makeArchive(
+    archive,
+    Object.fromEntries(
+      names.map((PatientName, n) => [
+        `${n}.dcm`,
+        { StudyInstanceUID: `1.2.${n}`, SeriesInstanceUID: `1.2.${n}.1`, SOPInstanceUID: `1.2.${n}.1.1`, PatientName },
+      ]),
+    ),
+  );
+  for (const n of names.keys()) fs.copyFileSync(path.join(archive, `${n}.dcm`), path.join(archive, `${n}-copy.dcm`));
+  assert.equal((await runDitag(['index', '--archive', archive, '--quiet'], { home })).code, 0);
+  const { stdout } = await runDitag(['copies'], { home });
+  const kinds = stdout
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((row) => row.split(',')[1]);
+  assert.deepEqual(
+    kinds,
+    names.map(() => 'same'),
+  );
+});
+
 test('files with the same instance are told, and how far they are the same', async () => {
   const home = temporaryFolder({ after });
   const archive = path.join(home, 'archive');

@@ -8,7 +8,7 @@ import { DimseStorePeer } from '../../adapters/dimse/store-scu.ts';
 import { COMMAND, type CommandSet, responseTo } from '../../core/dimse/command-set.ts';
 import { identifierOf } from '../../core/dimse/identifier.ts';
 import { encodeIdentifier } from '../../core/dimse/identifier-encoding.ts';
-import { isWarning } from '../../core/dimse/reasons.ts';
+import { isWarning } from '../../core/dimse/statuses.ts';
 import { EXPLICIT_VR_LITTLE_ENDIAN } from '../../core/dimse/uids.ts';
 import { FindError } from '../../core/ports/scp.ts';
 import type { StoreAssociation, StorePeer } from '../../core/ports/store-peer.ts';
