@@ -5,7 +5,6 @@ import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { DitagError, ditagError } from '../core/errors/errors.ts';
 import { isActive } from '../core/jobs/scan-state.ts';
-import { csvLine } from '../core/query/csv.ts';
 import {
   CANCELLED,
   type ClusterWork,
@@ -13,7 +12,8 @@ import {
   type OperationEnd,
   type Operations,
   type OperationWatch,
-} from '../services/api/app.ts';
+} from '../core/ports/operations.ts';
+import { csvLine } from '../core/query/csv.ts';
 import type { CommandContext } from './command.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import { isProjectName } from './configuration/project-settings.ts';

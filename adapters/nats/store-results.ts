@@ -28,12 +28,14 @@ export class NatsStoreResults implements StoreResults {
   async known(send: string, item: number): Promise<KnownResults> {
     const files = new Set<number>();
     const attempts = new Set<number>();
+    const refused = new Set<number>();
     for await (const { data } of storedMessages(this.cluster, RESULTS, itemResults(send, item))) {
-      const { attempt, results } = decodePage(data);
+      const { attempt, results, isRefused } = decodePage(data);
       attempts.add(attempt);
+      if (isRefused === true) refused.add(attempt);
       for (const { file } of results) files.add(file);
     }
-    return { files, tries: attempts.size };
+    return { files, tries: attempts.size, refusals: refused.size };
   }
 
   async remove(send: string): Promise<void> {

@@ -11,7 +11,8 @@ import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
-import type { Operations, Proxies } from '../../services/api/app.ts';
+import type { Operations } from '../../core/ports/operations.ts';
+import type { Proxies } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
 import type { VerifyOptions, VerifyOutcome } from './verify.ts';
 

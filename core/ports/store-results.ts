@@ -22,6 +22,8 @@ export interface ResultPage {
   readonly results: readonly StoredFile[];
   /** Every file of the item has its result. */
   readonly isLast: boolean;
+  /** The attempt has ended because the PACS refused an association: the item comes again. */
+  readonly isRefused?: boolean;
 }
 
 export interface KnownResults {
@@ -29,6 +31,8 @@ export interface KnownResults {
   readonly files: ReadonlySet<number>;
   /** Attempts of which there is a page: a gateway that begins with an item writes an empty one. */
   readonly tries: number;
+  /** Those of them that the PACS refused. */
+  readonly refusals: number;
 }
 
 export interface StoreResults {

@@ -90,7 +90,7 @@ class Played {
             if (this.breaks-- > 0) throw new Error('no connection');
           }
         }.bind(this),
-        known: async () => ({ files: new Set<number>(), tries: 0 }),
+        known: async () => ({ files: new Set<number>(), tries: 0, refusals: 0 }),
         remove: async (send) => void this.calls.push(`remove ${send}`),
       },
       gateways: {

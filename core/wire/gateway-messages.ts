@@ -54,6 +54,7 @@ export const ResultPageMessage = Type.Object({
   attempt: count,
   page: count,
   isLast: Type.Boolean(),
+  isRefused: Type.Optional(Type.Boolean()),
   results: Type.Array(
     Type.Object({
       file: count,

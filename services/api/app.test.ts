@@ -11,7 +11,8 @@ import type { AuditEntry } from '../../core/access/access.ts';
 import { ditagError } from '../../core/errors/errors.ts';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex, RowBatch } from '../../core/ports/instance-index.ts';
-import { buildApi, type Operations, type OperationWatch } from './app.ts';
+import type { Operations, OperationWatch } from '../../core/ports/operations.ts';
+import { buildApi } from './app.ts';
 
 const BATCH: RowBatch = { rows: 1000, lines: Buffer.from('a,b,c,d,e,1.2.3\n'.repeat(1000)), more: undefined };
 

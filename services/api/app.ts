@@ -8,13 +8,13 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { AccessStore } from '../../core/ports/access-store.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { Operations } from '../../core/ports/operations.ts';
 import type { Previews } from '../../core/ports/previews.ts';
 import { admitCallers } from './callers.ts';
 import { boundConnections, boundEnd, boundRate, LONGEST_STILLNESS, SERVER_TIMEOUTS, TIMEOUTS } from './connections.ts';
 import { IndexAsker } from './index-asker.ts';
 import { Jobs } from './jobs.ts';
 import { countRequests } from './numbers.ts';
-import type { Operations } from './operations.ts';
 import { answerProblem, NothingThere, Unreadable } from './problems.ts';
 import type { Proxies } from './reach.ts';
 import { addArchives } from './routes/archives.ts';
@@ -28,8 +28,6 @@ import { addSeries } from './routes/series.ts';
 import { addTrail } from './routes/trail.ts';
 import { SECURITY_HEADERS, TLS_HEADERS } from './security-headers.ts';
 
-export type * from './operations.ts';
-export { CANCELLED } from './operations.ts';
 export { isOnlyLocal, Proxies } from './reach.ts';
 export { PROBLEMS } from './schemas.ts';
 

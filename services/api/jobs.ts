@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { DitagError } from '../../core/errors/errors.ts';
-import { CANCELLED, type Operation, type OperationEnd, type OperationProgress, type Operations } from './operations.ts';
+import {
+  CANCELLED,
+  type Operation,
+  type OperationEnd,
+  type OperationProgress,
+  type Operations,
+} from '../../core/ports/operations.ts';
 import { HttpProblem } from './problems.ts';
 
 /** Operations at a time; ended ones that are remembered; sentences of one that are. */

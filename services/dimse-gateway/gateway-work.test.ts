@@ -45,6 +45,8 @@ interface Play {
   readonly isSeenByAny?: boolean;
   /** Attempts that were begun before; all before this one unless said. */
   readonly tries?: number;
+  /** Pages of results of other items, after so many associations were asked for. */
+  readonly ofOthers?: (opened: number) => ResultPage[];
   readonly add?: () => Promise<void>;
   readonly find?: (signal: AbortSignal) => Promise<boolean>;
 }
@@ -56,6 +58,7 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
   const lines: string[] = [];
   const given: TakenItem[] = [];
   let opened = 0;
+  let refusals = 0;
   let attempts = 1;
   let answers: GatewayAnswers | undefined;
   const waiting = new Set<() => void>();
@@ -81,11 +84,15 @@ function played(t: TestContext, play: Play = {}, { pauses = [1, 1], associations
       results: {
         add: async (page) => {
           await play.add?.();
+          if (page.isRefused === true) refusals++;
           // An empty one says that the item is begun with.
           if (page.results.length > 0 || page.isLast) pages.push(page);
         },
-        async *pages() {},
-        known: async () => ({ files: play.known ?? new Set(), tries: play.tries ?? attempts - 1 }),
+        async *pages(_, from) {
+          for (const [at, page] of [...pages, ...(play.ofOthers?.(opened) ?? [])].entries())
+            if (at >= from) yield { page, next: at + 1 };
+        },
+        known: async () => ({ files: play.known ?? new Set(), tries: play.tries ?? attempts - 1, refusals }),
         remove: async () => {},
       },
       commands: { serve: (one) => void (answers = one), stop: async () => {} },
@@ -199,6 +206,28 @@ test('an item for which the PACS has no association comes again, without results
   assert.deepEqual(results(), []);
   assert.equal(await give(itemOf(0, 2), 2), 'done');
   assert.deepEqual(results(), ['0.0 stored', '0.1 stored']);
+});
+
+test('an item that a PACS refuses waits as long as it takes others of the send, and fails in the end', async (t) => {
+  let told = 0;
+  const ofOthers = (): ResultPage[] =>
+    Array.from({ length: told }, (_, page) => ({
+      ...{ send: 's', item: 9, attempt: 1, page, isLast: false },
+      results: [{ file: page, outcome: 'stored', reason: '', bytes: 1 }],
+    }));
+  const { give, results } = played(
+    t,
+    { open: () => ditagError('association-rejected', DETAILS), ofOthers },
+    { pauses: [] },
+  );
+  let attempt = 0;
+  for (; told < 60; told++) assert.equal(await give(itemOf(0, 1), ++attempt), 2_000, `attempt ${attempt}`);
+  // From now on it takes nothing.
+  for (let times = 1; times < 30; times++)
+    assert.equal(await give(itemOf(0, 1), ++attempt), 2_000, `${times} in a row`);
+  assert.deepEqual(results(), []);
+  assert.equal(await give(itemOf(0, 1), ++attempt), 'done');
+  assert.deepEqual(results(), ['0.0 failed']);
 });
 
 test('of a PACS that is not to be had an item fails after some attempts, the next ones at once', async (t) => {

@@ -13,7 +13,7 @@ export class ItemResults {
   private readonly item: StoreItem;
   private readonly attempt: number;
   private readonly known: ReadonlySet<number>;
-  /** Attempts that were begun before this one: not those of gateways that gave it back unseen. */
+  /** Attempts that were begun before this one: not those of gateways that gave it back unseen, nor those that the PACS refused. */
   readonly tries: number;
   private readonly results: StoreResults;
   private readonly pauses: readonly number[];
@@ -30,13 +30,13 @@ export class ItemResults {
   private constructor(
     item: StoreItem,
     attempt: number,
-    { files, tries }: KnownResults,
+    { files, tries, refusals }: KnownResults,
     { results, pauses }: { readonly results: StoreResults; readonly pauses: readonly number[] },
   ) {
     this.item = item;
     this.attempt = attempt;
     this.known = files;
-    this.tries = tries;
+    this.tries = tries - refusals;
     this.results = results;
     this.pauses = pauses;
     this.places = new Map(item.files.map((file, place) => [file, place]));
@@ -49,7 +49,8 @@ export class ItemResults {
     results: StoreResults,
     pauses: readonly number[],
   ): Promise<ItemResults> {
-    const known = attempt === 1 ? { files: new Set<number>(), tries: 0 } : await results.known(item.send, item.item);
+    const known =
+      attempt === 1 ? { files: new Set<number>(), tries: 0, refusals: 0 } : await results.known(item.send, item.item);
     const own = new ItemResults(item, attempt, known, { results, pauses });
     // Told whatever becomes of it: it may be what ends this gateway.
     own.write(false);
@@ -91,10 +92,10 @@ export class ItemResults {
     return taken;
   }
 
-  /** Tells the rest. @param isLast whether that is all of the item */
-  async end(isLast: boolean): Promise<void> {
+  /** Tells the rest. @param isLast whether that is all of the item @param isRefused as of a page */
+  async end(isLast: boolean, isRefused = false): Promise<void> {
     while (this.waiting.length > MOST_RESULTS) this.write(false);
-    if (isLast || this.waiting.length > 0) this.write(isLast);
+    if (isLast || isRefused || this.waiting.length > 0) this.write(isLast, isRefused);
     await this.writing;
   }
 
@@ -105,7 +106,7 @@ export class ItemResults {
     await this.end(true);
   }
 
-  private write(isLast: boolean): void {
+  private write(isLast: boolean, isRefused = false): void {
     const { send, item } = this.item;
     const results = this.waiting.splice(0, MOST_RESULTS);
     for (const { outcome, bytes } of results) {
@@ -114,7 +115,15 @@ export class ItemResults {
       if (isSent(outcome)) this.sent++;
       else this.notSent++;
     }
-    const page = { send, item, attempt: this.attempt, page: this.pages++, results, isLast };
+    const page = {
+      send,
+      item,
+      attempt: this.attempt,
+      page: this.pages++,
+      results,
+      isLast,
+      ...(isRefused ? { isRefused } : {}),
+    };
     this.writing = this.writing.then(() => this.tell(page));
     // It is looked at in the end.
     this.writing.catch(() => {});

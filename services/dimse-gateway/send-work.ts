@@ -1,7 +1,7 @@
 // Carries out items of sends: sends the files of each over an association of its own, and tells what became of every
 // instance before the item is done.
 import { DitagError } from '../../core/errors/errors.ts';
-import type { SendResult } from '../../core/instance/send-outcome.ts';
+import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
@@ -35,8 +35,10 @@ const PAUSES = [1_000, 2_000, 4_000];
 /** An item for which there was no association is tried again after this (milliseconds), so often. */
 const AGAIN = 2_000;
 const MOST_TRIES = 4;
-/** The same where the PACS refuses: it may have enough of others. */
+/** The same where the PACS refuses, and takes nothing else of the send either meanwhile: as long as it does it has enough to do. */
 const MOST_REFUSALS = 30;
+/** Sends, and items, of which it is remembered how they were refused. */
+const MOST_REMEMBERED = 10_000;
 /** As often an item may be begun with at all: it may be what ends those that do. */
 const MOST_BEGUN = 40;
 
@@ -46,6 +48,7 @@ export class SendWork {
   private readonly isCancelled: (send: string) => boolean;
   /** PACSs that gave no association, however often they were asked: as they were called. */
   private readonly lost = new Set<string>();
+  private readonly refusals: Refusals;
   /** What was done since the start. */
   readonly counts = { items: 0, sent: 0, notSent: 0, bytes: 0 };
 
@@ -53,6 +56,7 @@ export class SendWork {
     this.ports = ports;
     this.options = options;
     this.isCancelled = isCancelled;
+    this.refusals = new Refusals(ports.results);
   }
 
   /** False where the item was given back. */
@@ -76,9 +80,9 @@ export class SendWork {
     const began = performance.now();
     const peer = new WatchedPeer(this.ports.peerOf(item.pacs), () => void this.lost.delete(pacsName(item.pacs)));
     await this.sendRest(item, results, peer, signal);
-    const comesAgain = !signal.aborted && this.isToComeAgain(item, results.tries + 1, peer);
+    const comesAgain = !signal.aborted && (await this.isToComeAgain(item, results.tries + 1, peer));
     if (signal.aborted || comesAgain) results.forgetFailures();
-    await results.end(!signal.aborted && !comesAgain);
+    await results.end(!signal.aborted && !comesAgain, comesAgain && isRejection(peer.refusal));
     if (!comesAgain || results.sent > 0) this.tell(item, attempt, results, performance.now() - began);
     if (comesAgain) taken.later(AGAIN);
     else if (!signal.aborted || this.isCancelled(item.send)) return true;
@@ -103,10 +107,10 @@ export class SendWork {
   }
 
   /** Whether the PACS gave no association, or none any more, and may give one later. */
-  private isToComeAgain(item: StoreItem, tries: number, { refusal }: WatchedPeer): boolean {
+  private async isToComeAgain(item: StoreItem, tries: number, { refusal }: WatchedPeer): Promise<boolean> {
     const name = pacsName(item.pacs);
     if (refusal === undefined) return false;
-    if (refusal.code === 'association-rejected') return tries < MOST_REFUSALS;
+    if (isRejection(refusal)) return (await this.refusals.inARow(item)) < MOST_REFUSALS;
     if (tries < MOST_TRIES && !this.lost.has(name)) return true;
     this.lost.add(name);
     return false;
@@ -124,6 +128,47 @@ export class SendWork {
     const whom = { host, port, calledAETitle, callingAETitle };
     this.ports.log.info({ send, item, attempt, ...whom, outcomes: { ...outcomes }, bytes, seconds }, 'sent');
   }
+}
+
+/** How often a PACS has refused an item in a row, while it took nothing of the send from anybody. */
+class Refusals {
+  private readonly results: StoreResults;
+  /** By send: how far its results were read, and how many of its instances had been stored by then. */
+  private readonly sends = new Map<string, { next: number; stored: number }>();
+  private readonly items = new Map<string, { stored: number; times: number }>();
+
+  constructor(results: StoreResults) {
+    this.results = results;
+  }
+
+  /** With the refusal that has just been. */
+  async inARow({ send, item }: StoreItem): Promise<number> {
+    const stored = await this.storedOf(send);
+    const key = `${send} ${item}`;
+    const before = this.items.get(key);
+    const times = before?.stored === stored ? before.times + 1 : 1;
+    this.items.delete(key);
+    this.items.set(key, { stored, times });
+    if (this.items.size > MOST_REMEMBERED) this.items.delete(this.items.keys().next().value!);
+    return times;
+  }
+
+  /** Each page is read once. */
+  private async storedOf(send: string): Promise<number> {
+    const known = this.sends.get(send) ?? { next: 0, stored: 0 };
+    this.sends.delete(send);
+    this.sends.set(send, known);
+    if (this.sends.size > MOST_REMEMBERED) this.sends.delete(this.sends.keys().next().value!);
+    for await (const { page, next } of this.results.pages(send, known.next)) {
+      known.next = next;
+      known.stored += page.results.filter(({ outcome }) => isSent(outcome)).length;
+    }
+    return known.stored;
+  }
+}
+
+function isRejection(refusal: DitagError | undefined): boolean {
+  return refusal?.code === 'association-rejected';
 }
 
 /** Remembers why the last association was not to be had. */

@@ -126,7 +126,7 @@ export function workQueueContract(name: string, make: () => Promise<() => Promis
       added.slice(1),
     );
     assert.deepEqual(await Array.fromAsync(results.pages('s1', all[2]!.next)), []);
-    assert.deepEqual(await results.known('s1', 0), { files: new Set([0, 1]), tries: 2 });
+    assert.deepEqual(await results.known('s1', 0), { files: new Set([0, 1]), tries: 2, refusals: 0 });
     await results.remove('s1');
     assert.deepEqual(await Array.fromAsync(results.pages('s1', 0)), []);
     assert.equal((await Array.fromAsync(results.pages('s2', 0))).length, 1);

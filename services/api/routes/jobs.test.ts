@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import fastify from 'fastify';
+import type { OperationEnd, Operations, OperationWatch } from '../../../core/ports/operations.ts';
 import { temporaryFolder } from '../../../test/cli/run-ditag.ts';
 import { Jobs } from '../jobs.ts';
-import type { OperationEnd, Operations, OperationWatch } from '../operations.ts';
 import { addJobs } from './jobs.ts';
 
 /** Operations of which each does what it is told to. */

@@ -1,8 +1,8 @@
 // /jobs: operations that are started over HTTP, watched and ended, beside what a cluster does for others.
 import fs from 'node:fs';
 import type { FastifyInstance } from 'fastify';
+import type { ClusterWork, Operation, Operations } from '../../../core/ports/operations.ts';
 import type { Job, Jobs } from '../jobs.ts';
-import type { ClusterWork, Operation, Operations } from '../operations.ts';
 import { HttpProblem } from '../problems.ts';
 import { answerOf, IdParameter, JobAnswer, JobsAnswer, OperationBody, PROBLEMS } from '../schemas.ts';
 import { addJobEvents } from './job-events.ts';

@@ -1,6 +1,6 @@
 // GET /projects and /projects/:name/report.
 import type { FastifyInstance } from 'fastify';
-import type { Operations } from '../operations.ts';
+import type { Operations } from '../../../core/ports/operations.ts';
 import { answerOf, PROBLEMS, ProjectParameter, ProjectsAnswer, ReportQuery } from '../schemas.ts';
 
 const TYPES = {

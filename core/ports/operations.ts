@@ -1,7 +1,7 @@
 // What can be started over HTTP: the commands of ditag, by what they need of whoever asks. Where they find files, folders
 // and a PACS is not the asker's to say.
-import type { ScanState } from '../../core/jobs/scan-state.ts';
-import type { ScanTally } from '../../core/jobs/scan-tally.ts';
+import type { ScanState } from '../jobs/scan-state.ts';
+import type { ScanTally } from '../jobs/scan-tally.ts';
 
 export type Operation =
   /** Looks at an archive again that is known, by its name. */
