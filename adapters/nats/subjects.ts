@@ -98,9 +98,9 @@ export function scanSubjects(scan: string): string {
   return `ditag.scan.${scan}.>`;
 }
 
-/** Of a PACS, whoever calls it: they share its limit. */
+/** Of a PACS, whoever calls it: they share its limit. Host names are the same in upper and lower case, and with a dot at the end. */
 export function pacsToken({ host, port, calledAETitle }: PacsAddress): string {
-  return token([host, port, calledAETitle].join('\0'), ARCHIVE_TOKEN);
+  return token([host.toLowerCase().replace(/\.$/, ''), port, calledAETitle].join('\0'), ARCHIVE_TOKEN);
 }
 
 export function storeSubject(pacs: string, send: string): string {

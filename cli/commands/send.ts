@@ -104,7 +104,7 @@ export async function send(options: SendOptions, context: CommandContext): Promi
     const again =
       options.results === undefined || options.isForOthers === true
         ? ''
-        : `; --retry ${options.results} leaves out what was stored`;
+        : `; --retry ${options.results}, with another file for --results, leaves out what was stored`;
     stderr.write(`Interrupted: the rest was not sent. Run the same command again${again}.\n`);
     return 130;
   }
@@ -204,9 +204,8 @@ function isSameFile(one: string, other: string): boolean {
 /** What became of each instance, written as it is known: also of a run that is killed it tells what was stored. */
 class ResultsFile implements Disposable {
   private readonly file: string;
-  private readonly handle: number;
-  /** It was not there before, and has nothing in it. */
-  private isNew: boolean;
+  /** From when it is begun with. */
+  private handle: number | undefined;
 
   constructor(file: string, { retry, input }: SendOptions) {
     this.file = file;
@@ -218,10 +217,16 @@ class ResultsFile implements Disposable {
       const allowed = `name another file than ${option} has, which is still needed`;
       throw ditagError('bad-option', { option: '--results', value: file, allowed });
     }
-    // A link that leads to nothing yet is not ours.
-    this.isNew = this.writing(() => fs.lstatSync(file, { throwIfNoEntry: false }) === undefined);
-    // What it holds stays until there is something new to say.
-    this.handle = this.writing(() => fs.openSync(file, 'a', 0o600));
+    // Whether it can be written is found out now; what it holds stays until there is something new to say, and an empty
+    // one would be no results for --retry, whatever ends the command until then.
+    this.writing(() => {
+      const isNew = fs.lstatSync(file, { throwIfNoEntry: false }) === undefined;
+      const there = fs.statSync(file, { throwIfNoEntry: false });
+      // A pipe that is opened and closed has told its reader the end.
+      if (there !== undefined && !there.isFile() && !there.isDirectory()) return;
+      fs.closeSync(fs.openSync(file, 'a', 0o600));
+      if (isNew) fs.rmSync(file);
+    });
   }
 
   /**
@@ -231,6 +236,7 @@ class ResultsFile implements Disposable {
    */
   begin(earlier: Earlier | undefined, series: readonly string[]): void {
     this.writing(() => {
+      this.handle = fs.openSync(this.file, 'a', 0o600);
       // A pipe or a device is written to as it stands.
       if (!fs.fstatSync(this.handle).isFile()) return;
       const listed = ['SeriesInstanceUID', ...series].map((one) => csvLine([one]));
@@ -238,7 +244,6 @@ class ResultsFile implements Disposable {
       fs.fchmodSync(this.handle, 0o600);
       fs.ftruncateSync(this.handle);
     });
-    this.isNew = false;
     this.write(csvLine(RESULT_COLUMNS));
     for (const [SeriesInstanceUID, own] of earlier?.sent ?? [])
       for (const [SOPInstanceUID, { outcome, status, reason }] of own)
@@ -263,9 +268,7 @@ class ResultsFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    fs.closeSync(this.handle);
-    // An empty one would be no results for --retry.
-    if (this.isNew) fs.rmSync(this.file, { force: true });
+    if (this.handle !== undefined) fs.closeSync(this.handle);
   }
 
   /** A whole line or nothing: one that the disk took the beginning of would be read as what it is not. */
@@ -274,10 +277,10 @@ class ResultsFile implements Disposable {
       const bytes = Buffer.from(text);
       let at = 0;
       try {
-        while (at < bytes.length) at += fs.writeSync(this.handle, bytes, at);
+        while (at < bytes.length) at += fs.writeSync(this.handle!, bytes, at);
       } catch (error) {
-        if (at > 0 && fs.fstatSync(this.handle).isFile())
-          fs.ftruncateSync(this.handle, fs.fstatSync(this.handle).size - at);
+        if (at > 0 && fs.fstatSync(this.handle!).isFile())
+          fs.ftruncateSync(this.handle!, fs.fstatSync(this.handle!).size - at);
         throw error;
       }
     });

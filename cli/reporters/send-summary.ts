@@ -17,14 +17,18 @@ const MOST_REASONS = 20;
 export class SendCounts {
   private readonly outcomes = new Map<SendOutcome, number>();
   private readonly why = new Map<string, number>();
+  private readonly series = new Set<string>();
   private bytes = 0;
   /** Instances that were stored, and everything that was not. */
   sent = 0;
   notSent = 0;
 
-  add({ outcome, reason, bytes }: SendResult): void {
+  add({ SeriesInstanceUID, outcome, reason, bytes }: SendResult): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
-    if (outcome === 'stored' || outcome === 'warning') this.sent++;
+    if (outcome === 'stored' || outcome === 'warning') {
+      this.sent++;
+      this.series.add(SeriesInstanceUID);
+    }
     if (!isSent(outcome)) this.notSent++;
     this.bytes += bytes;
     if (outcome === 'stored' || outcome === 'copy') return;
@@ -37,10 +41,13 @@ export class SendCounts {
     return `${(this.bytes / 1e6).toFixed(1)} MB`;
   }
 
-  summary(series: number, peer: string): string {
+  /** @param listed series of the list */
+  summary(listed: number, peer: string): string {
     const told = SEND_OUTCOMES.filter((outcome) => this.outcomes.has(outcome));
     const parts = told.map((outcome) => `${TEXTS[outcome]}: ${grouped(this.outcomes.get(outcome)!)}`);
-    const lines = [`Sent ${grouped(this.sent)} instances of ${grouped(series)} series (${this.volume}) to ${peer}.`];
+    const [sent, some] = [this.series.size, grouped(this.series.size)];
+    const of = sent === listed ? some : `${some} of the ${grouped(listed)}`;
+    const lines = [`Sent ${grouped(this.sent)} instances of ${of} series (${this.volume}) to ${peer}.`];
     if (parts.length > 0) lines.push(`${parts.join(', ').replace(/^./, (first) => first.toUpperCase())}`);
     return `${lines.join('\n')}\n`;
   }

@@ -69,8 +69,14 @@ export class Pacs {
       if (found === undefined) throw ditagError('no-pacs', { missing: options[key], key, config: file });
       return found;
     };
+    const destination = needed('destination');
+    // An empty host would be this machine.
+    if (!/^\S+$/.test(destination)) {
+      const allowed = 'give the name or the address of a host';
+      throw ditagError('bad-option', { option: named('destination'), value: destination, allowed });
+    }
     return {
-      destination: needed('destination'),
+      destination,
       port: portNumber(needed('port'), named('port')),
       aetitle: aeTitle(named('aetitle'), needed('aetitle')),
       myaet: aeTitle(named('myaet'), value('myaet') ?? OWN_AE_TITLE),

@@ -49,6 +49,8 @@ export interface SendResult {
   readonly status: number | undefined;
   /** Why, where it was not simply stored: no value of the file. */
   readonly reason: string;
-  /** Of the data set, where it was sent. */
+  /** Of the data set as it was sent. */
   readonly bytes: number;
+  /** It failed for the association or the PACS, and may go another time. */
+  readonly isForNow?: boolean;
 }

@@ -475,9 +475,13 @@ test('where the peer takes only another uncompressed syntax the data set is re-e
       })),
     );
     const peer = new PlayedPeer({ accept: ({ transferSyntaxes }) => transferSyntaxes.find((uid) => uid === only) });
-    everyOne(await send(archive, peer), 4, 'stored');
+    const results = await send(archive, peer);
+    everyOne(results, 4, 'stored');
     for (const syntax of syntaxes) {
       const { transferSyntax, bytes } = peer.taken.get(`1.2.${syntaxes.indexOf(syntax)}`)!;
+      const told = results.get(`1.2.${syntaxes.indexOf(syntax)}.dcm`)!.bytes;
+      // A byte of padding behind a deflated data set of odd length is none of its own.
+      assert.ok(told === bytes.length || (syntax === only && told === bytes.length - 1), `${told}, ${bytes.length}`);
       assert.equal(transferSyntax, only);
       assert.equal(bytes.length % 2, 0);
       // As a file it is what it was.

@@ -162,7 +162,8 @@ class Sending {
   private async giveUp(going: Going): Promise<void> {
     await going.opened.close();
     // Without a reason it was interrupted: then it has no outcome.
-    if (this.lost !== undefined) this.tell(going, { outcome: 'failed', status: undefined, reason: this.lost.message });
+    if (this.lost !== undefined)
+      this.tell(going, { outcome: 'failed', status: undefined, reason: this.lost.message, isForNow: true });
   }
 
   private tell({ opened, others }: Going, outcome: Outcome): void {
@@ -174,14 +175,15 @@ class Sending {
       const text = sent ? GOES_FOR_IT : NEITHER_GOES;
       this.tellFile(other.file, 'copy', other.why === undefined ? text : `${text} (${other.why.message})`);
     }
-    const { status } = outcome;
+    const { status, isForNow } = outcome;
     this.options.onResult({
       SeriesInstanceUID,
       file,
       outcome: outcome.outcome,
       status,
       reason,
-      bytes: sent ? bytes : 0,
+      bytes: sent ? (outcome.bytes ?? bytes) : 0,
+      ...(isForNow === true ? { isForNow } : {}),
     });
   }
 
@@ -223,6 +225,10 @@ const NOT_RE_ENCODED = 'so it cannot be re-encoded as the peer takes it';
 interface Outcome extends Pick<SendResult, 'outcome' | 'status' | 'reason'> {
   /** It is due to this file of the instance; nothing was sent, or not to its end. */
   readonly isOfFile?: boolean;
+  /** As of the result. */
+  readonly isForNow?: boolean;
+  /** Of a data set that was re-encoded. */
+  readonly bytes?: number;
 }
 
 function ofFile(outcome: SendOutcome, reason: string): Outcome {
@@ -284,7 +290,7 @@ class Sender {
         if (error instanceof ReEncodeError) return ofFile('failed', `it cannot be re-encoded: ${reason}`);
         if (!(error instanceof DitagError)) throw error;
         if (++losses > MOST_LOSSES || attempt >= this.pauses.length || this.signal.aborted)
-          return { outcome: 'failed', status: undefined, reason };
+          return { outcome: 'failed', status: undefined, reason, isForNow: true };
       }
       await pause(this.pauses[attempt]!, this.signal);
     }
@@ -345,9 +351,18 @@ async function storeOver(association: StoreAssociation, instance: OutgoingInstan
   if (instance.isCut && chosen !== own) return ofFile('failed', `${CUT}, ${NOT_RE_ENCODED}`);
   if (instance.isCut && instance.bytes % 2 === 1 && !own.deflated) return ofFile('failed', `${CUT}, ${ODD}`);
   const dataSet = instance.dataSet();
-  const sent = chosen === own ? dataSet : reEncode(iterate(dataSet), own, chosen);
+  const counted = { bytes: 0 };
+  const sent = chosen === own ? dataSet : counting(reEncode(iterate(dataSet), own, chosen), counted);
   const status = await association.store({ SOPClassUID, SOPInstanceUID, transferSyntax: chosen.uid }, sent);
-  return { outcome: outcomeOf(status), status, reason: status === 0 ? '' : statusText(status) };
+  const outcome = { outcome: outcomeOf(status), status, reason: status === 0 ? '' : statusText(status) };
+  return chosen === own ? outcome : { ...outcome, ...counted };
+}
+
+async function* counting(pieces: AsyncIterable<Buffer>, counted: { bytes: number }): AsyncIterable<Buffer> {
+  for await (const piece of pieces) {
+    counted.bytes += piece.length;
+    yield piece;
+  }
 }
 
 function outcomeOf(status: number): SendOutcome {

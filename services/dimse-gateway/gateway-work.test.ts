@@ -296,6 +296,23 @@ test('what fails for now takes its further files with it: another of them may go
   assert.deepEqual(results().sort(), ['0.0 stored', '0.1 copy']);
 });
 
+test('what has failed for its file is told, also where the PACS goes away or the send is cancelled', async (t) => {
+  const item = itemOf(0, 3);
+  // It has another size than was indexed.
+  const files = item.files.map((file, n) => (n === 0 ? { ...file, size: file.size + 1 } : file));
+  let isAway = false;
+  const store = async () => {
+    if (!isAway) {
+      isAway = true;
+      return 0;
+    }
+    throw ditagError('association-aborted', DETAILS);
+  };
+  const { give, results } = played(t, { open: () => (isAway ? AWAY : undefined), store });
+  assert.equal(await give({ ...item, files }), 2_000);
+  assert.deepEqual(results().sort(), ['0.0 failed', '0.1 stored']);
+});
+
 test('a PACS that is there again is not taken for one that is away', async (t) => {
   let away: DitagError | undefined = AWAY;
   const { give, results } = played(t, { open: () => away });

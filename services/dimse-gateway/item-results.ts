@@ -19,6 +19,8 @@ export class ItemResults {
   private readonly pauses: readonly number[];
   private readonly places: ReadonlyMap<SeriesFile, number>;
   private waiting: StoredFile[] = [];
+  /** Failures that may not be for good. */
+  private readonly forNow = new WeakSet<StoredFile>();
   private pages = 0;
   private writing: Promise<void> = Promise.resolve();
   /** How many had which outcome, in this attempt. */
@@ -65,13 +67,15 @@ export class ItemResults {
     return files.filter((file) => open.has(instanceKey(file)));
   }
 
-  add({ file, outcome, status, reason, bytes }: SendResult): void {
+  add({ file, outcome, status, reason, bytes, isForNow }: SendResult): void {
     const place = file === undefined ? undefined : this.places.get(file);
     if (place === undefined) return;
-    this.waiting.push({ file: place, outcome, ...(status === undefined ? {} : { status }), reason, bytes });
+    const stored = { file: place, outcome, ...(status === undefined ? {} : { status }), reason, bytes };
+    if (isForNow === true) this.forNow.add(stored);
+    this.waiting.push(stored);
   }
 
-  /** What failed while the item was being ended may have failed for that: it is not told, and tried again if need be. */
+  /** What failed for the association or the PACS is not told, and tried again if need be. */
   forgetFailures(): void {
     this.takeFailures();
   }
@@ -83,10 +87,10 @@ export class ItemResults {
     this.waiting = failed;
   }
 
-  /** Results of instances that failed, with those of their further files: another of these may go the next time. */
+  /** Results of instances that failed for now, with those of their further files: another of these may go the next time. */
   private takeFailures(): StoredFile[] {
     const keyOf = ({ file }: StoredFile) => instanceKey(this.item.files[file]!);
-    const failed = new Set(this.waiting.filter(({ outcome }) => outcome === 'failed').map(keyOf));
+    const failed = new Set(this.waiting.filter((result) => this.forNow.has(result)).map(keyOf));
     const taken = this.waiting.filter((result) => failed.has(keyOf(result)));
     this.waiting = this.waiting.filter((result) => !failed.has(keyOf(result)));
     return taken;

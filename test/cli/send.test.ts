@@ -278,13 +278,16 @@ describe('ditag send', () => {
   test('Ctrl-C while the PACS is silent ends it at once', async (t) => {
     const asked = Promise.withResolvers<void>();
     const silent = await playStorePeer(t, { accept: () => asked.resolve() as undefined, isSilent: true });
-    const { child, ended } = startDitag([...to(silent.port), '--input', list], { home });
+    const none = file('never-begun.csv');
+    const { child, ended } = startDitag([...to(silent.port), '--input', list, '--results', none], { home });
     await asked.promise;
     const start = performance.now();
     child.kill('SIGINT');
     const { code, signal } = await ended;
     assert.ok(code === 130 || signal === 'SIGINT', `${code} ${signal}`);
     assert.ok(performance.now() - start < 3000);
+    // An empty one would be no results for --retry.
+    assert.ok(!fs.existsSync(none));
   });
 
   test('what is not there is told, and the rest is sent', async (t) => {
@@ -378,6 +381,11 @@ describe('ditag send', () => {
       [['--retry', file('no-results.csv')], /is not a file of results .*no column SOPInstanceUID/],
       [['--input', list, '--threads', '0'], /^--threads "0" is not valid/],
       [['--input', list, '--port', '0'], /^--port "0" is not valid/],
+      [
+        ['--input', list, '--destination', ''],
+        /^--destination "" is not valid: give the name or the address of a host/,
+      ],
+      [['--input', list, '--destination', ' '], /^--destination " " is not valid/],
       [['--input', list, '--results', path.join(home, 'no', 'folder.csv')], /^Cannot write /],
       [['--input', list, '--results', list], /^--results ".*" is not valid/],
     ];
