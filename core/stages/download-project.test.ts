@@ -42,6 +42,8 @@ interface Play {
   open?(standing: number): Promise<void> | void;
   /** Bytes that are free. */
   readonly free?: number;
+  /** Instances that are on their way. */
+  underWay?(): number;
 }
 
 interface Ran extends DownloadOutcome {
@@ -137,7 +139,12 @@ async function run(sizes: readonly number[], play: Play, options: Partial<Downlo
   const ports = {
     plan,
     pacs: { queries: () => assert.fail(), retrievals },
-    arrivals: { underWay: 0, notStored },
+    arrivals: {
+      get underWay() {
+        return play.underWay?.() ?? 0;
+      },
+      notStored,
+    },
     download,
     files,
   };
@@ -232,6 +239,47 @@ describe('a download', { concurrency: true, timeout: 30_000 }, () => {
     });
     assert.deepEqual(asked, ['SERIES 1.1', 'IMAGE 1.1.3', 'SERIES 1.1']);
     assert.equal(received, 3);
+  });
+
+  test('asks in the same way again where the PACS has too much to do for now', async () => {
+    let times = 0;
+    const { asked, received } = await run([1], {
+      // All is well and nothing comes; then it has too much to do; then it sends.
+      retrieve: (came) => ([SUCCESS, 0xa700][times++] as number | undefined) ?? sendAll(came),
+    });
+    assert.deepEqual([asked, received], [['SERIES 1.1', 'IMAGE 1.1.1', 'IMAGE 1.1.1'], 1]);
+  });
+
+  test('breaks off no instance that is on its way, however long it takes', async () => {
+    let underWay = 0;
+    const { asked, received } = await run([1], {
+      underWay: () => underWay,
+      retrieve: async (came) => {
+        underWay = 1;
+        await sleep(1_500);
+        underWay = 0;
+        return sendAll(came);
+      },
+    });
+    assert.deepEqual([asked, received], [['SERIES 1.1'], 1]);
+  });
+
+  test('takes the hours in which it asks nothing for no silence of the PACS', async () => {
+    const minute = new Date().getHours() * 60 + new Date().getMinutes();
+    const open = { from: (minute + 1439) % 1440, to: (minute + 120) % 1440 };
+    const window = { from: open.to, to: (minute + 180) % 1440 };
+    setTimeout(() => Object.assign(window, open), 1_000);
+    let opened = 0;
+    const { received, stopped } = await run(
+      [1],
+      {
+        open: () => {
+          if (opened++ === 0) throw ditagError('pacs-unreachable', { peer: 'PACS', reason: 'ECONNREFUSED' });
+        },
+      },
+      { window, patience: 600 },
+    );
+    assert.deepEqual([received, stopped, opened], [1, undefined, 2]);
   });
 
   test('does not count what it could not ask', async () => {
