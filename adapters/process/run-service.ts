@@ -1,13 +1,10 @@
 // The life of a service's process: a logger, signals, health over HTTP, and an exit code. The first SIGTERM or Ctrl-C
 // lets it finish what it has taken; the second ends it at once.
+
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { DitagError } from '../../core/errors/errors.ts';
-
-export interface ServiceLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
+import type { Log } from '../../core/ports/log.ts';
 
 /** A service that was put together. */
 export interface RunningService {
@@ -17,7 +14,7 @@ export interface RunningService {
 }
 
 export interface ServiceTools {
-  readonly logger: ServiceLog;
+  readonly logger: Log;
   /** Tries until it succeeds, for a part of the cluster that is not there yet. */
   waitFor<T>(part: string, attempt: () => Promise<T>): Promise<T>;
 }

@@ -11,6 +11,7 @@ import type { FailedMessage } from '../../core/ports/failed-messages.ts';
 import type { PublishReport } from '../../core/ports/index-writer.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { InstanceIndex } from '../../core/ports/instance-index.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { Operations } from '../../core/ports/operations.ts';
 import type { Proxies } from '../../services/api/app.ts';
 import type { Project } from './project.ts';
@@ -73,14 +74,8 @@ export interface SendOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a gateway tells: AE titles, addresses, counts and outcomes; never values of a data set. */
-export interface GatewayLog {
-  info(details: Readonly<Record<string, unknown>>, message: string): void;
-  warn(details: Readonly<Record<string, unknown>>, message: string): void;
-}
-
 export interface GatewayOptions {
-  readonly log: GatewayLog;
+  readonly log: Log;
   /** Called when peers can associate. */
   readonly onReady: (where: { readonly aeTitle: string; readonly host: string; readonly port: number }) => void;
   /** Ends it when the associations that stand have ended. */

@@ -1,5 +1,6 @@
 // The DIMSE gateway: an SCP that takes instances of the peers that it knows, keeps them, sees to it that they come into
 // the index, and answers what these peers ask and want to be sent. The same in a cluster and on one machine.
+
 import { isIPv6, SocketAddress } from 'node:net';
 import type { Identifier } from '../../core/dimse/identifier.ts';
 import { statusText } from '../../core/dimse/reasons.ts';
@@ -12,6 +13,7 @@ import {
   StoreError,
   type StoreFailure,
 } from '../../core/ports/instance-store.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type {
   AdmittedPeer,
   Caller,
@@ -97,13 +99,7 @@ export interface GatewayPorts {
   readonly files: RetrieveSettings['files'];
   /** A peer that takes the instances of a C-MOVE. */
   readonly openPeer: (to: PacsAddress, originator: Originator) => StorePeer;
-  readonly log: GatewayLog;
-}
-
-/** What the gateway tells: AE titles, addresses, counts and outcomes; never values of a data set. */
-export interface GatewayLog {
-  info(details: Readonly<Record<string, unknown>>, message: string): void;
-  warn(details: Readonly<Record<string, unknown>>, message: string): void;
+  readonly log: Log;
 }
 
 /** Statuses of PS3.4 table B.2-1 and PS3.7 annex C. */

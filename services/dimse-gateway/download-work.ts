@@ -1,9 +1,11 @@
 // Carries out items of downloads: has the PACS send series of a project to where gateways keep downloads. Several gateways
 // may work at one download, each for other series; what each of them has done is in the project.
+
 import { DitagError, type ErrorCode } from '../../core/errors/errors.ts';
 import type { DownloadFiles } from '../../core/ports/download-files.ts';
 import type { GatewayDoing, SeriesProgress } from '../../core/ports/gateways.ts';
 import type { StoredInstance, StoreFailure } from '../../core/ports/instance-store.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import { type DownloadStore, type ProjectStore, WHOLE_DOWNLOAD } from '../../core/ports/project-store.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
@@ -14,7 +16,6 @@ import type { Arrivals } from '../../core/stages/download-arrivals.ts';
 import { manifestLines } from '../../core/stages/download-manifest.ts';
 import { DownloadPlan } from '../../core/stages/download-plan.ts';
 import { type DownloadProgress, downloadSeries, SPACE_LEFT } from '../../core/stages/download-project.ts';
-import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface DownloadWorkPorts {
   readonly projectOf: (name: string) => ProjectStore;
@@ -34,7 +35,7 @@ export interface DownloadWorkPorts {
   readonly arrivals: Pick<Arrivals, 'underWay' | 'settled' | 'refusedCallers' | 'notStored'>;
   /** AE titles and addresses that may send now; kept by this. */
   readonly senders: Set<string>;
-  readonly log: GatewayWorkLog;
+  readonly log: Log;
 }
 
 type Placed = Pick<StoredInstance, 'SOPInstanceUID' | 'SOPClassUID' | 'StudyInstanceUID' | 'SeriesInstanceUID'>;

@@ -1,18 +1,19 @@
 // Carries out items of projects: asks the PACS for accession numbers, and keeps what it says in the project.
+
 import { DitagError } from '../../core/errors/errors.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { Pacs } from '../../core/ports/pacs.ts';
 import type { ProjectStore } from '../../core/ports/project-store.ts';
 import type { FindItem, PacsAddress } from '../../core/ports/work-queue.ts';
 import type { AnswerCounts } from '../../core/stages/answer-counts.ts';
 import { findAccessions } from '../../core/stages/find-accessions.ts';
-import type { GatewayWorkLog } from './gateway-work.ts';
 
 export interface FindWorkPorts {
   readonly pacsOf: (pacs: PacsAddress) => Pacs;
   readonly projectOf: (name: string) => Pick<ProjectStore, 'keep'>;
   /** What this gateway has seen of the limits of a PACS while something was asked for together. */
   readonly countsOf: (send: string) => AnswerCounts;
-  readonly log: GatewayWorkLog;
+  readonly log: Log;
 }
 
 /** False where the PACS could not be asked for all of them. */

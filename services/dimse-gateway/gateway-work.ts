@@ -1,6 +1,7 @@
 // Carries out items of work: takes them from the queues of the PACSs that have any, says that they are worked on, and gives
 // them back where that breaks off. What is done with them: send-work.ts, find-work.ts, download-work.ts. All gateways of a
 // cluster are alike.
+
 import { DitagError, ERRORS } from '../../core/errors/errors.ts';
 import type { GatewayDoing, GatewaySource } from '../../core/ports/gateways.ts';
 import type { FindItem, RetrieveItem, StoreItem, TakenItem, WorkQueue } from '../../core/ports/work-queue.ts';
@@ -18,12 +19,6 @@ export interface GatewayWorkPorts extends SendWorkPorts {
   readonly freeSpace?: (() => number | undefined) | undefined;
   /** What is being retrieved of a download. */
   readonly doing?: ((send: string) => GatewayDoing) | undefined;
-}
-
-/** What is told: ids, AE titles, addresses, counts and outcomes; never UIDs or paths. */
-export interface GatewayWorkLog {
-  info(details: Readonly<Record<string, unknown>>, message: string): void;
-  warn(details: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 export interface GatewayWorkOptions extends SendWorkOptions {

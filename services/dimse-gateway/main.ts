@@ -1,5 +1,6 @@
 // Starts a gateway: settings from the environment, the cluster's NATS server, the archives that are mounted here; and
 // where a port is set, a listener for peers, a folder for what they send, and the cluster's index for what they ask.
+
 import dns from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,9 +23,10 @@ import { NatsScanCommands, newScan } from '../../adapters/nats/scan-commands.ts'
 import { openServiceCluster } from '../../adapters/nats/service-cluster.ts';
 import { NatsStoreResults } from '../../adapters/nats/store-results.ts';
 import { NatsWorkQueue } from '../../adapters/nats/work-queue.ts';
-import { runService, type ServiceLog } from '../../adapters/process/run-service.ts';
+import { runService } from '../../adapters/process/run-service.ts';
 import { makeFolders } from '../../adapters/system/make-folders.ts';
 import { ditagError } from '../../core/errors/errors.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { PacsAddress, RetrieveItem } from '../../core/ports/work-queue.ts';
 import { readGatewayPeers } from '../../core/settings/gateway-peers.ts';
 import {
@@ -137,7 +139,7 @@ await runService('dimse-gateway', async ({ logger }) => {
 interface DownloadParts {
   readonly projectOf: (name: string) => NatsProjectStore;
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly log: ServiceLog;
+  readonly log: Log;
 }
 
 /** Where downloads of projects are kept, and the listener for what PACSs send to them; undefined where there is no place. */
@@ -212,7 +214,7 @@ async function receive(
   cluster: Cluster,
   url: string,
   { files, pacsTls }: { files: FilesystemInstanceFiles; pacsTls: TlsMaterial },
-  log: ServiceLog,
+  log: Log,
 ) {
   const { host, port, aeTitle, archive, callers, answers, folder, peersFile, sync } = settings;
   const known = readGatewayPeers(readText(peersFile), peersFile);

@@ -1,14 +1,15 @@
 // Carries out items of sends: sends the files of each over an association of its own, and tells what became of every
 // instance before the item is done.
+
 import { DitagError } from '../../core/errors/errors.ts';
 import { isSent, type SendResult } from '../../core/instance/send-outcome.ts';
 import type { InstanceFiles } from '../../core/ports/instance-files.ts';
 import type { SeriesFile } from '../../core/ports/instance-index.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { StorePeer } from '../../core/ports/store-peer.ts';
 import type { StoreResults } from '../../core/ports/store-results.ts';
 import type { PacsAddress, StoreItem, TakenItem } from '../../core/ports/work-queue.ts';
 import { sendInstances } from '../../core/stages/send-instances.ts';
-import type { GatewayWorkLog } from './gateway-work.ts';
 import { ItemResults } from './item-results.ts';
 
 export interface SendWorkPorts {
@@ -19,7 +20,7 @@ export interface SendWorkPorts {
   readonly isMounted: (archive: string) => Promise<boolean>;
   /** Whether a gateway that runs now sees an archive. */
   readonly isSeenByAny: (archive: string) => Promise<boolean>;
-  readonly log: GatewayWorkLog;
+  readonly log: Log;
 }
 
 export interface SendWorkOptions {

@@ -1,6 +1,8 @@
 // The indexer: brings the records of the log into the index, batch by batch, and says that one is done only when the
 // index has taken all of it. Any number of indexers share the records.
+
 import type { FailedMessages } from '../../core/ports/failed-messages.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { RecordIndex } from '../../core/ports/record-index.ts';
 import type { ChunkEntry, LoggedBatch, RecordFeed } from '../../core/ports/record-log.ts';
 import { pause } from '../../core/stages/pause.ts';
@@ -9,12 +11,7 @@ export interface IndexerPorts {
   readonly feed: Pick<RecordFeed, 'batches'>;
   readonly index: Pick<RecordIndex, 'put'>;
   readonly failed: Pick<FailedMessages, 'add'>;
-  readonly logger: IndexerLog;
-}
-
-/** What the indexer tells: positions and counts, never values. */
-export interface IndexerLog {
-  warn(details: Readonly<Record<string, unknown>>, message: string): void;
+  readonly logger: Pick<Log, 'warn'>;
 }
 
 /** Entries put into the index at a time. */

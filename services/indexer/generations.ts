@@ -1,9 +1,11 @@
 // Keeps an indexer at work for every generation of the index: the one that answers, and one that is being built from
 // the replayed log. The one that is built answers as soon as it holds everything that the log did when it was looked at.
+
 import { setTimeout as wait } from 'node:timers/promises';
 import type { IndexGenerations } from '../../core/ports/index-generations.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { RecordFeed, RecordLog } from '../../core/ports/record-log.ts';
-import type { Indexer, IndexerLog } from './app.ts';
+import type { Indexer } from './app.ts';
 
 /** How often it is looked which generations there are (milliseconds). */
 const LOOK_EVERY = 500;
@@ -22,7 +24,7 @@ export interface GenerationPorts {
   readonly log: RecordLog;
   /** Makes what is missing of a generation. */
   readonly open: (generation: number) => Promise<GenerationWork>;
-  readonly logger: IndexerLog;
+  readonly logger: Pick<Log, 'warn'>;
 }
 
 export class GenerationKeeper {

@@ -1,6 +1,7 @@
 // The scanner: takes work on the archives that it can see, carries it out, and stores what came of it. All scanners of a
 // cluster are alike; each of them also brings scans to their end when no work is left. What a scan's stages do stands in
 // core/stages; here is only who does what when.
+
 import { DitagError, ditagError } from '../../core/errors/errors.ts';
 import { decodeFolderRecord } from '../../core/instance/folder-record.ts';
 import type { ScanState } from '../../core/jobs/scan-state.ts';
@@ -8,6 +9,7 @@ import { TallySum } from '../../core/jobs/scan-tally.ts';
 import type { ArchiveFiles } from '../../core/ports/archive-files.ts';
 import type { FailedMessages } from '../../core/ports/failed-messages.ts';
 import type { KnownArchive } from '../../core/ports/index-writer.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { PublishedIndex } from '../../core/ports/published-index.ts';
 import type { ArchiveIdentity, RecordFeed, RecordLog } from '../../core/ports/record-log.ts';
 import type { ScanCommandSource, StartedScan, StartScan } from '../../core/ports/scan-commands.ts';
@@ -31,15 +33,9 @@ export interface ScannerPorts {
   readonly index: PublishedIndex;
   readonly failed: FailedMessages;
   readonly commands: ScanCommandSource;
-  readonly logger: ScannerLog;
+  readonly logger: Log;
   /** Whether an error is the cluster's own and may pass. */
   readonly isPassing: (error: unknown) => boolean;
-}
-
-/** What the scanner tells: identifiers and counts, never values or paths. */
-export interface ScannerLog {
-  info(details: Readonly<Record<string, unknown>>, message: string): void;
-  warn(details: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 /** An archive as this scanner sees it. */

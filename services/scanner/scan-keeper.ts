@@ -2,11 +2,11 @@
 // does it, and where that one dies another takes over. What the end of a scan is stands in core/stages/finish-scan.ts.
 
 import { isActive, type ScanState } from '../../core/jobs/scan-state.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { ScanQueue } from '../../core/ports/scan-queue.ts';
 import type { KnownScan, ScanRegistry } from '../../core/ports/scan-registry.ts';
 import { type FinishPorts, finishScan } from '../../core/stages/finish-scan.ts';
 import { pause } from '../../core/stages/pause.ts';
-import type { ScannerLog } from './app.ts';
 
 /** How often scans are looked at that may have come to their end (milliseconds). */
 const LOOK_EVERY = 250;
@@ -29,7 +29,7 @@ const STARTER_SILENT = 30_000;
 export interface KeeperPorts extends Omit<FinishPorts, 'now'> {
   readonly registry: ScanRegistry;
   readonly queue: ScanQueue;
-  readonly logger: ScannerLog;
+  readonly logger: Log;
 }
 
 export class ScanKeeper {

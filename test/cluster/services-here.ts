@@ -1,5 +1,6 @@
 // Scanners and indexers in the test's own process, over the adapters that services/*/main.ts give them: for tests that
 // put something between a service and its ports, or choose what a service has no setting for.
+
 import { elasticsearchClient } from '../../adapters/elasticsearch/client.ts';
 import { ElasticsearchRecordIndex } from '../../adapters/elasticsearch/record-index.ts';
 import { FilesystemArchiveFiles } from '../../adapters/filesystem/archive-files.ts';
@@ -12,6 +13,7 @@ import { NatsScanCommandSource } from '../../adapters/nats/scan-commands.ts';
 import { NatsScanQueue } from '../../adapters/nats/scan-queue.ts';
 import { NatsScanRegistry } from '../../adapters/nats/scan-registry.ts';
 import { typedPath } from '../../core/instance/byte-path.ts';
+import type { Log } from '../../core/ports/log.ts';
 import type { RecordFeed } from '../../core/ports/record-log.ts';
 import type { ScanQueue } from '../../core/ports/scan-queue.ts';
 import type { ClusterAddresses } from '../../scripts/parts/cluster.ts';
@@ -21,11 +23,6 @@ import { putDamagedWorkAside } from '../../services/scanner/damaged-work.ts';
 
 /** The generation that a new cluster has. */
 const FIRST_GENERATION = 1;
-
-interface Log {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
 
 export class ServicesHere {
   /** What the services have told: messages, without details. */
