@@ -7,8 +7,20 @@ import { pause } from './pause.ts';
 
 const LOOK_EVERY = 200;
 /** After so long without anything new it is looked whether anybody works (milliseconds); then so long nobody may. */
-const QUIET = 2_000;
+export const QUIET = 2_000;
 const ABSENT = 30_000;
+
+/** Whether there is anybody who does the work that is waited for. */
+export class Attendance {
+  private absentSince: number | undefined;
+
+  /** Throws `gateways-gone` where nobody has been there for too long. @param isThere whether somebody is now */
+  note(isThere: boolean): void {
+    this.absentSince = isThere ? undefined : (this.absentSince ?? performance.now());
+    if (this.absentSince !== undefined && performance.now() - this.absentSince > ABSENT)
+      throw ditagError('gateways-gone', {});
+  }
+}
 
 export interface ItemPorts {
   readonly queue: WorkQueue;
@@ -32,13 +44,10 @@ export async function untilDone(
   look: () => Promise<boolean>,
 ): Promise<void> {
   let heardAt = performance.now();
-  let absentSince: number | undefined;
+  const attendance = new Attendance();
   while (!signal.aborted && (await queue.left(send)) > 0) {
     if (await look()) heardAt = performance.now();
-    else if (performance.now() - heardAt > QUIET) {
-      absentSince = (await isThere()) ? undefined : (absentSince ?? performance.now());
-      if (absentSince !== undefined && performance.now() - absentSince > ABSENT) throw ditagError('gateways-gone', {});
-    }
+    else if (performance.now() - heardAt > QUIET) attendance.note(await isThere());
     await pause(LOOK_EVERY);
   }
   await look();

@@ -7,6 +7,7 @@ import type { Gateways } from '../ports/gateways.ts';
 import type { InstanceIndex, SeriesFile } from '../ports/instance-index.ts';
 import type { ResultPage, StoreResults } from '../ports/store-results.ts';
 import type { PacsAddress, WorkQueue } from '../ports/work-queue.ts';
+import { Attendance, QUIET } from './gateway-items.ts';
 import { pause } from './pause.ts';
 import { instancesToSend } from './send-instances.ts';
 import { ItemCutter } from './store-items.ts';
@@ -35,10 +36,6 @@ export interface GatewaySendOptions {
 const MOST_OPEN = 64;
 /** How often it is looked for results (milliseconds). */
 const LOOK_EVERY = 100;
-/** After so long without any it is looked whether the work is still there, and who works (milliseconds). */
-const QUIET = 2_000;
-/** So long no gateway may run (milliseconds): they may be being started anew. */
-const ABSENT = 30_000;
 /** What fails is tried again for so long, in such steps (milliseconds): the cluster may come back. */
 const SILENCE = 60_000;
 const AGAIN = 500;
@@ -70,7 +67,7 @@ class GatewaySend {
   private next = 0;
   private lookedAt = 0;
   private heardAt = performance.now();
-  private absentSince: number | undefined;
+  private readonly attendance = new Attendance();
 
   constructor(ports: GatewaySendPorts, options: GatewaySendOptions) {
     this.ports = ports;
@@ -189,10 +186,7 @@ class GatewaySend {
       for (const [item, open] of [...this.open]) this.end(item, open);
       return;
     }
-    if ((await patiently(() => gateways.call(this.queue))) !== undefined) this.absentSince = undefined;
-    else this.absentSince ??= performance.now();
-    if (this.absentSince !== undefined && performance.now() - this.absentSince > ABSENT)
-      throw ditagError('gateways-gone', {});
+    this.attendance.note((await patiently(() => gateways.call(this.queue))) !== undefined);
   }
 
   /** What nobody has taken is forgotten; of what is under way the instance that is on its way is finished. */
