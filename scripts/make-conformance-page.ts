@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { PATIENCE, STORE_PATIENCE } from '../adapters/dimse/association.ts';
 import { LIMITS } from '../adapters/dimse/listener.ts';
+import { MOST_CHARACTERS, MOST_FAILURES_NAMED } from '../adapters/dimse/retrieve-scp.ts';
 import { MAXIMUM_LENGTH } from '../adapters/dimse/upper-layer.ts';
 import { allUids } from '../core/dicom/dictionary.ts';
 import { allTransferSyntaxes } from '../core/dicom/transfer-syntaxes.ts';
@@ -25,7 +26,11 @@ import {
   VERIFICATION,
 } from '../core/dimse/uids.ts';
 import { IMAGE_KEYS, SERIES_KEYS, STUDY_KEYS } from '../core/stages/find-accession.ts';
+import { MOST_NAMED } from '../core/stages/retrieval-requests.ts';
+import { RETRIEVE_PAUSES } from '../core/stages/retrieve-instances.ts';
+import { MOST_IN_VAIN, SEND_PAUSES } from '../core/stages/send-instances.ts';
 import { UNCOMPRESSED } from '../core/stages/store-contexts.ts';
+import { THREADS } from '../services/dimse-gateway/retrieve.ts';
 import { PEERS_TRIED } from '../test/peers-tried.ts';
 import { writeOrCheck } from './write-or-check.ts';
 
@@ -134,7 +139,7 @@ Pixel data are never compressed or decompressed. Where 128 presentation contexts
 | --- | --- |
 | ${statusText(0)} | stored |
 | Bxxx, 0001H, 0107H, 0116H | stored with warning |
-| A7xx, 0213H | tried again up to five times, with pauses of 1 to 16 s; then refused. After ten instances in a row that were tried in vain, further ones are tried once, until one is taken |
+| A7xx, 0213H | tried again up to ${SEND_PAUSES.length} times, with pauses of ${SEND_PAUSES[0]! / 1000} to ${SEND_PAUSES.at(-1)! / 1000} s; then refused. After ${MOST_IN_VAIN} instances in a row that were tried in vain, further ones are tried once, until one is taken |
 | any other | refused |
 
 ### Storage as SCP
@@ -160,7 +165,7 @@ In the Study Root model, without relational queries; one query at a time over an
 | SERIES | \`StudyInstanceUID\`; where an answer may be cut short, also \`SeriesNumber\` | ${keys(SERIES_KEYS)} |
 | IMAGE | \`StudyInstanceUID\`, \`SeriesInstanceUID\`; where an answer may be cut short, also \`InstanceNumber\` | ${keys(IMAGE_KEYS)} |
 
-C-MOVE and C-GET ask at the level SERIES, then at the level IMAGE with up to 100 SOPInstanceUIDs. Statuses and counts decide nothing but the pace and what is told: an instance is received when its file is on the disk.
+C-MOVE and C-GET ask at the level SERIES, then at the level IMAGE with up to ${MOST_NAMED} SOPInstanceUIDs. Statuses and counts decide nothing but the pace and what is told: an instance is received when its file is on the disk.
 For a C-GET the SCP role of the Storage classes that the PACS has named is proposed, each with the transfer syntaxes of this statement as far as there is room.
 
 | status | what is done |
@@ -177,8 +182,8 @@ match without regard to case, in any of their three component groups; IS and DS 
 index keeps of the first file of a series; at the levels PATIENT and STUDY those of patient and study alone, and what was matched; at the level IMAGE those of patient, study, series, equipment and frame of reference, and of the file itself SOPInstanceUID, SOPClassUID and InstanceNumber, which is read from the file when it is asked for (where it cannot be read, the answer is of FF01H): other attributes of images are not known of each file, so they are neither matched nor answered there, and answers are of FF01H. Answers come in the character set of the request where all text can be written in it, but for GB18030 and GBK, else in UTF-8
 (ISO_IR 192). Not there: fuzzy matching, combined date and time matching, time zone adjustment.
 
-C-MOVE sends to peers of the configuration that have a port, over up to four associations; C-GET sends over the association of the request, of which the SCU has to be the SCP by role selection. Instances are sent as
-by the Storage SCU above, but A7xx is tried again only twice, within 2 s. Counts of sub-operations are of instances, each once; a list of more than 1,000 failed instances, or 65,534 characters, is cut.
+C-MOVE sends to peers of the configuration that have a port, over up to ${THREADS} associations; C-GET sends over the association of the request, of which the SCU has to be the SCP by role selection. Instances are sent as
+by the Storage SCU above, but A7xx is tried again only ${RETRIEVE_PAUSES.length} times, within ${RETRIEVE_PAUSES.reduce((sum, one) => sum + one, 0) / 1000} s. Counts of sub-operations are of instances, each once; a list of more than ${MOST_FAILURES_NAMED.toLocaleString('en-US')} failed instances, or ${MOST_CHARACTERS.toLocaleString('en-US')} characters, is cut.
 
 ${table(
   ['status', 'when'],

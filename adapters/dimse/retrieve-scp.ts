@@ -16,9 +16,9 @@ import type { Asked, FinalAnswer } from './identifier-requests.ts';
 /** Counts are US. */
 const MOST_COUNT = 65_535;
 /** Instances that are named as failed: a longer list does not fit into an element of explicit VR. */
-const MOST_NAMED = 1_000;
+export const MOST_FAILURES_NAMED = 1_000;
 /** The value of an element with a length of 16 bits has at most so many. */
-const MOST_CHARACTERS = 65_534;
+export const MOST_CHARACTERS = 65_534;
 
 const MOVES: ReadonlyMap<string, InformationModel> = new Map([
   [PATIENT_ROOT_MOVE, 'patient-root'],
@@ -84,7 +84,7 @@ function countsOf(
 
 function failed(failures: readonly string[], syntax: TransferSyntax): Buffer {
   let list = '';
-  for (const uid of failures.slice(0, MOST_NAMED)) {
+  for (const uid of failures.slice(0, MOST_FAILURES_NAMED)) {
     const longer = list === '' ? uid : `${list}\\${uid}`;
     // UIDs of files may be longer than UIDs are.
     if (longer.length > MOST_CHARACTERS) break;

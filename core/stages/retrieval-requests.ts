@@ -6,7 +6,7 @@ import type { Retrieved } from '../ports/pacs.ts';
 import type { ActiveSeries } from './download-plan.ts';
 
 /** Instances that are named in one request. */
-const MOST_NAMED = 100;
+export const MOST_NAMED = 100;
 
 /** What is asked for of a series. */
 interface RetrievalRequest {

@@ -39,7 +39,7 @@ interface Tally {
 const GONE = 'it has left the index meanwhile';
 
 /** Pauses before something is tried again: whoever has asked waits meanwhile (milliseconds). */
-const PAUSES = [500, 1_500];
+export const RETRIEVE_PAUSES: readonly number[] = [500, 1_500];
 
 /** Sends what the identifier names. Throws RetrieveError. */
 export async function retrieveInstances(
@@ -57,7 +57,7 @@ export async function retrieveInstances(
     threads,
     signal,
     abandon,
-    pauses: PAUSES,
+    pauses: RETRIEVE_PAUSES,
     skip: (SOPInstanceUID) => !wanted.has(SOPInstanceUID),
     onResult: ({ file, outcome, reason }) => {
       if (file === undefined || outcome === 'copy') return;

@@ -39,9 +39,9 @@ export interface SendOptions {
   readonly pauses?: readonly number[];
 }
 
-const PAUSES = [1_000, 2_000, 4_000, 8_000, 16_000];
+export const SEND_PAUSES: readonly number[] = [1_000, 2_000, 4_000, 8_000, 16_000];
 /** After so many instances in a row that were tried again in vain, further ones are tried once, until one is taken. */
-const MOST_IN_VAIN = 10;
+export const MOST_IN_VAIN = 10;
 /** An instance over which so many associations more were lost is left: it may be what the peer cannot bear. */
 const MOST_LOSSES = 2;
 /** Series whose files are looked up together. */
@@ -260,7 +260,7 @@ class Sender {
   private inVain = 0;
   private proposal: readonly StoreContext[] = [];
 
-  constructor(peer: StorePeer, contexts: StoreContexts, { pauses = PAUSES, signal, abandon }: SendOptions) {
+  constructor(peer: StorePeer, contexts: StoreContexts, { pauses = SEND_PAUSES, signal, abandon }: SendOptions) {
     this.peer = peer;
     this.contexts = contexts;
     this.pauses = pauses;

@@ -15,7 +15,7 @@ import { RetrieveError, retrieveInstances } from '../../core/stages/retrieve-ins
 const MOST_REASONS = 10;
 const LEVEL = /^(PATIENT|STUDY|SERIES|IMAGE)$/;
 /** Associations to the destination of a C-MOVE at a time. */
-const THREADS = 4;
+export const THREADS = 4;
 /** After the end of what it is for, the destination of a C-MOVE may answer for so long (milliseconds). */
 const ABANDON = 5_000;
 
