@@ -77,12 +77,12 @@ async function seriesByIssue(aggregate: Aggregate): Promise<Record<string, numbe
 
 export const INSTANCES: Aggregations = { instances: { sum: { field: 'instances' } } };
 
-/** Most frequent first, then by value. */
+/** Composite pages come in the order of the values' code points, which a stable sort keeps. */
 async function byModality(aggregate: Aggregate): Promise<CountedValue[]> {
   const counted: CountedValue[] = [];
   for await (const bucket of buckets(aggregate, { terms: { field: 'Modality' } }, INSTANCES))
     counted.push({ value: String(bucket.key.value), series: bucket.doc_count, instances: sumOf(bucket['instances']) });
-  return counted.sort((a, b) => b.series - a.series || (a.value < b.value ? -1 : 1));
+  return counted.sort((a, b) => b.series - a.series);
 }
 
 async function byYear(aggregate: Aggregate): Promise<CountedValue[]> {

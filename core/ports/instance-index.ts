@@ -28,6 +28,7 @@ export interface IndexStatistics {
   readonly mixedSeries: number;
   /** Series with files that have an issue, by name of issue. */
   readonly issues: Readonly<Record<string, number>>;
+  /** The most frequent first, then by the code points of the value. */
   readonly byModality: readonly CountedValue[];
   /** By year of StudyDate, ascending; '' for series without a date. */
   readonly byYear: readonly CountedValue[];
@@ -68,7 +69,7 @@ export interface Facets {
   readonly attributes: readonly AttributeFacet[];
   /** Ascending; '' for series without a readable date, else `2026`, `202601` or `20260131`. */
   readonly dates: readonly CountedDate[];
-  /** False where `studies` say about how many there are: Elasticsearch lists those of some ten thousand series only. */
+  /** False where `studies` say about how many there are: of very many series an adapter may estimate them. */
   readonly areStudiesExact: boolean;
 }
 
@@ -80,7 +81,7 @@ export interface CountedDate extends FacetValue {
   readonly studies: number;
 }
 
-/** Instances are not counted by value: in Elasticsearch that takes three times as long as the series. */
+/** Instances are not counted by value: series are what a page of counts is about, and sums may take several times as long. */
 export interface FacetValue {
   readonly value: string;
   readonly series: number;

@@ -2,7 +2,7 @@
 import type { Identifier } from '../dimse/identifier.ts';
 
 export interface Pacs {
-  /** An association for queries. Throws what adapters/dimse/association.ts throws, and `not-offered`. */
+  /** An association for queries. Throws `pacs-unreachable`, `pacs-silent`, `association-rejected`, `association-aborted`, `not-dicom`, `tls-failed`, `not-offered`. */
   queries(): Promise<PacsQueries>;
   /** An association for retrievals. @param classes SOP classes that are to come, where they come over it (C-GET). Throws the same. */
   retrievals(classes: readonly string[]): Promise<PacsRetrievals>;
