@@ -64,7 +64,7 @@ export async function retrieveFromIndex(
     const outcome = await retrieveInstances(asks, { index, files, peer }, { threads, onProgress, signal, abandon });
     const { completed, failed, warning, reasons } = outcome;
     const why = reasons.size === 0 ? {} : { reasons: Object.fromEntries([...reasons].slice(0, MOST_REASONS)) };
-    const isLeft = signal.aborted && signal.reason !== CANCELLED;
+    const isLeft = outcome.isCancelled && signal.reason !== CANCELLED;
     const how = isLeft ? 'ended before it was complete' : retrieveStatusText(retrieveStatus(outcome));
     told({ completed, failed, warning, outcome: how, ...why });
     return outcome;

@@ -303,6 +303,12 @@ describe('C-MOVE and C-GET', { timeout: 60_000 }, () => {
       lines.some((line) => /"operation":"C-MOVE".*"destination":"TARGET","completed":5,"failed":0/.test(line)),
       log,
     );
+    // The one that was cancelled was ended by who had asked for it.
+    assert.ok(
+      lines.some((line) => /"operation":"C-MOVE".*"outcome":"Cancelled"/.test(line)),
+      log,
+    );
+    assert.doesNotMatch(log, /ended before it was complete/);
     assert.doesNotMatch(log, /Secret|1\.2\.9\./);
   });
 });

@@ -61,7 +61,8 @@ function contractSeries(count: number): ContractSeries[] {
     INDEXED_ATTRIBUTES.forEach((keyword, n) => {
       const text =
         keyword === 'StudyDate' ? DATES[i % DATES.length]! : VALUES[(i * 7 + n * (1 + (i % 5))) % VALUES.length]!;
-      add(key(keyword), 'LO', text);
+      // A study without a UID is none.
+      if (keyword !== 'StudyInstanceUID' || i % 11 !== 0) add(key(keyword), 'LO', text);
     });
     add(key('Rows'), 'US', String(i % 3 === 0 ? '' : 256 << (i % 3)));
     add(key('ImageComments'), 'LT', VALUES[(i * 3) % VALUES.length]!);
