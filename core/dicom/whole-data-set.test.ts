@@ -79,7 +79,8 @@ test('what stands behind pixel data has to be whole, too', async () => {
   for (const syntax of SYNTAXES) {
     const bytes = dicomFile({ syntax, dataSet: instance(...native) });
     assert.equal(await isWhole(bytes), true, syntax);
-    assert.equal(await isWhole(Buffer.concat([bytes, Buffer.alloc(100)])), true, `${syntax}, padded`);
+    for (const more of [Buffer.alloc(100), Buffer.from('\n'), Buffer.from('\r\n'), Buffer.from('end of file')])
+      assert.equal(await isWhole(Buffer.concat([bytes, more])), true, `${syntax}, followed by ${more.toString('hex')}`);
     for (const cut of [1, 1_000, 2_003, 2_010])
       assert.equal(await isWhole(bytes.subarray(0, -cut)), false, `${syntax}, ${cut} bytes less`);
   }

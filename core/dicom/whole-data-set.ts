@@ -92,8 +92,9 @@ async function areElementsWhole(start: number, file: File): Promise<boolean> {
   for (let position = start; position < file.bytes; ) {
     const header = await readAt(file, position, LONGEST_HEADER);
     if (header.every((byte) => byte === 0)) return true;
-    if (header.length < SHORT_HEADER) return false;
     const view = new DataView(header.buffer, header.byteOffset, header.length);
+    // A line end that somebody has added is no element that was cut.
+    if (header.length < SHORT_HEADER) return header.length < 2 || view.getUint16(0, littleEndian) < PIXEL_DATA >>> 16;
     const tag = tagAt(view, 0, littleEndian);
     if (tag <= before) return true;
     before = tag;
