@@ -168,3 +168,9 @@ test('agrees with configparser on what that accepts', (t) => {
   const shortest = [...new Set(different)].sort((a, b) => a.length - b.length);
   assert.deepEqual(shortest.slice(0, 12), [], `${different.length} differences in ${compared} texts`);
 });
+
+test('a value that names itself, or goes round in a circle, ends', () => {
+  const ini = new IniFile('[a]\nx = <%(x)s>\ny = %(z)s\nz = %(y)s\n');
+  assert.match(ini.get('a', 'x')!, /^<+%\(x\)s>+$/);
+  assert.match(ini.get('a', 'y')!, /^%\([yz]\)s$/);
+});

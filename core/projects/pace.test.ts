@@ -36,3 +36,12 @@ test('a PACS that grows slow gets fewer, without a pause', () => {
   for (let i = 0; i < 10; i++) pace.wentWell(100, 2_000);
   assert.ok(pace.limit(0) < 4 && pace.limit(0) >= 1);
 });
+
+test('after what went well a refusal pauses as shortly as the first', () => {
+  const pace = new Pace(8);
+  pace.refused(0);
+  pace.refused(LATER);
+  pace.wentWell(1, 1);
+  pace.refused(2 * LATER);
+  assert.deepEqual([pace.limit(2 * LATER + 999), pace.limit(2 * LATER + 1_000)], [0, 1]);
+});
